@@ -1,0 +1,175 @@
+-- The views, and the functions below them.
+--
+-- Tables are read with the rights of the views' owner, functions are called with those of the one who asks. So each view
+-- filters by what temporal_internal.may_see() says about the current user: once for each namespace, before any row is
+-- read, in a form that can be an index condition. The views are security barriers: an operator or function of the user
+-- sees only rows that have passed that filter, unless it is leakproof, as comparisons of ids, numbers and times are.
+
+CREATE FUNCTION temporal_internal.access_level(namespace_id integer)
+RETURNS integer
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'tpg_sql_access_level';
+COMMENT ON FUNCTION temporal_internal.access_level(integer) IS 'What the current user may do in a namespace: 0 nothing, 1 client, 2 author, 3 admin. Namespace 0: 3 for the owner of the extension, else 0.';
+
+CREATE FUNCTION temporal_internal.clock_now()
+RETURNS timestamptz
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'tpg_sql_clock_now';
+COMMENT ON FUNCTION temporal_internal.clock_now() IS 'The clock of the engine: the time, or the virtual time of a test.';
+
+CREATE FUNCTION temporal_internal.failure_message(failure jsonb)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_failure_message';
+COMMENT ON FUNCTION temporal_internal.failure_message(jsonb) IS 'Message of the innermost cause of a failure.';
+
+CREATE FUNCTION temporal_internal.failure_type(failure jsonb)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_failure_type';
+COMMENT ON FUNCTION temporal_internal.failure_type(jsonb) IS 'Type of the innermost application failure of a chain, or which timeout it was; NULL when it is neither.';
+
+CREATE FUNCTION temporal_internal.find_run(workflow_id text, run_id uuid, level integer)
+RETURNS bigint
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_find_run';
+COMMENT ON FUNCTION temporal_internal.find_run(text, uuid, integer) IS 'Key of a run in the namespace of the session: the current one where run_id is NULL. Errors: TP010 none such, 42501 when the current user does not have the level (1 client, 2 author, 3 admin) there, 22004, 22023.';
+
+CREATE VIEW temporal_internal.visible_namespace AS
+	SELECT n.id, n.name
+	FROM temporal_internal.namespace n
+	WHERE temporal_internal.may_see(n.id);
+COMMENT ON VIEW temporal_internal.visible_namespace IS 'The namespaces of which the current user may see the workflows.';
+
+CREATE VIEW temporal.namespace WITH (security_barrier) AS
+	SELECT n.name AS namespace, n.retention, n.created_at,
+		(ARRAY['client', 'author', 'admin'])[temporal_internal.access_level(n.id)] AS access_level
+	FROM temporal_internal.namespace n
+	WHERE temporal_internal.may_see(n.id);
+COMMENT ON VIEW temporal.namespace IS 'The namespaces that you may see.';
+COMMENT ON COLUMN temporal.namespace.retention IS 'How long closed runs are kept.';
+COMMENT ON COLUMN temporal.namespace.access_level IS 'What you may do there: client (start, signal, query, update, see), author (and register), admin.';
+
+CREATE VIEW temporal.workflow WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id,
+		NOT EXISTS (
+			SELECT FROM temporal_internal.execution l
+			WHERE l.namespace_id = e.namespace_id AND l.workflow_id = e.workflow_id AND l.run_no > e.run_no) AS is_current,
+		e.workflow_type,
+		((SELECT enum_range(NULL::temporal.workflow_status)))[e.status] AS status,
+		e.start_time, e.execution_time, e.close_time, e.task_queue,
+		e.next_event_id - 1 AS history_length,
+		e.history_bytes AS history_size_bytes,
+		e.memo,
+		(SELECT jsonb_object_agg(s.name, coalesce(
+				to_jsonb(s.keyword_value), to_jsonb(s.int_value), to_jsonb(s.double_value), to_jsonb(s.bool_value),
+				to_jsonb(to_char(s.datetime_value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
+				to_jsonb(s.list_value)))
+			FROM temporal_internal.search_attribute s
+			WHERE s.execution_key = e.key) AS search_attributes,
+		e.parent ->> 'workflowId' AS parent_workflow_id,
+		(e.parent ->> 'runId')::uuid AS parent_run_id,
+		e.first_run_id, e.attempt, e.pending_activities, e.cancel_requested,
+		e.run_expiration AS run_expiration_time,
+		e.execution_expiration AS execution_expiration_time,
+		e.wft_attempt AS task_attempt,
+		e.last_task_failure,
+		(SELECT greatest(min(m.deliver_at), e.wft_not_before)
+			FROM temporal_internal.message m
+			WHERE m.execution_key = e.key AND m.kind <> 6) AS next_task_at
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.workflow IS 'One row a run, open or closed and not yet deleted by retention, in the namespaces that you may see.';
+COMMENT ON COLUMN temporal.workflow.is_current IS 'The latest run of this workflow id?';
+COMMENT ON COLUMN temporal.workflow.execution_time IS 'When it may begin: start_time plus the start delay.';
+COMMENT ON COLUMN temporal.workflow.close_time IS 'NULL while it is open.';
+COMMENT ON COLUMN temporal.workflow.history_length IS 'Number of events.';
+COMMENT ON COLUMN temporal.workflow.search_attributes IS 'Name and value of each, as a JSON object. To search by one, use the view temporal.search_attribute.';
+COMMENT ON COLUMN temporal.workflow.parent_workflow_id IS 'Of a child workflow, else NULL.';
+COMMENT ON COLUMN temporal.workflow.first_run_id IS 'First run of the chain that continue-as-new, retries and cron make.';
+COMMENT ON COLUMN temporal.workflow.attempt IS 'Attempt of the workflow by its own retry policy.';
+COMMENT ON COLUMN temporal.workflow.pending_activities IS 'Number of activities that have been scheduled and not ended.';
+COMMENT ON COLUMN temporal.workflow.run_expiration_time IS 'When it will time out; NULL: never.';
+COMMENT ON COLUMN temporal.workflow.task_attempt IS 'Attempt of the present workflow task; above 1 its code has failed.';
+COMMENT ON COLUMN temporal.workflow.last_task_failure IS 'Why the last workflow task failed, as long as none has succeeded since. Repair the function; the task is tried again by itself.';
+COMMENT ON COLUMN temporal.workflow.next_task_at IS 'When its code will run again by itself, as far as that is known: a timer, mail, the next attempt of a failed task. In the past: an executor is about to take it.';
+
+CREATE VIEW temporal.history WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id, h.event_id, h.event_time,
+		((SELECT enum_range(NULL::temporal.event_type)))[h.event_type] AS event_type,
+		h.attributes, h.task_id, h.task_time, h.user_metadata
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal_internal.history h ON h.execution_key = e.key
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.history IS 'The events of the runs in the namespaces that you may see. Their order in a run is that of event_id.';
+COMMENT ON COLUMN temporal.history.event_id IS '1, 2, 3 ... in each run, without a gap.';
+COMMENT ON COLUMN temporal.history.event_time IS 'When it happened; that of an ActivityTaskStarted lies before the events in front of it.';
+COMMENT ON COLUMN temporal.history.attributes IS 'Attribute names in camelCase, as in Temporal''s JSON.';
+COMMENT ON COLUMN temporal.history.task_id IS 'The activation of the code that was told of the event, or whose command it is; 0: none.';
+COMMENT ON COLUMN temporal.history.task_time IS 'The workflow''s clock (temporal.now()) in that activation.';
+COMMENT ON COLUMN temporal.history.user_metadata IS 'summary and details, where given.';
+
+CREATE VIEW temporal.pending_message WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id, m.id AS message_id,
+		((SELECT enum_range(NULL::temporal.message_kind)))[m.kind] AS kind,
+		m.deliver_at, m.ref_event_id, m.payload
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal_internal.message m ON m.execution_key = e.key
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.pending_message IS 'The mailboxes of open runs: what has happened, or will at deliver_at, and is not in the history yet.';
+COMMENT ON COLUMN temporal.pending_message.deliver_at IS 'When it becomes due; in the past: it waits for an executor.';
+COMMENT ON COLUMN temporal.pending_message.ref_event_id IS 'The event that it answers: TimerStarted of a timer, ActivityTaskScheduled of an outcome.';
+
+CREATE VIEW temporal.timer WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id,
+		h.attributes ->> 'timerId' AS timer_id,
+		m.ref_event_id AS started_event_id,
+		h.event_time AS started_at,
+		m.deliver_at AS fires_at,
+		h.user_metadata ->> 'summary' AS summary
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal_internal.message m ON m.execution_key = e.key AND m.kind = 2
+	JOIN temporal_internal.history h ON h.execution_key = m.execution_key AND h.event_id = m.ref_event_id
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.timer IS 'The timers that have been started and have neither fired nor been cancelled, in the namespaces that you may see.';
+COMMENT ON COLUMN temporal.timer.started_event_id IS 'Its TimerStarted event in the history.';
+
+CREATE VIEW temporal.definition WITH (security_barrier) AS
+	SELECT n.name AS namespace, d.kind, d.name,
+		format('%I.%I(%s)', d.function_schema, d.function_name, d.function_arguments) AS function,
+		d.task_queue, d.mode, d.options, d.settings,
+		CASE d.kind WHEN 'workflow' THEN d.failure_sqlstates END AS failure_sqlstates,
+		CASE d.kind WHEN 'workflow' THEN d.versioning_behavior END AS versioning_behavior,
+		d.registered_at
+	FROM temporal_internal.definition d
+	JOIN temporal_internal.namespace n ON n.id = d.namespace_id
+	WHERE d.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.definition IS 'The workflow and activity types that are registered in the namespaces that you may see.';
+COMMENT ON COLUMN temporal.definition.kind IS 'workflow or activity.';
+COMMENT ON COLUMN temporal.definition.name IS 'Name of the type; * runs every type without a function of its own.';
+COMMENT ON COLUMN temporal.definition.function IS 'The function by its signature. It may be dropped and created again.';
+COMMENT ON COLUMN temporal.definition.options IS 'Default options of the activity.';
+COMMENT ON COLUMN temporal.definition.settings IS 'Settings under which the code runs: those of the session that registered it, and those given for each attempt.';
+COMMENT ON COLUMN temporal.definition.failure_sqlstates IS 'SQLSTATEs of errors that end a run as Failed, besides temporal failures.';
+
+CREATE VIEW temporal.search_attribute WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id, s.name,
+		(SELECT d.type FROM temporal_internal.search_attribute_definition d
+			WHERE d.namespace_id = s.namespace_id AND d.name = s.name) AS type,
+		s.keyword_value, s.int_value, s.double_value, s.bool_value, s.datetime_value, s.list_value
+	FROM temporal_internal.search_attribute s
+	JOIN temporal_internal.execution e ON e.key = s.execution_key
+	JOIN temporal_internal.namespace n ON n.id = s.namespace_id
+	WHERE s.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.search_attribute IS
+$$One row for each search attribute of each run, in the namespaces that you may see. To find runs, compare the column of the attribute's type, which has an index:
+
+SELECT workflow_id, run_id FROM temporal.search_attribute WHERE name = 'Customer' AND keyword_value = 'ann';
+SELECT ... WHERE name = 'Amount' AND int_value BETWEEN 100 AND 200;$$;
+COMMENT ON COLUMN temporal.search_attribute.type IS 'The registered type: Text, Keyword, Int, Double, Bool, Datetime or KeywordList. The value is in the column of that type, the others are NULL.';
+COMMENT ON COLUMN temporal.search_attribute.keyword_value IS 'Of type Keyword or Text.';
+COMMENT ON COLUMN temporal.search_attribute.list_value IS 'Of type KeywordList.';

@@ -1,0 +1,197 @@
+-- trace(): a history for people.
+--
+-- The functions that read tables are SECURITY DEFINER and take the key of a run; the public ones call them with the key that
+-- find_run() gives after it has checked the rights of the one who asks.
+
+CREATE FUNCTION temporal_internal.short_text(value text, width integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN length(v.line) <= width THEN v.line ELSE left(v.line, greatest(width, 3) - 3) || '...' END
+	FROM (SELECT btrim(regexp_replace(left(value, width * 4 + 100), '[[:space:][:cntrl:]]+', ' ', 'g')) AS line) v;
+END;
+COMMENT ON FUNCTION temporal_internal.short_text(text, integer) IS 'A text on one line of at most so many characters.';
+
+CREATE FUNCTION temporal_internal.short_duration(duration interval)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN d.ms IS NULL THEN NULL
+		WHEN d.ms < 1000 THEN d.ms || ' ms'
+		WHEN d.ms < 60000 THEN trim_scale(round(d.ms / 1000.0, 2)) || ' s'
+		WHEN d.ms < 3600000 THEN d.ms / 60000 || ' min' || coalesce(' ' || nullif(d.ms / 1000 % 60, 0) || ' s', '')
+		WHEN d.ms < 86400000 THEN d.ms / 3600000 || ' h' || coalesce(' ' || nullif(d.ms / 60000 % 60, 0) || ' min', '')
+		ELSE d.ms / 86400000 || ' d' || coalesce(' ' || nullif(d.ms / 3600000 % 24, 0) || ' h', '') END
+	FROM (SELECT greatest(round(extract(epoch FROM duration) * 1000), 0)::bigint AS ms WHERE duration IS NOT NULL) d;
+END;
+COMMENT ON FUNCTION temporal_internal.short_duration(interval) IS 'A duration in one or two units: 12 ms, 2.5 s, 3 min 4 s, 2 d 1 h.';
+
+CREATE FUNCTION temporal_internal.short_offset(duration interval)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT '+' || CASE
+		WHEN d.ms < 60000 THEN round(d.ms / 1000.0, 3) || 's'
+		WHEN d.ms < 3600000 THEN d.ms / 60000 || 'm' || lpad((d.ms / 1000 % 60)::text, 2, '0') || 's'
+		WHEN d.ms < 86400000 THEN d.ms / 3600000 || 'h' || lpad((d.ms / 60000 % 60)::text, 2, '0') || 'm'
+		ELSE d.ms / 86400000 || 'd' || lpad((d.ms / 3600000 % 24)::text, 2, '0') || 'h' END
+	FROM (SELECT greatest(round(extract(epoch FROM duration) * 1000), 0)::bigint AS ms WHERE duration IS NOT NULL) d;
+END;
+COMMENT ON FUNCTION temporal_internal.short_offset(interval) IS 'Time since the start of a run: +0.012s, +3m04s, +2d01h.';
+
+CREATE FUNCTION temporal_internal.failure_text(failure jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce('activity ' || (failure #>> '{activityFailureInfo,activityType,name}') || ': ', '')
+		|| CASE WHEN f.type IN ('P0001', 'TF001') OR f.type IN ('start_to_close', 'schedule_to_start', 'schedule_to_close', 'heartbeat', 'unspecified')
+			THEN '' ELSE coalesce(f.type || ': ', '') END
+		|| coalesce(f.message, '')
+	FROM (SELECT temporal_internal.failure_type(failure) AS type, temporal_internal.failure_message(failure) AS message
+		WHERE jsonb_typeof(failure) = 'object') f;
+END;
+COMMENT ON FUNCTION temporal_internal.failure_text(jsonb) IS 'A failure in one sentence: type and message of its innermost cause, and the activity where it is one''s.';
+
+CREATE FUNCTION temporal_internal.activity_label(type text, id text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT temporal_internal.short_text(type, 19 - length(i.id)) || ' #' || i.id
+	FROM (SELECT temporal_internal.short_text(id, 7) AS id) i;
+END;
+COMMENT ON FUNCTION temporal_internal.activity_label(text, text) IS 'Type and id of an activity, in at most 21 characters.';
+
+CREATE FUNCTION temporal_internal.words_of(name text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT lower(regexp_replace(replace(name, '_', ' '), '([a-z])([A-Z])', '\1 \2', 'g'));
+END;
+COMMENT ON FUNCTION temporal_internal.words_of(text) IS 'MAXIMUM_ATTEMPTS_REACHED and ActivityTaskStarted as words.';
+
+CREATE FUNCTION temporal_internal.trace_run(execution_key bigint)
+RETURNS TABLE (event_id integer, at text, event text, detail text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+ROWS 50
+AS $$
+	WITH run AS (
+		SELECT e.key, e.start_time, e.status, e.wft_attempt, e.last_task_failure
+		FROM temporal_internal.execution e
+		WHERE e.key = $1
+	), ev AS MATERIALIZED (
+		SELECT h.event_id, h.event_type, h.event_time, h.attributes AS a, h.user_metadata ->> 'summary' AS summary,
+			(h.attributes ->> 'scheduledEventId')::integer AS scheduled_id,
+			(h.attributes ->> 'startedEventId')::integer AS started_id
+		FROM temporal_internal.history h
+		WHERE h.execution_key = $1
+	), labelled AS (
+		SELECT v.*, st.event_time AS began,
+			temporal_internal.activity_label(coalesce(sc.a, v.a) #>> '{activityType,name}', coalesce(sc.a, v.a) ->> 'activityId') AS activity,
+			'timer #' || temporal_internal.short_text(v.a ->> 'timerId', 16) AS timer,
+			v.a #>> '{details,data,activityType}' AS local_activity,
+			coalesce(temporal_internal.failure_text(v.a -> 'failure'), '')
+				|| CASE v.a ->> 'retryState'
+					WHEN 'RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED' THEN ' (last attempt)'
+					WHEN 'RETRY_STATE_NON_RETRYABLE_FAILURE' THEN ' (not retryable)'
+					WHEN 'RETRY_STATE_TIMEOUT' THEN ' (no time left)'
+					WHEN 'RETRY_STATE_CANCEL_REQUESTED' THEN ' (cancel requested)'
+					ELSE '' END AS failure
+		FROM ev v
+		LEFT JOIN ev sc ON sc.event_id = v.scheduled_id AND v.event_type BETWEEN 11 AND 16
+		LEFT JOIN ev st ON st.event_id = v.started_id AND v.event_type BETWEEN 12 AND 16
+	), line AS (
+		SELECT 1 AS part, l.event_id AS pos, l.event_id, l.event_time,
+			CASE l.event_type
+				WHEN 1 THEN 'workflow ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' started'
+				WHEN 2 THEN 'workflow completed'
+				WHEN 3 THEN 'workflow failed'
+				WHEN 4 THEN 'workflow timed out'
+				WHEN 10 THEN 'activity ' || l.activity || ' scheduled'
+				WHEN 11 THEN '  ' || l.activity || ' started'
+				WHEN 12 THEN '  ' || l.activity || ' completed'
+				WHEN 13 THEN '  ' || l.activity || ' failed'
+				WHEN 14 THEN '  ' || l.activity || ' timed out'
+				WHEN 15 THEN '  ' || l.activity || ' cancel requested'
+				WHEN 16 THEN '  ' || l.activity || ' canceled'
+				WHEN 17 THEN l.timer || ' started (' || temporal_internal.short_duration((l.a ->> 'startToFireTimeout')::interval) || ')'
+				WHEN 18 THEN '  ' || l.timer || ' fired'
+				WHEN 19 THEN '  ' || l.timer || ' canceled'
+				WHEN 20 THEN 'cancel requested'
+				WHEN 21 THEN 'workflow canceled'
+				WHEN 25 THEN CASE
+					WHEN l.local_activity IS NOT NULL THEN 'local activity ' || temporal_internal.short_text(l.local_activity, 16)
+						|| CASE WHEN l.a ? 'failure' THEN ' failed' ELSE ' completed' END
+					WHEN l.a ->> 'markerName' = 'SideEffect' THEN 'side effect'
+					ELSE 'marker ' || temporal_internal.short_text(l.a ->> 'markerName', 30) END
+				WHEN 26 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' received'
+				WHEN 27 THEN 'workflow terminated'
+				WHEN 28 THEN 'workflow continued as new'
+				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
+			CASE l.event_type
+				WHEN 1 THEN concat_ws('; ', 'after ' || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval), l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 2 THEN nullif((l.a -> 'result')::text, 'null')
+				WHEN 4 THEN NULL
+				WHEN 9 THEN concat_ws(': ', CASE l.a ->> 'cause' WHEN 'NON_DETERMINISTIC_ERROR' THEN 'nondeterminism' END, l.failure)
+				WHEN 10 THEN concat_ws('; ', l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 11 THEN CASE WHEN (l.a ->> 'attempt')::integer > 1 THEN
+					'attempt ' || (l.a ->> 'attempt') || coalesce(', after ' || temporal_internal.failure_text(l.a -> 'lastFailure'), '') END
+				WHEN 12 THEN concat_ws(': ', temporal_internal.short_duration(l.event_time - l.began), nullif((l.a -> 'result')::text, 'null'))
+				WHEN 17 THEN l.summary
+				WHEN 20 THEN l.a ->> 'cause'
+				WHEN 25 THEN CASE WHEN l.a ? 'failure' THEN l.failure
+						|| coalesce(' (again after ' || temporal_internal.short_duration((l.a #>> '{details,data,backoff}')::interval) || ')', '')
+					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null') ELSE (l.a #> '{details,data}')::text END
+				WHEN 26 THEN nullif((l.a -> 'input')::text, 'null')
+				WHEN 27 THEN concat_ws(': ', l.a ->> 'reason', l.a ->> 'details')
+				ELSE nullif(l.failure, '') END AS detail
+		FROM labelled l
+		UNION ALL
+		-- what happens to a run that is open and leaves no event
+		SELECT 2, t.scheduled_event_id, NULL, NULL,
+			'  ' || temporal_internal.activity_label(t.activity_type, t.activity_id)
+				|| CASE WHEN t.paused THEN ' is paused' ELSE ' waits for attempt ' || t.attempt END,
+			CASE WHEN t.attempt > 1 THEN 'attempt ' || t.attempt - 1 || ': ' || temporal_internal.failure_text(t.last_failure) END
+		FROM temporal_internal.activity_task t
+		WHERE t.execution_key = $1 AND (t.attempt > 1 OR t.paused)
+		UNION ALL
+		SELECT 3, 0, NULL, NULL, 'workflow task failed ' || r.wft_attempt - 1 || ' times', temporal_internal.failure_text(r.last_task_failure)
+		FROM run r
+		WHERE r.status IN (1, 8) AND r.wft_attempt > 2
+		UNION ALL
+		SELECT 4, 0, NULL, NULL, 'still running', 'see temporal.explain()'
+		FROM run r
+		WHERE r.status IN (1, 8)
+	), cut AS (
+		SELECT l.part, l.pos, l.event_id, l.event_time, l.detail,
+			repeat(' ', length(l.event) - length(ltrim(l.event))) || temporal_internal.short_text(l.event, 40) AS event
+		FROM line l
+	)
+	-- psql shows it in less than 100 columns: 18 around and between, 8 for event_id, at most 9 for the time, the rest for these two
+	SELECT c.event_id, temporal_internal.short_offset(c.event_time - r.start_time), c.event,
+		coalesce(temporal_internal.short_text(c.detail, 70 - max(length(c.event)) OVER ()), '')
+	FROM cut c, run r
+	ORDER BY c.part, c.pos
+$$;
+COMMENT ON FUNCTION temporal_internal.trace_run(bigint) IS 'temporal.trace() of a run that the caller may see.';
+
+CREATE FUNCTION temporal.trace(workflow_id text, run_id uuid DEFAULT NULL)
+RETURNS TABLE (event_id integer, at text, event text, detail text)
+LANGUAGE sql STABLE
+ROWS 50
+BEGIN ATOMIC
+	SELECT t.event_id, t.at, t.event, t.detail
+	FROM temporal_internal.trace_run(temporal_internal.find_run($1, $2, 1)) t;
+END;
+COMMENT ON FUNCTION temporal.trace(text, uuid) IS
+$$The history of a workflow as a timeline for people: a line an event, in less than 100 columns. What belongs to an activity or timer that was started before is indented.
+
+workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
+run_id: which run of it; the current one when not given.
+event_id: number of the event; NULL for lines about an open run that are not events.
+at: time since the start of the run.
+event: what happened, to which activity or timer (type #id).
+detail: input, result, failure, attempt, how long an activity took; cut to fit. In full: temporal.history.
+
+Errors: TP010 no such workflow or run, 42501 without the level "client" in the namespace, 22004, 22023.$$;

@@ -1,0 +1,196 @@
+-- explain(): what a run is waiting for.
+
+CREATE FUNCTION temporal_internal.blocked_operations(
+	execution_key bigint,
+	OUT fiber text, OUT operation text, OUT ref_event_id integer, OUT waits_for text, OUT location text, OUT context text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_blocked_operations';
+COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, timer, signal, condition, await), for what and for which event, at which line, with the whole context.';
+
+CREATE FUNCTION temporal_internal.explain_run(execution_key bigint)
+RETURNS TABLE (what text, since timestamptz, until timestamptz, at text, detail text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+ROWS 10
+AS $$
+#variable_conflict use_column
+DECLARE
+	run temporal_internal.execution;
+	clock timestamptz := temporal_internal.clock_now();
+	failing boolean;
+	executor_missing text;
+	blocked jsonb;
+	replay_error text;
+	replay_detail text;
+	replay_hint text;
+	replay_context text;
+BEGIN
+	SELECT * INTO run FROM temporal_internal.execution e WHERE e.key = $1;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+
+	IF run.status NOT IN (1, 8) THEN
+		RETURN QUERY
+		SELECT 'nothing: the run is closed (' || (enum_range(NULL::temporal.workflow_status))[run.status] || ')',
+			run.close_time, NULL::timestamptz, NULL::text,
+			(SELECT concat_ws(': ', h.attributes ->> 'reason', temporal_internal.failure_text(h.attributes -> 'failure'),
+					(coalesce(h.attributes -> 'result', h.attributes -> 'details'))::text,
+					'retry state ' || temporal_internal.words_of(replace(h.attributes ->> 'retryState', 'RETRY_STATE_', '')))
+				FROM temporal_internal.history h
+				WHERE h.execution_key = $1 AND h.event_id = run.next_event_id - 1);
+		RETURN;
+	END IF;
+
+	IF NOT EXISTS (SELECT FROM temporal_internal.home o JOIN pg_database d ON d.oid = o.database_oid WHERE d.datname = current_database()) THEN
+		RETURN QUERY SELECT 'the database is a restored copy'::text, NULL::timestamptz, NULL::timestamptz, NULL::text,
+			'Nothing runs here until temporal.post_restore() is called.'::text;
+	END IF;
+
+	-- why due work may not be taken: said once, in the detail of what waits
+	SELECT 'no executor could be started (' || sum(q.start_failures) || ' attempts failed); see the server''s log and max_worker_processes'
+		INTO executor_missing
+		FROM temporal_internal.worker_queues() q
+		WHERE q.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND q.waiting > 0
+		HAVING sum(q.start_failures) > 0;
+
+	-- first of all: its code fails
+	failing := run.last_task_failure IS NOT NULL AND run.wft_attempt > 1;
+	IF failing THEN
+		RETURN QUERY
+		SELECT 'the workflow task fails: ' || temporal_internal.failure_text(run.last_task_failure),
+			(SELECT max(h.event_time) FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_type = 9),
+			run.wft_not_before,
+			(regexp_match(run.last_task_failure ->> 'stackTrace', 'PL/pgSQL function ([^\n]+)'))[1],
+			concat_ws(' ',
+				'Attempt ' || run.wft_attempt - 1 || ' failed, attempt ' || run.wft_attempt || ' comes by itself.',
+				run.last_task_failure #>> '{applicationFailureInfo,details,detail}',
+				coalesce(run.last_task_failure #>> '{applicationFailureInfo,details,hint}',
+					CASE temporal_internal.failure_type(run.last_task_failure)
+						WHEN 'NotFoundError' THEN 'Register the type with temporal.register_workflow().'
+						ELSE 'Mend the function with CREATE OR REPLACE FUNCTION.' END));
+	END IF;
+
+	-- it has not begun
+	IF run.last_task_id = 0 THEN
+		IF NOT failing THEN
+			RETURN QUERY
+			SELECT CASE WHEN run.execution_time > clock THEN 'its start delay' ELSE 'an executor for its first workflow task' END,
+				CASE WHEN run.execution_time > clock THEN run.start_time ELSE run.execution_time END,
+				CASE WHEN run.execution_time > clock THEN run.execution_time END,
+				NULL::text,
+				CASE WHEN NOT EXISTS (
+						SELECT FROM temporal_internal.definition d
+						WHERE d.namespace_id = run.namespace_id AND d.kind = 'workflow' AND d.name IN (run.workflow_type, '*'))
+					THEN format('Workflow type "%s" is not registered: see temporal.register_workflow().', run.workflow_type)
+					ELSE executor_missing END;
+		END IF;
+		RETURN;
+	END IF;
+
+	-- where the code is blocked; that may itself fail, for the same reason as its task
+	BEGIN
+		SELECT coalesce(jsonb_agg(to_jsonb(b)), '[]') INTO blocked FROM temporal_internal.blocked_operations($1) b;
+	EXCEPTION WHEN OTHERS OR assert_failure THEN
+		GET STACKED DIAGNOSTICS replay_error = MESSAGE_TEXT, replay_detail = PG_EXCEPTION_DETAIL,
+			replay_hint = PG_EXCEPTION_HINT, replay_context = PG_EXCEPTION_CONTEXT;
+		blocked := '[]';
+	END;
+	IF replay_error IS NOT NULL AND NOT (failing AND temporal_internal.failure_message(run.last_task_failure) = replay_error) THEN
+		RETURN QUERY
+		SELECT 'unknown: the run cannot be replayed: ' || replay_error, run.last_task_time, NULL::timestamptz,
+			(regexp_match(replay_context, 'PL/pgSQL function ([^\n]+)'))[1],
+			concat_ws(' ', nullif(replay_detail, ''), nullif(replay_hint, ''));
+	END IF;
+
+	RETURN QUERY
+	WITH op AS (
+		SELECT b.ordinality AS pos, o.fiber, o.operation, o.ref_event_id, o.waits_for,
+			regexp_replace(o.location, '^PL/pgSQL function ', '') AS location
+		FROM jsonb_array_elements(blocked) WITH ORDINALITY b
+		CROSS JOIN jsonb_to_record(b.value) AS o(fiber text, operation text, ref_event_id integer, waits_for text, location text)
+	), activity AS (
+		SELECT t.scheduled_event_id AS event_id, t.scheduled_at AS since,
+			CASE WHEN NOT t.paused AND f.pid IS NULL AND t.due_at > clock THEN nullif(t.due_at, 'infinity') END AS until,
+			'activity ' || t.activity_type || ' #' || t.activity_id AS what,
+			concat_ws('. ',
+				CASE
+					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
+					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
+					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
+					WHEN NOT EXISTS (
+						SELECT FROM temporal_internal.definition d
+						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
+						THEN 'its type is not registered: see temporal.register_activity()'
+					WHEN t.due_at > clock THEN n.attempt || ' is to come'
+					ELSE n.attempt || ' waits for ' || coalesce('an executor, but ' || executor_missing, 'an executor') END,
+				CASE WHEN t.attempt > 1 THEN 'Attempt ' || t.attempt - 1 || ' failed: ' || temporal_internal.failure_text(t.last_failure) END) AS detail
+		FROM temporal_internal.activity_task t
+		JOIN temporal_internal.history h ON h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
+		CROSS JOIN LATERAL (
+			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((h.attributes #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
+		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = t.execution_key AND f.event_id = t.scheduled_event_id
+		WHERE t.execution_key = $1
+	), timer AS (
+		SELECT m.ref_event_id AS event_id, h.event_time AS since, m.deliver_at AS until,
+			'timer #' || (h.attributes ->> 'timerId') AS what,
+			concat_ws('. ',
+				CASE WHEN m.deliver_at > clock
+					THEN 'fires in ' || temporal_internal.short_duration(m.deliver_at - clock) ELSE 'has fired; an executor is to go on' END,
+				h.user_metadata ->> 'summary') AS detail
+		FROM temporal_internal.message m
+		JOIN temporal_internal.history h ON h.execution_key = m.execution_key AND h.event_id = m.ref_event_id
+		WHERE m.execution_key = $1 AND m.kind = 2
+	), pending AS (
+		SELECT * FROM activity UNION ALL SELECT * FROM timer
+	), mail AS (
+		SELECT min(m.deliver_at) AS since, count(*) AS n
+		FROM temporal_internal.message m
+		WHERE m.execution_key = $1 AND m.kind <> 6 AND m.deliver_at <= clock
+	), line AS (
+		SELECT 1 AS part, o.pos, coalesce(p.what, CASE o.operation WHEN 'await' THEN o.waits_for WHEN 'activity' THEN 'local activity ' || o.waits_for
+				ELSE o.operation || coalesce(' ' || regexp_replace(o.waits_for, '^' || o.operation || ':', ''), '') END) AS what,
+			coalesce(p.since, run.last_task_time) AS since, p.until, o.location AS at,
+			concat_ws('. ', p.detail, CASE WHEN o.fiber <> 'run' THEN 'In ' || o.fiber END) AS detail
+		FROM op o
+		LEFT JOIN pending p ON p.event_id = o.ref_event_id
+		UNION ALL
+		-- goes on beside the code; only if we know where that is
+		SELECT 2, p.event_id, p.what, p.since, p.until, NULL,
+			p.detail || CASE WHEN replay_error IS NULL AND NOT failing THEN '. Not awaited now' ELSE '' END
+		FROM pending p
+		WHERE NOT EXISTS (SELECT FROM op o WHERE o.ref_event_id = p.event_id)
+		UNION ALL
+		SELECT 3, 0, 'a workflow task that is due', m.since, NULL, NULL,
+			CASE WHEN EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 AND f.event_id = 0)
+				THEN 'an executor is working on it'
+				ELSE coalesce(executor_missing, 'waits for an executor') END
+		FROM mail m
+		WHERE m.n > 0 AND NOT failing
+	)
+	SELECT l.what, l.since, l.until, l.at, nullif(l.detail, '') FROM line l ORDER BY l.part, l.pos;
+END
+$$;
+COMMENT ON FUNCTION temporal_internal.explain_run(bigint) IS 'temporal.explain() of a run that the caller may see.';
+
+CREATE FUNCTION temporal.explain(workflow_id text, run_id uuid DEFAULT NULL)
+RETURNS TABLE (what text, since timestamptz, until timestamptz, at text, detail text)
+LANGUAGE sql STABLE
+ROWS 10
+BEGIN ATOMIC
+	SELECT x.what, x.since, x.until, x.at, x.detail
+	FROM temporal_internal.explain_run(temporal_internal.find_run($1, $2, 1)) x;
+END;
+COMMENT ON FUNCTION temporal.explain(text, uuid) IS
+$$What a workflow is waiting for, since when, and at which line of which function. To find the line, its code is replayed in this session, as the owner of the function; nothing is written.
+
+workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
+run_id: which run of it; the current one when not given.
+what: what it waits for. When its code fails, that comes first; then what the code is blocked on; then activities and timers that go on beside it.
+since: since when.
+until: when it goes on by itself, as far as that is known: a timer fires, the next attempt is made.
+at: function and line of the call that waits.
+detail: attempts, failures, what to do about them.
+
+Errors: TP010 no such workflow or run, 42501 without the level "client" in the namespace, 22004, 22023.$$;

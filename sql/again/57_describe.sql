@@ -1,0 +1,182 @@
+-- describe(), and what an operator does to a run's activities and to a restored copy.
+
+CREATE FUNCTION temporal_internal.describe_run(execution_key bigint)
+RETURNS temporal.workflow_description
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT w.namespace, w.workflow_id, w.run_id, w.is_current, w.workflow_type, w.status, w.task_queue,
+		w.start_time, w.execution_time, w.close_time, w.close_time - w.execution_time,
+		(h.attributes ->> 'workflowExecutionTimeout')::interval,
+		(h.attributes ->> 'workflowRunTimeout')::interval,
+		(h.attributes ->> 'workflowTaskTimeout')::interval,
+		w.execution_expiration_time, w.run_expiration_time,
+		w.history_length, w.history_size_bytes, w.memo, w.search_attributes,
+		h.user_metadata ->> 'summary', h.user_metadata ->> 'details',
+		coalesce((h.attributes #>> '{priority,priorityKey}')::integer, 3),
+		w.parent_workflow_id, w.parent_run_id,
+		coalesce(h.attributes #>> '{rootWorkflowExecution,workflowId}', w.workflow_id),
+		coalesce((h.attributes #>> '{rootWorkflowExecution,runId}')::uuid, w.run_id),
+		w.first_run_id, e.original_run_id, e.start_request_id, w.attempt,
+		h.attributes -> 'retryPolicy', nullif(h.attributes ->> 'cronSchedule', ''), e.versioning,
+		w.cancel_requested,
+		coalesce((
+			SELECT jsonb_agg(to_jsonb(a) - '{namespace,workflow_id,run_id}'::text[] ORDER BY a.scheduled_event_id)
+			FROM temporal.pending_activity a
+			WHERE a.namespace = w.namespace AND a.workflow_id = w.workflow_id AND a.run_id = w.run_id), '[]'),
+		coalesce((
+			SELECT jsonb_agg(to_jsonb(t) - '{namespace,workflow_id,run_id}'::text[] ORDER BY t.fires_at, t.started_event_id)
+			FROM temporal.timer t
+			WHERE t.namespace = w.namespace AND t.workflow_id = w.workflow_id AND t.run_id = w.run_id), '[]'),
+		m.n,
+		CASE WHEN e.status IN (1, 8) AND (m.n > 0 OR e.wft_attempt > 1) THEN jsonb_build_object(
+			'state', CASE e.wft_state WHEN 2 THEN 'Started' ELSE 'Scheduled' END,
+			'scheduled_time', coalesce(e.wft_not_before, m.since),
+			'original_scheduled_time', CASE WHEN e.wft_attempt > 1
+				THEN (SELECT max(f.event_time) FROM temporal_internal.history f WHERE f.execution_key = e.key AND f.event_type = 9)
+				ELSE m.since END,
+			'attempt', e.wft_attempt) END,
+		w.last_task_failure
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal.workflow w ON w.namespace = n.name AND w.workflow_id = e.workflow_id AND w.run_id = e.run_id
+	JOIN temporal_internal.history h ON h.execution_key = e.key AND h.event_id = 1
+	CROSS JOIN LATERAL (
+		SELECT count(*) AS n, min(p.deliver_at) AS since
+		FROM temporal_internal.message p
+		WHERE p.execution_key = e.key AND p.kind <> 6 AND p.deliver_at <= (SELECT temporal_internal.clock_now())) m
+	WHERE e.key = $1
+$$;
+COMMENT ON FUNCTION temporal_internal.describe_run(bigint) IS 'temporal.describe() of a run that the caller may see.';
+
+CREATE FUNCTION temporal.describe(workflow_id text, run_id uuid DEFAULT NULL)
+RETURNS temporal.workflow_description
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT d FROM temporal_internal.describe_run(temporal_internal.find_run($1, $2, 1)) d;
+END;
+COMMENT ON FUNCTION temporal.describe(text, uuid) IS
+$$All that is known about a run, open or closed. Best read as SELECT * FROM temporal.describe('order-1') with \x.
+
+workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
+run_id: which run of it; the current one when not given.
+Errors: TP010 no such workflow or run, 42501 without the level "client" in the namespace, 22004, 22023.$$;
+
+CREATE FUNCTION temporal_internal.wake_scan()
+RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_wake_scan';
+COMMENT ON FUNCTION temporal_internal.wake_scan() IS 'At COMMIT the dispatcher of this database looks for due work.';
+
+-- An attempt that is running holds the row of its activity: these wait for it, and find the activity gone when it has ended.
+CREATE FUNCTION temporal_internal.pause_activity_of(execution_key bigint, activity_id text)
+RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH changed AS (
+		UPDATE temporal_internal.activity_task t SET paused = true
+		WHERE t.execution_key = $1 AND t.activity_id = $2
+		RETURNING 1)
+	SELECT EXISTS (SELECT FROM changed)
+$$;
+COMMENT ON FUNCTION temporal_internal.pause_activity_of(bigint, text) IS 'False: no such activity is pending.';
+
+CREATE FUNCTION temporal_internal.resume_activity_of(execution_key bigint, activity_id text, reset boolean)
+RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH changed AS (
+		UPDATE temporal_internal.activity_task t
+		SET paused = false, crash_count = 0, attempt = CASE WHEN $3 THEN 1 ELSE t.attempt END,
+			due_at = c.now, attempt_scheduled_at = c.now,
+			timeout_at = least(
+				c.now + nullif((h.attributes ->> 'scheduleToStartTimeout')::interval, '0'),
+				t.scheduled_at + nullif((h.attributes ->> 'scheduleToCloseTimeout')::interval, '0'))
+		FROM temporal_internal.history h, (SELECT temporal_internal.clock_now() AS now) c
+		WHERE t.execution_key = $1 AND t.activity_id = $2 AND (t.paused OR $3)
+		  AND h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
+		RETURNING temporal_internal.wake_scan())
+	SELECT EXISTS (SELECT FROM changed)
+		OR NOT $3 AND EXISTS (SELECT FROM temporal_internal.activity_task t WHERE t.execution_key = $1 AND t.activity_id = $2)
+$$;
+COMMENT ON FUNCTION temporal_internal.resume_activity_of(bigint, text, boolean) IS 'Makes the next attempt due now, with reset as attempt 1. False: no such activity is pending.';
+
+CREATE FUNCTION temporal_internal.require_activity(found boolean, workflow_id text, activity_id text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF activity_id IS NULL THEN
+		RAISE EXCEPTION 'activity id must not be null' USING ERRCODE = 'null_value_not_allowed',
+			HINT = 'temporal.pending_activity lists the activities that are pending.';
+	ELSIF activity_id = '' THEN
+		RAISE EXCEPTION 'activity id must not be empty' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'temporal.pending_activity lists the activities that are pending.';
+	ELSIF NOT found THEN
+		RAISE EXCEPTION 'workflow "%" has no pending activity "%"', workflow_id, activity_id USING ERRCODE = 'TP013',
+			HINT = 'temporal.pending_activity lists the activities that are pending.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION temporal_internal.require_activity(boolean, text, text) IS 'Raises TP013 unless found, 22004 and 22023 for an activity id that is none.';
+
+CREATE FUNCTION temporal.pause_activity(workflow_id text, activity_id text, run_id uuid DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal_internal.require_activity(
+		temporal_internal.pause_activity_of(temporal_internal.find_run($1, $3, 2), $2), $1, $2);
+END;
+COMMENT ON FUNCTION temporal.pause_activity(text, text, uuid) IS
+$$Stops a pending activity from being tried again, until temporal.unpause_activity(). If an attempt is running, this waits for its end (under lock_timeout); when that attempt is the last one, the activity is gone.
+
+workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
+activity_id: id of the activity, as temporal.pending_activity shows it.
+run_id: which run of it; the current one when not given.
+Takes effect at COMMIT.
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004, 22023.$$;
+
+CREATE FUNCTION temporal.unpause_activity(workflow_id text, activity_id text, run_id uuid DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal_internal.require_activity(
+		temporal_internal.resume_activity_of(temporal_internal.find_run($1, $3, 2), $2, false), $1, $2);
+END;
+COMMENT ON FUNCTION temporal.unpause_activity(text, text, uuid) IS
+$$Lets a paused activity go on: its next attempt is due at once. It does nothing to one that is not paused. An activity that has crashed its server process three times is paused by itself: repair it first.
+
+workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
+activity_id: id of the activity, as temporal.pending_activity shows it.
+run_id: which run of it; the current one when not given.
+Takes effect at COMMIT.
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004, 22023.$$;
+
+CREATE FUNCTION temporal.reset_activity(workflow_id text, activity_id text, run_id uuid DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT temporal_internal.require_activity(
+		temporal_internal.resume_activity_of(temporal_internal.find_run($1, $3, 2), $2, true), $1, $2);
+END;
+COMMENT ON FUNCTION temporal.reset_activity(text, text, uuid) IS
+$$Begins a pending activity anew: attempt 1 again, due at once, no longer paused. If an attempt is running, this waits for its end (under lock_timeout); when that attempt is the last one, the activity is gone.
+
+workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
+activity_id: id of the activity, as temporal.pending_activity shows it.
+run_id: which run of it; the current one when not given.
+Takes effect at COMMIT.
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004, 22023.$$;
+
+CREATE FUNCTION temporal.post_restore()
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_post_restore';
+COMMENT ON FUNCTION temporal.post_restore() IS
+$$Lets workflows run in this database. A copy of a database (pg_restore, CREATE DATABASE ... TEMPLATE) runs nothing, so that what the original does is not done twice, until this is called in it.
+
+Only the owner of the extension, its members and superusers may do it. Takes effect at COMMIT.
+Errors: 42501, 55000 when temporal_pg is not in shared_preload_libraries.$$;

@@ -1,0 +1,15 @@
+-- What workflow and activity code may ask about itself.
+
+CREATE TYPE temporal.workflow_info AS (
+	namespace text, workflow_id text, run_id uuid, first_execution_run_id uuid, workflow_type text, task_queue text,
+	attempt integer, cron_schedule text, execution_timeout interval, run_timeout interval, task_timeout interval,
+	retry_policy jsonb, memo jsonb, search_attributes jsonb, workflow_start_time timestamptz, start_time timestamptz,
+	history_length integer, history_size_bytes bigint, continue_as_new_suggested boolean);
+COMMENT ON TYPE temporal.workflow_info IS 'What temporal.workflow_info() tells. workflow_start_time: when the run was started; start_time: the clock of its first task; history_length and history_size_bytes: of the events that the code has been told of so far.';
+
+CREATE TYPE temporal.activity_info AS (
+	activity_id text, activity_type text, attempt integer, namespace text, workflow_id text, run_id uuid, workflow_type text,
+	task_queue text, task_token text, heartbeat_details jsonb, scheduled_time timestamptz, current_attempt_scheduled_time timestamptz,
+	started_time timestamptz, schedule_to_close_timeout interval, start_to_close_timeout interval, heartbeat_timeout interval,
+	retry_policy jsonb, priority_key integer, is_local boolean);
+COMMENT ON TYPE temporal.activity_info IS 'What temporal.activity_info() tells an activity about its attempt. scheduled_time: when the activity was first scheduled; heartbeat_details: NULL in transactional mode, where a new attempt starts from nothing.';

@@ -1,0 +1,402 @@
+/*-------------------------------------------------------------------------
+ *
+ * definitions.c
+ *	  SQL functions that register workflows and activities.
+ *
+ * What they promise is in the COMMENTs of sql/again/10_definitions.sql.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "model/retry.h"
+#include "runtime/callable.h"
+#include "runtime/settings.h"
+#include "store/definition.h"
+#include "store/function.h"
+#include "store/namespace.h"
+
+/* Names that the server keeps for itself, as Temporal's does. */
+#define RESERVED_PREFIX "__temporal_"
+
+PG_FUNCTION_INFO_V1(tpg_sql_register_workflow);
+PG_FUNCTION_INFO_V1(tpg_sql_register_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_unregister_workflow);
+PG_FUNCTION_INFO_V1(tpg_sql_unregister_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_retry_policy);
+
+/* NULL for an SQL NULL */
+static char *
+text_arg(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+static void
+not_supported(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s not supported yet", what)));
+}
+
+static void
+invalid_word(const char *what, const char *word, const char *words)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid %s: \"%s\"", what, word),
+			 errhint("Possible are %s.", words)));
+}
+
+static void
+check_name(const char *name, const char *what)
+{
+	tpg_id_check(name, what);
+	if (strncmp(name, RESERVED_PREFIX, strlen(RESERVED_PREFIX)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" is reserved", what, name),
+				 errhint("Names must not begin with \"" RESERVED_PREFIX "\".")));
+}
+
+/*
+ * Whoever may register code runs it as its owner from then on, so it takes the right
+ * to act as that role.
+ */
+static void
+check_owner(Oid function, const char *signature)
+{
+	Oid			owner = tpg_function_owner(function);
+	char	   *owner_name = GetUserNameFromId(owner, false);
+
+	if (superuser_arg(owner) && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to register function %s", signature),
+				 errdetail("It belongs to \"%s\", a superuser, and would run as that role.", owner_name),
+				 errhint("Only a superuser can register it. ALTER FUNCTION %s OWNER TO %s makes it run as your role.",
+						 signature, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (!is_member_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to register function %s", signature),
+				 errdetail("It belongs to \"%s\" and would run as that role.", owner_name),
+				 errhint("Become a member with GRANT %s TO %s.", quote_identifier(owner_name),
+						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (TPG_OWNER_NEEDS_LOGIN)
+	{
+		HeapTuple	tuple;
+		bool		can_login;
+
+		tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(owner));
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for role %u", owner);
+		can_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+		ReleaseSysCache(tuple);
+		if (!can_login)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("function %s cannot be registered", signature),
+					 errdetail("It belongs to \"%s\", a role without LOGIN, as which no process can run before PostgreSQL 17.", owner_name),
+					 errhint("Run ALTER ROLE %s LOGIN; a role without a password cannot be used from outside where one is asked for.",
+							 quote_identifier(owner_name))));
+	}
+}
+
+/* Finds and checks the function, and fills in what the row says of it. */
+static Oid
+registered_function(TpgDefinitionRow *row, const char *function)
+{
+	bool		dynamic = (strcmp(row->name, "*") == 0);
+	const char *what = (row->kind == TPG_DEF_WORKFLOW) ? "a workflow" : "an activity";
+	TpgFunctionName *name;
+	Oid			oid;
+
+	if (function == NULL && dynamic)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("function must not be null where the type is '*'")));
+	if (function != NULL && function[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function must not be empty")));
+
+	oid = tpg_function_by_text(function != NULL ? function : row->name);
+	tpg_callable_check(oid, what, dynamic);
+	name = tpg_function_name(oid);
+	check_owner(oid, tpg_function_signature(name));
+	row->function_schema = name->schema;
+	row->function_name = name->name;
+	row->function_arguments = name->arguments;
+	return oid;
+}
+
+static void
+set_failure_sqlstates(TpgDefinitionRow *row, ArrayType *array)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+	row->failure_sqlstates = palloc(sizeof(char *) * (count + 1));
+	for (int i = 0; i < count; i++)
+	{
+		char	   *code;
+
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("failure_sqlstates must not contain nulls")));
+		code = TextDatumGetCString(values[i]);
+		if (strlen(code) != 5 || strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid SQLSTATE in failure_sqlstates: \"%s\"", code),
+					 errhint("An SQLSTATE is five digits and upper-case letters, such as P0001.")));
+		row->failure_sqlstates[row->nfailure_sqlstates++] = code;
+	}
+}
+
+/* text, NULL gives dflt; 22023 when empty or too long */
+static const char *
+queue_arg(FunctionCallInfo fcinfo, int argno, const char *dflt)
+{
+	char	   *queue = text_arg(fcinfo, argno);
+
+	if (queue == NULL)
+		return dflt;
+	tpg_id_check(queue, "task queue");
+	return queue;
+}
+
+static void
+check_versioning(const char *behavior)
+{
+	if (strcmp(behavior, "auto_upgrade") == 0)
+		return;
+	if (strcmp(behavior, "pinned") == 0)
+		not_supported("versioning behavior \"pinned\" is");
+	invalid_word("versioning_behavior", behavior, "auto_upgrade and pinned");
+}
+
+Datum
+tpg_sql_register_workflow(PG_FUNCTION_ARGS)
+{
+	TpgDefinitionRow row = {.kind = TPG_DEF_WORKFLOW};
+	char	   *function = text_arg(fcinfo, 1);
+	const char *default_sqlstate = "P0001";
+
+	row.name = text_arg(fcinfo, 0);
+	check_name(row.name, "workflow type");
+	if (!PG_ARGISNULL(2))
+		not_supported("argument \"init\" is");
+	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5))
+		not_supported("handlers for signals, queries and updates are");
+	row.task_queue = queue_arg(fcinfo, 6, "default");
+	if (PG_ARGISNULL(7))
+	{
+		row.failure_sqlstates = &default_sqlstate;
+		row.nfailure_sqlstates = 1;
+	}
+	else
+		set_failure_sqlstates(&row, PG_GETARG_ARRAYTYPE_P(7));
+	row.versioning_behavior = PG_ARGISNULL(8) ? "auto_upgrade" : text_arg(fcinfo, 8);
+	check_versioning(row.versioning_behavior);
+
+	row.namespace_id = tpg_namespace_current_for_write();
+	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
+	(void) registered_function(&row, function);
+	row.options = tpg_json_finish(tpg_json_object());
+	row.settings = tpg_settings_capture();
+	tpg_definition_put(&row);
+	PG_RETURN_VOID();
+}
+
+static void
+check_mode(const char *mode)
+{
+	if (strcmp(mode, "transactional") == 0)
+		return;
+	if (strcmp(mode, "autonomous") == 0 || strcmp(mode, "external") == 0)
+		not_supported(psprintf("activity mode \"%s\" is", mode));
+	invalid_word("mode", mode, "transactional, autonomous and external");
+}
+
+/* A timeout among the default options; zero is none. */
+static void
+add_timeout(TpgJson *b, const char *key, FunctionCallInfo fcinfo, int argno, const char *what)
+{
+	int64		us;
+
+	if (PG_ARGISNULL(argno))
+		return;
+	us = tpg_interval_arg_us(PG_GETARG_INTERVAL_P(argno), what);
+	if (us > 0)
+		tpg_json_add_duration(b, key, us);
+}
+
+/* Arguments 3 to 11 of register_activity, with the names that they have in an event. */
+static Jsonb *
+activity_options(FunctionCallInfo fcinfo)
+{
+	TpgJson    *b = tpg_json_object();
+	const char *queue = queue_arg(fcinfo, 3, NULL);
+	char	   *cancellation = text_arg(fcinfo, 9);
+	char	   *summary = text_arg(fcinfo, 10);
+
+	tpg_json_add_text(b, "taskQueue", queue);
+	add_timeout(b, "scheduleToCloseTimeout", fcinfo, 4, "schedule_to_close_timeout");
+	add_timeout(b, "scheduleToStartTimeout", fcinfo, 5, "schedule_to_start_timeout");
+	add_timeout(b, "startToCloseTimeout", fcinfo, 6, "start_to_close_timeout");
+	add_timeout(b, "heartbeatTimeout", fcinfo, 7, "heartbeat_timeout");
+	if (!PG_ARGISNULL(8))
+		tpg_json_add_jsonb(b, "retryPolicy",
+						   tpg_retry_policy_to_jsonb(tpg_retry_policy_from_datum(PG_GETARG_DATUM(8))));
+	if (cancellation != NULL)
+	{
+		if (strcmp(cancellation, "try_cancel") != 0 && strcmp(cancellation, "abandon") != 0 &&
+			strcmp(cancellation, "wait_cancellation_completed") != 0)
+			invalid_word("cancellation_type", cancellation, "try_cancel, wait_cancellation_completed and abandon");
+		tpg_json_add_text(b, "cancellationType", cancellation);
+	}
+	if (summary != NULL)
+	{
+		tpg_size_check(strlen(summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
+		tpg_json_add_text(b, "summary", summary);
+	}
+	if (!PG_ARGISNULL(11))
+	{
+		TpgJson    *priority = tpg_json_object();
+		int32		key = PG_GETARG_INT32(11);
+
+		if (key < 1 || key > 5)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("priority_key must be between 1 and 5")));
+		tpg_json_add_int(priority, "priorityKey", key);
+		tpg_json_add_jsonb(b, "priority", tpg_json_finish(priority));
+	}
+	return tpg_json_finish(b);
+}
+
+/* The session's settings, overridden by those that the registration asks for. */
+static Jsonb *
+merged_settings(const Jsonb *extra, Oid owner)
+{
+	TpgJson    *b;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	jv;
+	char	   *key = NULL;
+
+	tpg_settings_validate(extra, owner);
+	b = tpg_json_object_from(tpg_settings_capture());
+	if (extra == NULL)
+		return tpg_json_finish(b);
+	it = JsonbIteratorInit((JsonbContainer *) &extra->root);
+	while ((token = JsonbIteratorNext(&it, &jv, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(jv.val.string.val, jv.val.string.len);
+		else if (token == WJB_VALUE)
+			tpg_json_add_text(b, tpg_settings_canonical_name(key),
+							  tpg_json_scalar_text(tpg_json_value_to_jsonb(&jv)));
+	}
+	return tpg_json_finish(b);
+}
+
+Datum
+tpg_sql_register_activity(PG_FUNCTION_ARGS)
+{
+	TpgDefinitionRow row = {.kind = TPG_DEF_ACTIVITY};
+	char	   *function = text_arg(fcinfo, 1);
+	Oid			oid;
+
+	row.name = text_arg(fcinfo, 0);
+	check_name(row.name, "activity type");
+	row.mode = PG_ARGISNULL(2) ? "transactional" : text_arg(fcinfo, 2);
+	check_mode(row.mode);
+	row.options = activity_options(fcinfo);
+	row.versioning_behavior = "auto_upgrade";
+
+	row.namespace_id = tpg_namespace_current_for_write();
+	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
+	oid = registered_function(&row, function);
+	row.settings = merged_settings(PG_ARGISNULL(12) ? NULL : PG_GETARG_JSONB_P(12), tpg_function_owner(oid));
+	tpg_definition_put(&row);
+	PG_RETURN_VOID();
+}
+
+static void
+unregister(TpgDefinitionKind kind, const char *name, const char *what)
+{
+	int32		namespace_id;
+
+	tpg_id_check(name, what);
+	namespace_id = tpg_namespace_current();
+	tpg_access_require(namespace_id, TPG_ACCESS_AUTHOR);
+	if (!tpg_definition_delete(namespace_id, kind, name))
+		tpg_definition_not_found(namespace_id, kind, name);
+}
+
+Datum
+tpg_sql_unregister_workflow(PG_FUNCTION_ARGS)
+{
+	unregister(TPG_DEF_WORKFLOW, text_arg(fcinfo, 0), "workflow type");
+	PG_RETURN_VOID();
+}
+
+Datum
+tpg_sql_unregister_activity(PG_FUNCTION_ARGS)
+{
+	unregister(TPG_DEF_ACTIVITY, text_arg(fcinfo, 0), "activity type");
+	PG_RETURN_VOID();
+}
+
+/* The constructor of the type: fills in defaults, so that what is shown is what holds. */
+Datum
+tpg_sql_retry_policy(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[5];
+	bool		nulls[5];
+	HeapTuple	tuple;
+	TpgRetryPolicy *policy;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "temporal.retry_policy must return a composite type");
+	desc = BlessTupleDesc(desc);
+	for (int i = 0; i < 5; i++)
+	{
+		nulls[i] = PG_ARGISNULL(i);
+		values[i] = nulls[i] ? (Datum) 0 : PG_GETARG_DATUM(i);
+	}
+	tuple = heap_form_tuple(desc, values, nulls);
+	policy = tpg_retry_policy_from_datum(HeapTupleGetDatum(tuple));
+
+	values[0] = IntervalPGetDatum(tpg_interval_from_us(policy->initial_us));
+	values[1] = Float8GetDatum(policy->coefficient);
+	values[2] = IntervalPGetDatum(tpg_interval_from_us(policy->max_us));
+	values[3] = Int32GetDatum(policy->max_attempts);
+	nulls[0] = nulls[1] = nulls[2] = nulls[3] = false;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ * future.c
+ *	  The SQL type temporal.future and the ops behind it.
+ *
+ * A future is a number by value; which run it belongs to is part of it, so that
+ * one that was carried into another run is refused there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "api/future.h"
+#include "base/errors.h"
+
+PG_FUNCTION_INFO_V1(tpg_sql_future_in);
+PG_FUNCTION_INFO_V1(tpg_sql_future_out);
+
+static uint32
+run_tag(const TpgActivation *act)
+{
+	return (uint32) act->run->exec->key & 0xFFFFFF;
+}
+
+Datum
+tpg_future_make(TpgActivation *act, const TpgOp *op)
+{
+	return Int64GetDatum((int64) op->kind << 56 | (int64) run_tag(act) << 32 | (uint32) op->seq);
+}
+
+TpgOp *
+tpg_future_op(TpgActivation *act, Datum future)
+{
+	int64		value = DatumGetInt64(future);
+	TpgOp	   *op = NULL;
+
+	if (((uint32) (value >> 32) & 0xFFFFFF) == run_tag(act))
+		op = tpg_activation_op(act, (TpgOpKind) (value >> 56), (int32) value);
+	if (op == NULL)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("future %s was not made by this run", DatumGetCString(DirectFunctionCall1(tpg_sql_future_out, future))),
+				 errhint("A future lives in the run whose code started it; it cannot be stored or passed on.")));
+	return op;
+}
+
+TpgOp **
+tpg_future_ops(TpgActivation *act, Datum array, int *n)
+{
+	ArrayType  *a = DatumGetArrayTypeP(array);
+	Datum	   *elements;
+	bool	   *nulls;
+	TpgOp	  **ops;
+
+	deconstruct_array(a, ARR_ELEMTYPE(a), 8, true, TYPALIGN_DOUBLE, &elements, &nulls, n);
+	ops = palloc(sizeof(TpgOp *) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("an array of futures must not contain null")));
+		ops[i] = tpg_future_op(act, elements[i]);
+	}
+	return ops;
+}
+
+Datum
+tpg_sql_future_in(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a future cannot be made from text"),
+			 errhint("It comes from temporal.start_activity(), temporal.start_timer() and their like.")));
+	PG_RETURN_NULL();
+}
+
+Datum
+tpg_sql_future_out(PG_FUNCTION_ARGS)
+{
+	int64		value = PG_GETARG_INT64(0);
+	static const char *const kinds[] = {"unknown", "activity", "timer", "local_activity"};
+	int			kind = (int) (value >> 56);
+
+	PG_RETURN_CSTRING(psprintf("%s:%d", kind > 0 && kind < (int) lengthof(kinds) ? kinds[kind] : kinds[0], (int32) value));
+}

@@ -1,0 +1,257 @@
+/*-------------------------------------------------------------------------
+ * replay.c
+ *	  SQL-callable: workflow code run over a history in the caller's backend.
+ *
+ * Nothing is written and nothing is locked: the code runs as its owner in a
+ * read-only subtransaction that is rolled back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/errors.h"
+#include "base/guc.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "model/failure.h"
+#include "runtime/pass.h"
+#include "store/namespace.h"
+
+PG_FUNCTION_INFO_V1(tpg_sql_replay);
+PG_FUNCTION_INFO_V1(tpg_sql_replay_history);
+PG_FUNCTION_INFO_V1(tpg_sql_blocked_operations);
+
+/* What the history ends with, if it is closed; else NULL. */
+static const TpgEvent *
+closing_event(const TpgRun *run)
+{
+	const TpgEvent *last = &run->events[run->nevents - 1];
+
+	return tpg_event_type_is_closing(last->type) ? last : NULL;
+}
+
+/*
+ * Does what the code did agree with the end of history?  Raises what a workflow
+ * task would fail with.  A workflow that fails as history says is no failure of
+ * the replay (K-12).
+ */
+static void
+check_end(TpgRun *run, const TpgPass *pass)
+{
+	const TpgEvent *closing = closing_event(run);
+	const char *got = pass->kind == TPG_PASS_RETURNED ? "returned" : pass->kind == TPG_PASS_FAILED ? "failed" : "is waiting";
+	bool		agrees;
+
+	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
+		ReThrowError(pass->error);
+	if (closing == NULL || closing->task_id == 0)
+		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1;
+	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED)
+		agrees = pass->kind == TPG_PASS_RETURNED;
+	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)
+		agrees = pass->kind == TPG_PASS_FAILED;
+	else
+		agrees = true;
+	if (!agrees)
+		ereport(ERROR,
+				(errcode(TPG_ERR_NONDETERMINISM),
+				 errmsg("workflow code does not match history %s %d", closing ? "at event" : "after event", run->nevents),
+				 errdetail("History %s; the code %s%s%s.",
+						   closing ? psprintf("has %s", tpg_event_type_name(closing->type)) : "goes on waiting", got,
+						   pass->kind == TPG_PASS_FAILED ? ": " : "",
+						   pass->kind == TPG_PASS_FAILED ? tpg_failure_message(pass->failure) : ""),
+				 errhint("Code of running workflows must issue the same commands again.")));
+}
+
+static TpgDefinition *
+definition_of(const TpgExecution *exec)
+{
+	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, false);
+
+	if (!OidIsValid(def->function))
+		ereport(ERROR,
+				(errcode(TPG_ERR_NOT_REGISTERED),
+				 errmsg("function %s of workflow type \"%s\" does not exist", def->signature, exec->workflow_type),
+				 errhint("Create it again, or register another one with temporal.register_workflow().")));
+	return def;
+}
+
+/* replay(workflow_id, run_id): number of events replayed */
+Datum
+tpg_sql_replay(PG_FUNCTION_ARGS)
+{
+	char	   *workflow_id = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
+	int32		namespace_id = tpg_namespace_current();
+	TpgExecution *exec = NULL;
+	TpgRun	   *run;
+	TpgPass		pass;
+
+	tpg_id_check(workflow_id, "workflow id");
+	if (tpg_current_activation != NULL)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("temporal.replay() cannot be called by workflow code")));
+	if (namespace_id != 0)
+	{
+		tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
+		exec = tpg_execution_find(namespace_id, workflow_id, run_id, false);
+	}
+	if (exec == NULL)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WORKFLOW_NOT_FOUND),
+				 errmsg("workflow \"%s\" does not exist", workflow_id),
+				 errdetail("In namespace \"%s\".", tpg_guc_namespace),
+				 errhint("See temporal.workflow for the workflows that you may see.")));
+	run = tpg_run_load_readonly(exec);
+	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
+	check_end(run, &pass);
+	tpg_pass_free(&pass);
+	PG_RETURN_INT32(run->nevents);
+}
+
+/* An event of a history given as JSON: as temporal.history shows them, or Temporal's own export. */
+static void
+event_from_json(const Jsonb *json, int n, TpgEvent *e)
+{
+	char	   *type = tpg_json_get_text(json, "event_type");
+	Jsonb	   *attributes = tpg_json_get(json, "attributes");
+	char	   *time = tpg_json_get_text(json, "event_time");
+	char	   *task_time = tpg_json_get_text(json, "task_time");
+
+	memset(e, 0, sizeof(*e));
+	e->event_id = (int32) tpg_json_get_int(json, "event_id", 0);
+	e->task_id = (int32) tpg_json_get_int(json, "task_id", -1);
+	e->type = type ? tpg_event_type_from_name(type) : 0;
+	if (e->event_id != n + 1 || e->type == 0 || attributes == NULL || time == NULL || e->task_id < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("event %d of the history is not valid", n + 1),
+				 errdetail("It is %s.", tpg_json_to_text(json)),
+				 errhint("A history is an array of the rows of temporal.history in order: SELECT jsonb_agg(to_jsonb(h) ORDER BY event_id) FROM temporal.history h WHERE workflow_id = …")));
+	e->time = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(time), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	e->task_time = task_time == NULL ? e->time :
+		DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(task_time), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	e->attributes = attributes;
+}
+
+/* replay(history, workflow_type) */
+Datum
+tpg_sql_replay_history(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *history = PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0);
+	char	   *workflow_type = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	TpgRun	   *run = palloc0(sizeof(TpgRun));
+	TpgExecution *exec = palloc0(sizeof(TpgExecution));
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	TpgPass		pass;
+
+	tpg_id_check(workflow_type, "workflow type");
+	if (history == NULL || !tpg_json_is_array(history) || JB_ROOT_COUNT(history) == 0)
+		ereport(ERROR,
+				(errcode(history ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("history must be an array of events"),
+				 errhint("SELECT jsonb_agg(to_jsonb(h) ORDER BY event_id) FROM temporal.history h WHERE workflow_id = …")));
+	exec->namespace_id = tpg_namespace_current();
+	tpg_access_require(exec->namespace_id, TPG_ACCESS_CLIENT);
+	exec->workflow_id = "replay";
+	exec->workflow_type = workflow_type;
+	exec->task_queue = "default";
+	exec->wft_attempt = 1;
+	exec->run_expiration = DT_NOEND;
+	run->context = CurrentMemoryContext;
+	run->exec = exec;
+	run->events = palloc0(sizeof(TpgEvent) * JB_ROOT_COUNT(history));
+	it = JsonbIteratorInit(&history->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token != WJB_ELEM)
+			continue;
+		event_from_json(tpg_json_value_to_jsonb(&v), run->nevents, &run->events[run->nevents]);
+		run->nevents++;
+	}
+	run->nstored = run->nevents;
+	exec->start_time = exec->execution_time = run->events[0].time;
+	if (tpg_json_get_text(run->events[0].attributes, "originalExecutionRunId") != NULL)
+		exec->original_run_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(tpg_json_get_text(run->events[0].attributes, "originalExecutionRunId"))));
+	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
+	check_end(run, &pass);
+	tpg_pass_free(&pass);
+	PG_RETURN_INT32(run->nevents);
+}
+
+static const char *
+op_kind_name(TpgOpKind kind)
+{
+	return kind == TPG_OP_TIMER ? "timer" : kind == TPG_OP_ACTIVITY ? "activity" : "local_activity";
+}
+
+/* "PL/pgSQL function buy(text,integer) line 4 at PERFORM": the outermost such line */
+static char *
+location_of(const char *context)
+{
+	const char *line = context;
+	const char *found = NULL;
+	const char *end;
+
+	while (line != NULL && *line != '\0')
+	{
+		if (strncmp(line, "PL/", 3) == 0 || strncmp(line, "SQL function", 12) == 0)
+			found = line;
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (found == NULL)
+		return NULL;
+	end = strchr(found, '\n');
+	return end ? pnstrdup(found, end - found) : pstrdup(found);
+}
+
+/* blocked_operations(key): what an open run's code is blocked on. For explain(), which has checked the rights. */
+Datum
+tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	TpgExecution *exec = PG_ARGISNULL(0) ? NULL : tpg_execution_by_key(PG_GETARG_INT64(0));
+	TpgRun	   *run;
+	TpgPass		pass;
+	char	   *location;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (exec == NULL || !tpg_status_is_open(exec->status) || exec->last_task_id == 0)
+		return (Datum) 0;
+	run = tpg_run_load_readonly(exec);
+	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
+	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
+		ReThrowError(pass.error);
+	location = pass.where ? location_of(pass.where) : NULL;
+	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->fiber.nwaits_for; i++)
+	{
+		TpgOp	   *op = pass.act->fiber.waits_for[i];
+		Datum		values[6];
+		bool		nulls[6] = {false};
+
+		if (op->done_event_id != 0)
+			continue;
+		values[0] = CStringGetTextDatum(pass.act->fiber.name);
+		values[1] = CStringGetTextDatum(op_kind_name(op->kind));
+		values[2] = Int32GetDatum(op->event_id);
+		nulls[2] = op->event_id == 0;
+		values[3] = CStringGetTextDatum(psprintf("%s:%d", op_kind_name(op->kind), op->seq));
+		values[4] = location ? CStringGetTextDatum(location) : (Datum) 0;
+		nulls[4] = location == NULL;
+		values[5] = pass.where ? CStringGetTextDatum(pass.where) : (Datum) 0;
+		nulls[5] = pass.where == NULL;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	tpg_pass_free(&pass);
+	return (Datum) 0;
+}

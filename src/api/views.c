@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * views.c
+ *	  SQL-callable: what the views, trace(), explain(), describe() and the
+ *	  operator's functions need from the library.
+ *
+ * The SQL around them reads tables with the rights of the extension's owner;
+ * these functions decide for the current user, so views and functions call
+ * them as the one who asks: never from within a SECURITY DEFINER function.
+ *
+ * Any transaction; read-only but for post_restore().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/guc.h"
+#include "base/ident.h"
+#include "ipc/shmem.h"
+#include "ipc/wake.h"
+#include "model/failure.h"
+#include "store/execution.h"
+#include "store/extension.h"
+#include "store/namespace.h"
+
+PG_FUNCTION_INFO_V1(tpg_sql_access_level);
+PG_FUNCTION_INFO_V1(tpg_sql_find_run);
+PG_FUNCTION_INFO_V1(tpg_sql_clock_now);
+PG_FUNCTION_INFO_V1(tpg_sql_failure_message);
+PG_FUNCTION_INFO_V1(tpg_sql_failure_type);
+PG_FUNCTION_INFO_V1(tpg_sql_wake_scan);
+PG_FUNCTION_INFO_V1(tpg_sql_post_restore);
+
+/* temporal_internal.access_level(namespace_id) */
+Datum
+tpg_sql_access_level(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(tpg_access_level(PG_GETARG_INT32(0)));
+}
+
+static void
+not_found(const char *workflow_id, const pg_uuid_t *run_id)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_WORKFLOW_NOT_FOUND),
+			 run_id ? errmsg("workflow \"%s\" has no run %s", workflow_id, tpg_uuid_to_text(run_id)) :
+			 errmsg("workflow \"%s\" does not exist", workflow_id),
+			 errdetail("In namespace \"%s\".", tpg_guc_namespace),
+			 errhint("See temporal.workflow for the workflows that you may see; closed ones are deleted after the namespace's retention.")));
+}
+
+/* temporal_internal.find_run(workflow_id, run_id, level) */
+Datum
+tpg_sql_find_run(PG_FUNCTION_ARGS)
+{
+	char	   *workflow_id = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
+	int32		namespace_id = tpg_namespace_current();
+	TpgExecution *exec;
+
+	tpg_id_check(workflow_id, "workflow id");
+
+	/* the default namespace before its first use is empty */
+	if (namespace_id == 0)
+		not_found(workflow_id, run_id);
+	tpg_access_require(namespace_id, PG_GETARG_INT32(2));
+	exec = tpg_execution_find(namespace_id, workflow_id, run_id, false);
+	if (exec == NULL)
+		not_found(workflow_id, run_id);
+	PG_RETURN_INT64(exec->key);
+}
+
+/* temporal_internal.clock_now() */
+Datum
+tpg_sql_clock_now(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(tpg_clock_now());
+}
+
+static Datum
+text_or_null(FunctionCallInfo fcinfo, const char *text)
+{
+	if (text == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(text));
+}
+
+/* temporal_internal.failure_message(failure) */
+Datum
+tpg_sql_failure_message(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, tpg_failure_message(PG_GETARG_JSONB_P(0)));
+}
+
+/* temporal_internal.failure_type(failure) */
+Datum
+tpg_sql_failure_type(PG_FUNCTION_ARGS)
+{
+	return text_or_null(fcinfo, tpg_failure_type(PG_GETARG_JSONB_P(0)));
+}
+
+/* temporal_internal.wake_scan() */
+Datum
+tpg_sql_wake_scan(PG_FUNCTION_ARGS)
+{
+	tpg_wake_scan();
+	PG_RETURN_VOID();
+}
+
+/* temporal.post_restore() */
+Datum
+tpg_sql_post_restore(PG_FUNCTION_ARGS)
+{
+	if (!tpg_access_is_owner())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to let workflows run in this database"),
+				 errhint("Only the owner of extension temporal_pg, its members and superusers may call temporal.post_restore().")));
+	tpg_require_preload();
+	tpg_home_claim(true);
+	tpg_wake_start_dispatcher();
+	tpg_wake_scan();
+	PG_RETURN_VOID();
+}

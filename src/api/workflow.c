@@ -1,0 +1,232 @@
+/*-------------------------------------------------------------------------
+ * workflow.c
+ *	  SQL-callable: what workflow code starts and waits for.
+ *
+ * Each function asks for the activation first (TP021 outside of workflow code).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "api/future.h"
+#include "base/errors.h"
+#include "base/guc.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "runtime/ops.h"
+
+PG_FUNCTION_INFO_V1(tpg_sql_execute_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_start_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_execute_local_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_start_local_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_sleep);
+PG_FUNCTION_INFO_V1(tpg_sql_start_timer);
+PG_FUNCTION_INFO_V1(tpg_sql_await);
+PG_FUNCTION_INFO_V1(tpg_sql_await_all);
+PG_FUNCTION_INFO_V1(tpg_sql_await_any);
+PG_FUNCTION_INFO_V1(tpg_sql_is_done);
+
+static void
+required(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", what)));
+}
+
+static int64
+duration_arg(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	return PG_ARGISNULL(n) ? -1 : tpg_interval_arg_us(PG_GETARG_INTERVAL_P(n), what);
+}
+
+/* A result for SQL: always a copy, since the op keeps its own. */
+static Datum
+jsonb_result(const Jsonb *value)
+{
+	return JsonbPGetDatum(tpg_json_copy(value));
+}
+
+/* ---------- activities ---------- */
+
+static void
+check_cancellation_type(FunctionCallInfo fcinfo, int n)
+{
+	char	   *type;
+
+	if (PG_ARGISNULL(n))
+		return;
+	type = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	if (strcmp(type, "try_cancel") != 0 && strcmp(type, "wait_cancellation_completed") != 0 && strcmp(type, "abandon") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid cancellation_type \"%s\"", type),
+				 errhint("It is one of try_cancel, wait_cancellation_completed, abandon.")));
+}
+
+/* (activity_type, input, task_queue, 4 timeouts, retry_policy, cancellation_type, activity_id, summary, priority_key) */
+static TpgOp *
+start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
+{
+	TpgActivityOptions o = {0};
+	int			n = 2;
+
+	required(fcinfo, 0, "activity_type");
+	o.type = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	tpg_id_check(o.type, "activity type");
+	o.input = PG_ARGISNULL(1) ? NULL : tpg_any_arg_to_jsonb(fcinfo, 1);
+	if (!local)
+	{
+		if (!PG_ARGISNULL(n))
+		{
+			o.task_queue = text_to_cstring(PG_GETARG_TEXT_PP(n));
+			tpg_id_check(o.task_queue, "task queue");
+		}
+		n++;
+	}
+	o.schedule_to_close_us = duration_arg(fcinfo, n++, "schedule_to_close_timeout");
+	o.schedule_to_start_us = duration_arg(fcinfo, n++, "schedule_to_start_timeout");
+	o.start_to_close_us = duration_arg(fcinfo, n++, "start_to_close_timeout");
+	o.heartbeat_us = local ? -1 : duration_arg(fcinfo, n++, "heartbeat_timeout");
+	if (!PG_ARGISNULL(n))
+		o.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(n));
+	n++;
+	check_cancellation_type(fcinfo, n++);
+	if (!PG_ARGISNULL(n))
+		o.activity_id = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	n++;
+	if (!PG_ARGISNULL(n))
+	{
+		o.summary = text_to_cstring(PG_GETARG_TEXT_PP(n));
+		tpg_size_check(strlen(o.summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
+	}
+	n++;
+	if (!local && !PG_ARGISNULL(n))
+	{
+		o.priority_key = PG_GETARG_INT32(n);
+		if (o.priority_key < 1 || o.priority_key > 5)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("priority_key must be between 1 and 5"),
+					 errdetail("It is %d.", o.priority_key)));
+	}
+	return local ? tpg_op_start_local_activity(act, &o) : tpg_op_start_activity(act, &o);
+}
+
+Datum
+tpg_sql_execute_activity(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("execute_activity");
+
+	return jsonb_result(tpg_op_await(act, start_activity(fcinfo, act, false), -1));
+}
+
+Datum
+tpg_sql_start_activity(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("start_activity");
+
+	return tpg_future_make(act, start_activity(fcinfo, act, false));
+}
+
+Datum
+tpg_sql_execute_local_activity(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("execute_local_activity");
+
+	return jsonb_result(tpg_op_await(act, start_activity(fcinfo, act, true), -1));
+}
+
+Datum
+tpg_sql_start_local_activity(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("start_local_activity");
+
+	return tpg_future_make(act, start_activity(fcinfo, act, true));
+}
+
+/* ---------- timers ---------- */
+
+Datum
+tpg_sql_sleep(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("sleep");
+
+	required(fcinfo, 0, "duration");
+	(void) tpg_op_await(act, tpg_op_start_timer(act, duration_arg(fcinfo, 0, "duration"), NULL), -1);
+	PG_RETURN_VOID();
+}
+
+Datum
+tpg_sql_start_timer(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("start_timer");
+	char	   *summary = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	required(fcinfo, 0, "duration");
+	if (summary != NULL)
+		tpg_size_check(strlen(summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
+	return tpg_future_make(act, tpg_op_start_timer(act, duration_arg(fcinfo, 0, "duration"), summary));
+}
+
+/* ---------- waiting ---------- */
+
+Datum
+tpg_sql_await(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("await");
+
+	required(fcinfo, 0, "future");
+	return jsonb_result(tpg_op_await(act, tpg_future_op(act, PG_GETARG_DATUM(0)), duration_arg(fcinfo, 1, "timeout")));
+}
+
+Datum
+tpg_sql_await_all(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("await_all");
+	TpgOp	  **ops;
+	Datum	   *results;
+	int			nops;
+
+	/* array_agg over no rows: none of none */
+	if (PG_ARGISNULL(0))
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(JSONBOID));
+	ops = tpg_future_ops(act, PG_GETARG_DATUM(0), &nops);
+	tpg_op_await_all(act, ops, nops, duration_arg(fcinfo, 1, "timeout"));
+	results = palloc(sizeof(Datum) * Max(nops, 1));
+	for (int i = 0; i < nops; i++)
+		results[i] = JsonbPGetDatum(tpg_op_result(act, ops[i]));
+	PG_RETURN_ARRAYTYPE_P(construct_array(results, nops, JSONBOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+tpg_sql_await_any(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("await_any");
+	TpgOp	  **ops;
+	int			nops;
+
+	required(fcinfo, 0, "futures");
+	ops = tpg_future_ops(act, PG_GETARG_DATUM(0), &nops);
+	if (nops == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("await_any needs at least one future"),
+				 errhint("It would wait for ever.")));
+	return tpg_future_make(act, ops[tpg_op_await_any(act, ops, nops, duration_arg(fcinfo, 1, "timeout"))]);
+}
+
+Datum
+tpg_sql_is_done(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("is_done");
+
+	required(fcinfo, 0, "future");
+	PG_RETURN_BOOL(tpg_op_done(tpg_future_op(act, PG_GETARG_DATUM(0))));
+}

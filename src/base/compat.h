@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  The one place that knows in what PostgreSQL 15, 16, 17 and 18 differ.
+ *
+ * Other files use the names defined here and never test PG_VERSION_NUM.
+ * Include it after "postgres.h".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_BASE_COMPAT_H
+#define TPG_BASE_COMPAT_H
+
+#include "catalog/namespace.h"
+#include "parser/parse_type.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#if PG_VERSION_NUM < 150000
+#error "temporal_pg needs PostgreSQL 15 or newer"
+#endif
+
+/* object_aclcheck() replaced the functions per kind of object in 16. */
+#if PG_VERSION_NUM < 160000
+#define tpg_function_aclcheck(oid, role, mode) pg_proc_aclcheck(oid, role, mode)
+#define tpg_type_aclcheck(oid, role, mode) pg_type_aclcheck(oid, role, mode)
+#define tpg_schema_aclcheck(oid, role, mode) pg_namespace_aclcheck(oid, role, mode)
+#else
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#define tpg_function_aclcheck(oid, role, mode) object_aclcheck(ProcedureRelationId, oid, role, mode)
+#define tpg_type_aclcheck(oid, role, mode) object_aclcheck(TypeRelationId, oid, role, mode)
+#define tpg_schema_aclcheck(oid, role, mode) object_aclcheck(NamespaceRelationId, oid, role, mode)
+#endif
+
+/*
+ * From 17 on a background worker may connect as a role without LOGIN, so
+ * only before that must the owner of a registered function have it.
+ */
+#if PG_VERSION_NUM < 170000
+#define TPG_OWNER_NEEDS_LOGIN true
+#else
+#define TPG_OWNER_NEEDS_LOGIN false
+#endif
+
+/* 18 declares pg_noreturn in front of the declaration; older ones don't have it. */
+#if PG_VERSION_NUM < 180000
+#define TPG_NORETURN
+#define TPG_NORETURN_AFTER pg_attribute_noreturn()
+#else
+#define TPG_NORETURN pg_noreturn
+#define TPG_NORETURN_AFTER
+#endif
+
+/* PortalRun() lost its run_once argument in 18. */
+#if PG_VERSION_NUM < 180000
+#define tpg_portal_run(portal, count, top, dest, altdest, qc) \
+	PortalRun(portal, count, top, true, dest, altdest, qc)
+#else
+#define tpg_portal_run(portal, count, top, dest, altdest, qc) \
+	PortalRun(portal, count, top, dest, altdest, qc)
+#endif
+
+/* ExecutorCheckPerms_hook: two lists since 16. */
+#if PG_VERSION_NUM < 160000
+#define TPG_CHECK_PERMS_ARGS List *rangeTable, bool ereport_on_violation
+#define TPG_CHECK_PERMS_PASS rangeTable, ereport_on_violation
+#else
+#define TPG_CHECK_PERMS_ARGS List *rangeTable, List *rtePermInfos, bool ereport_on_violation
+#define TPG_CHECK_PERMS_PASS rangeTable, rtePermInfos, ereport_on_violation
+#endif
+
+/* Wait events with a name of their own exist since 17. */
+#if PG_VERSION_NUM < 170000
+#define tpg_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
+#else
+#define tpg_wait_event(name) WaitEventExtensionNew(name)
+#endif
+
+/* Soft errors came with 16; these two ask for hard ones, or for none about a missing type. */
+#if PG_VERSION_NUM < 160000
+#define tpg_qualified_name_list(text) stringToQualifiedNameList(text)
+#else
+#define tpg_qualified_name_list(text) stringToQualifiedNameList(text, NULL)
+#endif
+
+/* A type by its name as format_type() writes it; InvalidOid when there is none. */
+static inline Oid
+tpg_type_by_name(const char *name)
+{
+	Oid			type = InvalidOid;
+	int32		typmod;
+
+#if PG_VERSION_NUM < 160000
+	parseTypeString(name, &type, &typmod, true);
+#else
+	TypeName   *parsed = typeStringToTypeName(name, NULL);
+	Type		tuple = LookupTypeName(NULL, parsed, &typmod, true);
+
+	if (tuple != NULL)
+	{
+		type = typeTypeId(tuple);
+		ReleaseSysCache(tuple);
+	}
+#endif
+	return type;
+}
+
+/* Infinite intervals exist since 17. */
+#if PG_VERSION_NUM < 170000
+#define tpg_interval_is_infinite(interval) false
+#else
+#define tpg_interval_is_infinite(interval) INTERVAL_NOT_FINITE(interval)
+#endif
+
+/*
+ * Name resolution in pg_catalog only (no temporary schema either) until
+ * unpinned.  Nests; the abort of the (sub)transaction undoes it.  Up to 16 an
+ * override of the path is cheaper than a setting; 17 has only the setting, with a
+ * cache in front of it.
+ */
+static inline int
+tpg_compat_pin_search_path(void)
+{
+#if PG_VERSION_NUM < 170000
+	OverrideSearchPath path = {.schemas = NIL,.addCatalog = true,.addTemp = false};
+
+	PushOverrideSearchPath(&path);
+	return 0;
+#else
+	int			level = NewGUCNestLevel();
+
+	RestrictSearchPath();
+	return level;
+#endif
+}
+
+static inline void
+tpg_compat_unpin_search_path(int level)
+{
+#if PG_VERSION_NUM < 170000
+	PopOverrideSearchPath();
+#else
+	AtEOXact_GUC(false, level);
+#endif
+}
+
+/* The number of the transaction in progress, known also while it has no xid. */
+#if PG_VERSION_NUM < 170000
+#define tpg_my_lxid() (MyProc->lxid)
+#else
+#define tpg_my_lxid() (MyProc->vxid.lxid)
+#endif
+
+/* DecodeDateTime() takes an extra argument since 16. */
+#if PG_VERSION_NUM < 160000
+#define tpg_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz)
+#else
+#define tpg_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz, &(DateTimeErrorExtra) {0})
+#endif
+
+/* guc_malloc() and guc_free() are for everybody since 16. */
+#if PG_VERSION_NUM < 160000
+#define tpg_guc_alloc(size) malloc(size)
+#else
+#define tpg_guc_alloc(size) guc_malloc(LOG, size)
+#endif
+
+#endif							/* TPG_BASE_COMPAT_H */

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * fault.h
+ *	  Named points at which a test may have the process killed.
+ *
+ * With temporal_pg.fault_injection on, TPG_FAULT("name") looks for the file
+ * temporal_pg_fault_<name> in the data directory; if it is there, it is
+ * removed and the process sends itself SIGKILL.  Off, it costs one test of a
+ * variable.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_BASE_FAULT_H
+#define TPG_BASE_FAULT_H
+
+#include "base/guc.h"
+
+/*
+ * All names.  A name not in this list is an internal error when fault
+ * injection is on, so that tests can go through temporal_internal.fault_points().
+ */
+#define TPG_FAULT_NAMES(X) \
+	X("start_before_commit")	/* execution and first event written */ \
+	X("task_locked")			/* run lock taken, nothing read yet */ \
+	X("task_replayed")			/* workflow code has run, nothing written */ \
+	X("task_events_written")	/* events there, execution row not updated */ \
+	X("task_before_commit")		/* all of a workflow task written */ \
+	X("task_after_commit")		/* committed, executor has not gone on */ \
+	X("task_failure_recorded")	/* failure of a workflow task written */ \
+	X("activity_claimed")		/* activity row locked, function not called */ \
+	X("activity_executed")		/* function returned, outcome not recorded */ \
+	X("activity_recorded")		/* outcome recorded, not committed */ \
+	X("activity_after_commit")	/* committed, executor has not gone on */ \
+	X("activity_retry_recorded")	/* failed attempt recorded, not committed */ \
+	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
+	X("eager_step")				/* between an eager activity and the replay after it */ \
+	X("local_activity")			/* local activity done, marker not written */ \
+	X("close_before_update")	/* closing event written, execution row not */ \
+	X("terminate_before_commit") \
+	X("retention_batch")		/* rows of old runs deleted, not committed */
+
+extern void tpg_fault_point(const char *name);
+
+/* Name by number, NULL past the end. */
+extern const char *tpg_fault_name(int i);
+
+#define TPG_FAULT(name) \
+	do { \
+		if (unlikely(tpg_guc_fault_injection)) \
+			tpg_fault_point(name); \
+	} while (0)
+
+#endif							/* TPG_BASE_FAULT_H */

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ * engine/attempt.c - an activity attempt has ended: retry or outcome.
+ *
+ * The decision is the same for queued and eager attempts; only the recording
+ * differs (rows here, events in memory there).  Rules: reference D-07 to D-19.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/guc.h"
+#include "base/json.h"
+#include "engine/attempt.h"
+#include "engine/mail.h"
+#include "engine/task.h"
+#include "model/failure.h"
+#include "model/retry.h"
+
+static TpgRetryPolicy *
+policy_of(const TpgActivityTask *t)
+{
+	TpgRetryPolicy *policy = tpg_retry_policy_from_jsonb(tpg_json_get(t->attributes, "retryPolicy"));
+
+	if (policy == NULL)
+	{
+		policy = palloc(sizeof(TpgRetryPolicy));
+		tpg_retry_policy_default(policy);
+	}
+	return policy;
+}
+
+static TimestampTz
+expiration_of(const TpgActivityTask *t)
+{
+	int64		close = tpg_json_get_duration(t->attributes, "scheduleToCloseTimeout", 0);
+
+	return close > 0 ? t->scheduled_at + close : DT_NOEND;
+}
+
+TimestampTz
+tpg_attempt_deadline(const TpgActivityTask *t, TimestampTz started_at, TpgTimeoutType *type)
+{
+	int64		us = tpg_json_get_duration(t->attributes, "startToCloseTimeout", 0);
+	TimestampTz expiration = expiration_of(t);
+	TimestampTz deadline = us > 0 ? started_at + us : DT_NOEND;
+
+	*type = TPG_TIMEOUT_START_TO_CLOSE;
+	if (expiration < deadline)
+	{
+		*type = TPG_TIMEOUT_SCHEDULE_TO_CLOSE;
+		deadline = expiration;
+	}
+	return deadline;
+}
+
+Jsonb *
+tpg_attempt_timeout_failure(TpgTimeoutType type, const Jsonb *cause)
+{
+	return tpg_failure_timeout(type, NULL, cause);
+}
+
+/* S-8: the attempt could be repeated, but not before the activity's own deadline. */
+static Jsonb *
+no_time_left_failure(const Jsonb *cause)
+{
+	TpgJson    *b = tpg_json_object_from(tpg_failure_timeout(TPG_TIMEOUT_SCHEDULE_TO_CLOSE, NULL, cause));
+
+	tpg_json_add_text(b, "message", "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying");
+	return tpg_json_finish(b);
+}
+
+bool
+tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
+{
+	Jsonb	   *failure = a->failure;
+	TpgRetryVerdict verdict;
+	int64		delay = 0;
+
+	memset(o, 0, sizeof(*o));
+	o->time = a->ended_at;
+	o->started_at = a->started_at;
+	o->attempt = t->attempt;
+	o->identity = a->identity;
+	o->last_failure = t->last_failure;
+
+	if (a->end == TPG_ATTEMPT_COMPLETED)
+	{
+		o->type = TPG_EVENT_ACTIVITY_TASK_COMPLETED;
+		o->result = a->result;
+		if (a->result == NULL || VARSIZE(a->result) <= (Size) tpg_guc_max_payload_size)
+			return false;
+
+		/* D-17: done, but its result cannot be kept */
+		o->result = NULL;
+		o->type = TPG_EVENT_ACTIVITY_TASK_FAILED;
+		o->failure = tpg_failure_server("Complete result exceeds size limit.", true, NULL);
+		o->verdict = TPG_RETRY_NON_RETRYABLE_FAILURE;
+		return false;
+	}
+
+	verdict = tpg_retry_next(policy_of(t), t->attempt, failure, a->ended_at, expiration_of(t), &delay);
+	if (verdict == TPG_RETRY_IN_PROGRESS)
+	{
+		t->attempt++;
+		t->last_failure = tpg_failure_truncate(failure);
+		t->started_at = a->started_at;
+		t->due_at = t->attempt_scheduled_at = a->ended_at + delay;
+		t->timeout_at = tpg_task_timeout_at(t);
+		return true;
+	}
+
+	o->verdict = verdict;
+	o->failure = failure;
+	if (a->end == TPG_ATTEMPT_FAILED)
+		o->type = TPG_EVENT_ACTIVITY_TASK_FAILED;
+	else
+	{
+		o->type = TPG_EVENT_ACTIVITY_TASK_TIMED_OUT;
+		/* D-19: what really stopped it is the deadline of the whole */
+		if (verdict == TPG_RETRY_TIMEOUT && tpg_failure_timeout_type(failure) != TPG_TIMEOUT_SCHEDULE_TO_CLOSE &&
+			tpg_failure_timeout_type(failure) != TPG_TIMEOUT_SCHEDULE_TO_START)
+			o->failure = no_time_left_failure(t->last_failure ? t->last_failure : failure);
+		else if (tpg_failure_timeout_type(failure) == TPG_TIMEOUT_SCHEDULE_TO_CLOSE ||
+				 tpg_failure_timeout_type(failure) == TPG_TIMEOUT_SCHEDULE_TO_START)
+			o->verdict = TPG_RETRY_TIMEOUT;
+	}
+	return false;
+}
+
+void
+tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
+{
+	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	tpg_mail_send(exec, TPG_MESSAGE_ACTIVITY, t->scheduled_event_id, o->time, tpg_outcome_to_jsonb(o));
+}
+
+void
+tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution *exec)
+{
+	TpgOutcome	outcome;
+
+	if (tpg_attempt_decide(t, a, &outcome))
+	{
+		tpg_activity_retry(t);
+		tpg_task_wake_activity(t);
+	}
+	else
+		tpg_engine_activity_outcome(t, &outcome, exec);
+}

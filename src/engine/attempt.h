@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ * engine/attempt.h - an activity attempt has ended: retry or outcome.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_ENGINE_ATTEMPT_H
+#define TPG_ENGINE_ATTEMPT_H
+
+#include "engine/run.h"
+#include "model/failure.h"
+
+/* How one attempt went. */
+typedef enum TpgAttemptEnd
+{
+	TPG_ATTEMPT_COMPLETED,
+	TPG_ATTEMPT_FAILED,
+	TPG_ATTEMPT_TIMED_OUT
+} TpgAttemptEnd;
+
+typedef struct TpgAttempt
+{
+	TpgAttemptEnd end;
+	TimestampTz started_at;
+	TimestampTz ended_at;
+	Jsonb	   *result;			/* completed */
+	Jsonb	   *failure;		/* failed, timed out */
+	const char *identity;
+} TpgAttempt;
+
+/*
+ * Pure decision: true, the task goes on with its next attempt (*task is changed
+ * for it); false, *outcome says how the activity ended.  D-07 to D-19.
+ */
+extern bool tpg_attempt_decide(TpgActivityTask *task, const TpgAttempt *attempt, TpgOutcome *outcome);
+
+/* When an attempt that starts now has to be over; *type says by which timeout. DT_NOEND: never. */
+extern TimestampTz tpg_attempt_deadline(const TpgActivityTask *task, TimestampTz started_at, TpgTimeoutType *type);
+
+/* Failure of an attempt that ran into a timeout. */
+extern Jsonb *tpg_attempt_timeout_failure(TpgTimeoutType type, const Jsonb *cause);
+
+/*
+ * Records the end of a claimed task: next attempt, or outcome into the mailbox
+ * of its run.  The caller has locked the execution row FOR KEY SHARE and seen it open.
+ */
+extern void tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *attempt, const TpgExecution *exec);
+
+/* Puts an outcome into the mailbox and deletes the task. */
+extern void tpg_engine_activity_outcome(const TpgActivityTask *task, const TpgOutcome *outcome, const TpgExecution *exec);
+
+#endif							/* TPG_ENGINE_ATTEMPT_H */

@@ -1,0 +1,79 @@
+/*-------------------------------------------------------------------------
+ * engine/close.c - closing a run from outside its code.
+ *
+ * Forced closes run no workflow code.  What the mailbox holds is turned into
+ * events first (reference A-23, B-13, S-22), then the closing event follows.
+ * Order of locks: run lock, execution row FOR UPDATE, mail.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "engine/close.h"
+#include "engine/mail.h"
+#include "engine/task.h"
+#include "ipc/slots.h"
+#include "ipc/wake.h"
+#include "store/runlock.h"
+
+/* The caller holds the run lock and the row lock. */
+static void
+force_close(TpgRun *run, TpgEventType type, TpgStatus status, const Jsonb *attributes, TimestampTz now)
+{
+	/* what an eager step had begun in this task is not part of it */
+	tpg_run_drop_new(run);
+	tpg_run_open_forced(run, now);
+	(void) tpg_mail_take(run, now, false);
+	tpg_run_append(run, type, now, attributes, NULL);
+	tpg_task_write_close(run, status, now);
+}
+
+bool
+tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+{
+	TpgStatus	status;
+	TpgRun	   *run;
+	TpgJson    *b;
+
+	/* an executor that has the run with an eager activity is asked to put it aside */
+	if (!tpg_run_lock(exec->key, false))
+	{
+		tpg_slot_interrupt(MyDatabaseId, exec->key, TPG_SLOT_WORKFLOW_TASK, TPG_INTERRUPT_YIELD);
+		tpg_run_lock(exec->key, true);
+	}
+	tpg_wake_run_released();
+	if (!tpg_execution_lock(exec->key, TPG_ROW_UPDATE, &status) || !tpg_status_is_open(status))
+		return false;
+	run = tpg_run_load(exec->key);
+	if (run == NULL)
+		return false;
+
+	b = tpg_json_object();
+	tpg_json_add_text(b, "reason", reason);
+	tpg_json_add_jsonb(b, "details", details);
+	tpg_json_add_text(b, "identity", identity);
+	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED, TPG_STATUS_TERMINATED, tpg_json_finish(b), tpg_clock_now());
+	tpg_run_release(run, false);
+	TPG_FAULT("terminate_before_commit");
+	return true;
+}
+
+bool
+tpg_engine_time_out(TpgRun *run, TimestampTz now)
+{
+	TpgStatus	status;
+	TpgJson    *b = tpg_json_object();
+
+	if (!tpg_execution_lock(run->exec->key, TPG_ROW_UPDATE_NOWAIT, &status))
+		return false;
+	/* the run and all its retries would have to end before the execution expires */
+	tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(
+		run->exec->execution_expiration <= now ? TPG_RETRY_TIMEOUT : TPG_RETRY_POLICY_NOT_SET));
+	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TIMED_OUT, TPG_STATUS_TIMED_OUT, tpg_json_finish(b), now);
+	return true;
+}

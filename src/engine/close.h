@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ * engine/close.h - closing a run from outside its code.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_ENGINE_CLOSE_H
+#define TPG_ENGINE_CLOSE_H
+
+#include "engine/run.h"
+
+/*
+ * Terminates an open run: waits for whoever works on it (under lock_timeout).
+ * False: it had closed meanwhile.  Takes effect at COMMIT.
+ */
+extern bool tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity);
+
+/* The run timeout of a loaded run is over. The caller holds the run lock. False: the row is locked, later. */
+extern bool tpg_engine_time_out(TpgRun *run, TimestampTz now);
+
+#endif							/* TPG_ENGINE_CLOSE_H */

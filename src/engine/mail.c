@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ * engine/mail.c - the mailbox becomes history.
+ *
+ * Order of the events (reference B-08, B-15): as the messages became due, but
+ * closing events of activities behind all others, in their own order.
+ *
+ * Callers of tpg_mail_take hold the run lock; senders hold the execution row
+ * FOR KEY SHARE, or the run lock, or have just inserted the run.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "engine/mail.h"
+#include "ipc/wake.h"
+#include "store/definition.h"
+
+/* By the time at which they became due; timers of one instant by their start (B-15). */
+static int
+message_compare(const void *a, const void *b)
+{
+	const TpgMessage *ma = a;
+	const TpgMessage *mb = b;
+
+	if (ma->deliver_at != mb->deliver_at)
+		return ma->deliver_at < mb->deliver_at ? -1 : 1;
+	if (ma->kind == TPG_MESSAGE_TIMER && mb->kind == TPG_MESSAGE_TIMER && ma->ref_event_id != mb->ref_event_id)
+		return ma->ref_event_id < mb->ref_event_id ? -1 : 1;
+	return ma->id < mb->id ? -1 : ma->id > mb->id;
+}
+
+static void
+append_timer_fired(TpgRun *run, const TpgMessage *m)
+{
+	TpgEvent   *started = tpg_run_event(run, m->ref_event_id);
+	TpgJson    *b = tpg_json_object();
+
+	if (started == NULL || started->type != TPG_EVENT_TIMER_STARTED)
+		elog(ERROR, "timer of workflow \"%s\" refers to event %d, which is no TimerStarted",
+			 run->exec->workflow_id, m->ref_event_id);
+	tpg_json_add_text(b, "timerId", tpg_json_get_text(started->attributes, "timerId"));
+	tpg_json_add_int(b, "startedEventId", m->ref_event_id);
+	tpg_run_append(run, TPG_EVENT_TIMER_FIRED, run->task_time, tpg_json_finish(b), NULL);
+}
+
+bool
+tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
+{
+	TpgMessage *messages;
+	TpgOutcome *outcomes;
+	int32	   *outcome_started;
+	int			n;
+
+	/* ids below those taken up may have been committed since: read all, skip the known */
+	n = tpg_message_read_due(run->exec->key, now, 0, &messages);
+	if (run->nmessages > 0)
+	{
+		int			kept = 0;
+
+		for (int i = 0; i < n; i++)
+		{
+			bool		known = false;
+
+			for (int j = 0; j < run->nmessages && !known; j++)
+				known = run->message_ids[j] == messages[i].id;
+			if (!known)
+				messages[kept++] = messages[i];
+		}
+		n = kept;
+	}
+	if (n == 0)
+		return false;
+	qsort(messages, n, sizeof(TpgMessage), message_compare);
+
+	if (new_group)
+		tpg_run_open_group(run, now, true);
+	if (run->nmessages + n > run->maxmessages)
+	{
+		run->maxmessages = (run->nmessages + n) * 2;
+		if (run->message_ids == NULL)
+			run->message_ids = MemoryContextAlloc(run->context, sizeof(int64) * run->maxmessages);
+		else
+			run->message_ids = repalloc(run->message_ids, sizeof(int64) * run->maxmessages);
+	}
+
+	outcomes = palloc0(sizeof(TpgOutcome) * n);
+	outcome_started = palloc0(sizeof(int32) * n);
+	for (int i = 0; i < n; i++)
+	{
+		TpgMessage *m = &messages[i];
+
+		run->message_ids[run->nmessages++] = m->id;
+		switch (m->kind)
+		{
+			case TPG_MESSAGE_TIMER:
+				append_timer_fired(run, m);
+				break;
+			case TPG_MESSAGE_ACTIVITY:
+				tpg_outcome_from_jsonb(m->payload, &outcomes[i]);
+				outcomes[i].time = m->deliver_at;
+				if (outcomes[i].started_at != 0)
+					outcome_started[i] = tpg_run_append(run, TPG_EVENT_ACTIVITY_TASK_STARTED, outcomes[i].started_at,
+														tpg_outcome_started_attributes(&outcomes[i], m->ref_event_id), NULL);
+				break;
+			case TPG_MESSAGE_MARKER:
+				tpg_run_append(run, TPG_EVENT_MARKER_RECORDED, m->deliver_at, m->payload, NULL);
+				break;
+			case TPG_MESSAGE_RUN_TIMEOUT:
+				run->run_timed_out = true;
+				break;
+			default:
+				break;			/* only says: look */
+		}
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (messages[i].kind == TPG_MESSAGE_ACTIVITY)
+			tpg_run_append(run, outcomes[i].type, outcomes[i].time,
+						   tpg_outcome_close_attributes(&outcomes[i], messages[i].ref_event_id, outcome_started[i]), NULL);
+	}
+	tpg_run_end_delivery(run);
+	return true;
+}
+
+void
+tpg_mail_wake(const TpgExecution *exec, TimestampTz deliver_at)
+{
+	/* the dispatcher's clock is the real one; a test's transaction drives its runs itself */
+	if (tpg_clock_is_virtual())
+		return;
+	if (deliver_at > tpg_clock_now())
+		tpg_wake_due(deliver_at);
+	else
+	{
+		Oid			owner = tpg_definition_owner(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type);
+		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_RUN};
+
+		if (OidIsValid(owner))
+			tpg_wake_work(owner, item);
+		else
+			tpg_wake_scan();
+	}
+}
+
+void
+tpg_mail_send(const TpgExecution *exec, TpgMessageKind kind, int32 ref_event_id, TimestampTz deliver_at, const Jsonb *payload)
+{
+	tpg_message_insert(exec->key, kind, ref_event_id, deliver_at, payload);
+	tpg_mail_wake(exec, deliver_at);
+}

@@ -1,0 +1,346 @@
+/*-------------------------------------------------------------------------
+ * engine/run.c - a run in memory: its row, its history, what this task adds.
+ *
+ * Histories of runs that this process worked on stay in a cache (the sticky
+ * cache of Temporal, without the stack): only who holds the run lock appends,
+ * so a cached history is a prefix of the stored one and only the rest is read.
+ * The cache is bounded by number and size, least recently used out first.
+ *
+ * Callers hold the run lock (except tpg_run_load_readonly).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/json.h"
+#include "engine/run.h"
+
+#define CACHED_RUNS 32
+#define CACHED_RUN_BYTES (4 * 1024 * 1024)
+
+static TpgRun *cache[CACHED_RUNS];
+static uint64 cache_clock;
+
+static void
+run_reserve(TpgRun *run, int n)
+{
+	if (run->nevents + n <= run->maxevents)
+		return;
+	run->maxevents = Max(run->maxevents * 2, run->nevents + n + 16);
+	if (run->events == NULL)
+		run->events = MemoryContextAlloc(run->context, sizeof(TpgEvent) * run->maxevents);
+	else
+		run->events = repalloc_huge(run->events, sizeof(TpgEvent) * run->maxevents);
+}
+
+/* Reads what the table has beyond the events that we have. */
+static void
+run_read_history(TpgRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+	TpgEvent   *events;
+	int			n = tpg_history_read(run->exec->key, run->nevents + 1, &events);
+
+	run_reserve(run, n);
+	memcpy(run->events + run->nevents, events, sizeof(TpgEvent) * n);
+	run->nevents += n;
+	run->nstored = run->nevents;
+	pfree(events);
+	MemoryContextSwitchTo(old);
+
+	if (run->nstored != run->exec->next_event_id - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("history of workflow \"%s\" has %d events instead of %d",
+						run->exec->workflow_id, run->nstored, run->exec->next_event_id - 1)));
+}
+
+static TpgRun *
+run_create(MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "temporal_pg run", ALLOCSET_SMALL_SIZES);
+	TpgRun	   *run = MemoryContextAllocZero(context, sizeof(TpgRun));
+
+	run->context = context;
+	return run;
+}
+
+static void
+cache_drop(int slot)
+{
+	MemoryContextDelete(cache[slot]->context);
+	cache[slot] = NULL;
+}
+
+/* After an abort, what a cached run took from that transaction is not true: forget it. */
+static void
+cache_xact_callback(XactEvent event, void *arg)
+{
+	bool		aborted = event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT;
+
+	if (!aborted && event != XACT_EVENT_COMMIT && event != XACT_EVENT_PREPARE)
+		return;
+	for (int i = 0; i < CACHED_RUNS; i++)
+	{
+		if (cache[i] == NULL || !cache[i]->touched)
+			continue;
+		if (aborted)
+			cache_drop(i);
+		else
+			cache[i]->touched = false;
+	}
+}
+
+TpgRun *
+tpg_run_load(int64 execution_key)
+{
+	TpgExecution *exec = tpg_execution_by_key(execution_key);
+	TpgRun	   *run = NULL;
+	MemoryContext old;
+	int			victim = -1;
+	static bool callback_registered = false;
+
+	if (!callback_registered)
+	{
+		RegisterXactCallback(cache_xact_callback, NULL);
+		callback_registered = true;
+	}
+	for (int i = 0; i < CACHED_RUNS; i++)
+	{
+		if (cache[i] != NULL && cache[i]->exec->key == execution_key)
+		{
+			run = cache[i];
+			victim = i;
+			break;
+		}
+	}
+	if (exec == NULL)
+	{
+		if (run != NULL)
+			cache_drop(victim);
+		return NULL;
+	}
+
+	/* shorter than ours: not the history that we know (a database restored under our feet) */
+	if (run != NULL && exec->next_event_id - 1 < run->nstored)
+	{
+		cache_drop(victim);
+		run = NULL;
+	}
+	if (run == NULL)
+	{
+		for (int i = 0; i < CACHED_RUNS; i++)
+		{
+			if (cache[i] == NULL)
+			{
+				victim = i;
+				break;
+			}
+			if (victim < 0 || cache[i]->used < cache[victim]->used)
+				victim = i;
+		}
+		if (cache[victim] != NULL)
+			cache_drop(victim);
+		run = run_create(TopMemoryContext);
+		cache[victim] = run;
+	}
+
+	/* new each time: the row changes with every task; strings live as long as the run */
+	old = MemoryContextSwitchTo(run->context);
+	if (run->exec == NULL)
+	{
+		run->exec = palloc(sizeof(TpgExecution));
+		*run->exec = *exec;
+		run->exec->workflow_id = pstrdup(exec->workflow_id);
+		run->exec->workflow_type = pstrdup(exec->workflow_type);
+		run->exec->task_queue = pstrdup(exec->task_queue);
+	}
+	else
+	{
+		TpgExecution *kept = run->exec;
+
+		exec->workflow_id = kept->workflow_id;
+		exec->workflow_type = kept->workflow_type;
+		exec->task_queue = kept->task_queue;
+		*kept = *exec;
+	}
+	MemoryContextSwitchTo(old);
+	run->exec->start_request_id = NULL;
+	run->nevents = run->nstored;
+	run->group_start = run->group_delivered = run->nevents;
+	run->nmessages = 0;
+	run->nretries = 0;
+	run->retries = NULL;
+	run->run_timed_out = false;
+	run->eager_outcome = NULL;
+	run->used = ++cache_clock;
+	run->touched = true;
+	if (run->nstored < exec->next_event_id - 1 || run->nstored == 0)
+		run_read_history(run);
+	run->group_start = run->group_delivered = run->nevents;
+	return run;
+}
+
+TpgRun *
+tpg_run_load_readonly(TpgExecution *exec)
+{
+	TpgRun	   *run = run_create(CurrentMemoryContext);
+
+	run->exec = exec;
+	run_read_history(run);
+	run->group_start = run->group_delivered = run->nevents;
+	return run;
+}
+
+void
+tpg_run_release(TpgRun *run, bool keep)
+{
+	for (int i = 0; i < CACHED_RUNS; i++)
+	{
+		if (cache[i] != run)
+			continue;
+		if (keep)
+		{
+			run->nstored = run->nevents;
+			run->exec->memo = NULL;
+			run->exec->last_task_failure = NULL;
+			run->eager_outcome = NULL;
+			if (MemoryContextMemAllocated(run->context, true) <= CACHED_RUN_BYTES && run->exec->close_time == 0)
+				return;
+		}
+		cache_drop(i);
+		return;
+	}
+	MemoryContextDelete(run->context);
+}
+
+void
+tpg_run_cache_reset(void)
+{
+	for (int i = 0; i < CACHED_RUNS; i++)
+		if (cache[i] != NULL)
+			cache_drop(i);
+}
+
+void
+tpg_run_open_group(TpgRun *run, TimestampTz now, bool from_mail)
+{
+	run->group_start = run->group_delivered = run->nevents;
+	run->group_from_mail = from_mail;
+	run->group_own_end = -1;
+	run->eager_outcome = NULL;
+	run->task_id = ++run->exec->last_task_id;
+
+	run->group_message = run->nmessages;
+
+	/*
+	 * The clock of a workflow never goes back (G-02).  The first activation has
+	 * that of the start event, which tells a replay of it even if the code does
+	 * nothing in it.
+	 */
+	if (run->task_id == 1)
+		run->task_time = run->exec->execution_time;
+	else
+		run->task_time = Max(now, run->exec->last_task_time);
+	run->exec->last_task_time = run->task_time;
+}
+
+void
+tpg_run_open_forced(TpgRun *run, TimestampTz now)
+{
+	run->group_start = run->group_delivered = run->nevents;
+	run->group_message = run->nmessages;
+	run->group_from_mail = true;
+	run->eager_outcome = NULL;
+	run->task_id = 0;
+	run->task_time = now;
+}
+
+void
+tpg_run_add_retry(TpgRun *run, const TpgActivityTask *task)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+
+	if (run->retries == NULL)
+		run->retries = palloc(sizeof(TpgActivityTask));
+	else
+		run->retries = repalloc(run->retries, sizeof(TpgActivityTask) * (run->nretries + 1));
+	run->retries[run->nretries++] = *task;
+	MemoryContextSwitchTo(old);
+}
+
+int32
+tpg_run_append(TpgRun *run, TpgEventType type, TimestampTz time, const Jsonb *attributes, const Jsonb *user_metadata)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+	TpgEvent   *e;
+
+	run_reserve(run, 1);
+	e = &run->events[run->nevents];
+	e->event_id = run->nevents + 1;
+	e->task_id = run->task_id;
+	e->type = type;
+	e->time = time;
+	e->task_time = run->task_time;
+	e->attributes = tpg_json_copy(attributes);
+	e->user_metadata = user_metadata ? tpg_json_copy(user_metadata) : NULL;
+	run->nevents++;
+	run->exec->next_event_id = run->nevents + 1;
+	MemoryContextSwitchTo(old);
+	return e->event_id;
+}
+
+void
+tpg_run_append_outcome(TpgRun *run, int32 scheduled_event_id, const TpgOutcome *outcome)
+{
+	int32		started_event_id = 0;
+
+	if (outcome->started_at != 0)
+		started_event_id = tpg_run_append(run, TPG_EVENT_ACTIVITY_TASK_STARTED, outcome->started_at,
+										  tpg_outcome_started_attributes(outcome, scheduled_event_id), NULL);
+	tpg_run_append(run, outcome->type, outcome->time,
+				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id), NULL);
+}
+
+void
+tpg_run_end_delivery(TpgRun *run)
+{
+	run->group_delivered = run->nevents;
+	if (run->group_own_end < 0)
+		run->group_own_end = run->nevents;
+}
+
+static void
+run_truncate(TpgRun *run, int nevents)
+{
+	run->nevents = nevents;
+	run->exec->next_event_id = nevents + 1;
+}
+
+void
+tpg_run_drop_commands(TpgRun *run)
+{
+	run_truncate(run, run->group_delivered);
+}
+
+void
+tpg_run_drop_group(TpgRun *run)
+{
+	run_truncate(run, run->group_start);
+	run->group_delivered = run->group_start;
+	run->nmessages = run->group_message;
+	if (run->task_id != 0)
+		run->exec->last_task_id--;
+}
+
+void
+tpg_run_drop_new(TpgRun *run)
+{
+	run_truncate(run, run->nstored);
+	run->group_start = run->group_delivered = run->nstored;
+	run->nmessages = 0;
+	run->nretries = 0;
+}

@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ * engine/sweep.c - what no message announces: timeouts, retention, crashes.
+ *
+ * Called by the dispatcher, in transactions of its own; runs no user code.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "engine/attempt.h"
+#include "engine/close.h"
+#include "engine/mail.h"
+#include "engine/sweep.h"
+#include "engine/task.h"
+#include "ipc/shmem.h"
+#include "ipc/wake.h"
+#include "model/failure.h"
+#include "store/activity.h"
+#include "store/definition.h"
+#include "store/runlock.h"
+
+#define TIMEOUT_BATCH 200
+#define RETENTION_BATCH 100
+#define RETENTION_INTERVAL_US INT64CONST(60000000)
+#define CRASHES_UNTIL_PAUSE 3
+
+/* Is the run of this task still open?  Then it stays so until this transaction ends. */
+static TpgExecution *
+open_execution(int64 key)
+{
+	TpgStatus	status;
+
+	if (!tpg_execution_lock(key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+		return NULL;
+	return tpg_execution_by_key(key);
+}
+
+/* No attempt is running: schedule-to-start, or schedule-to-close during a backoff (S-7, S-8). */
+static void
+fire_timeout(TpgActivityTask *t, TimestampTz now)
+{
+	TpgExecution *exec = open_execution(t->execution_key);
+	int64		close = tpg_json_get_duration(t->attributes, "scheduleToCloseTimeout", 0);
+	TpgOutcome	o = {0};
+	TpgTimeoutType type = close > 0 && t->scheduled_at + close <= now ?
+		TPG_TIMEOUT_SCHEDULE_TO_CLOSE : TPG_TIMEOUT_SCHEDULE_TO_START;
+
+	if (exec == NULL)
+	{
+		tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+		return;
+	}
+	o.type = TPG_EVENT_ACTIVITY_TASK_TIMED_OUT;
+	o.time = now;
+	o.verdict = TPG_RETRY_TIMEOUT;
+	o.failure = tpg_attempt_timeout_failure(type, t->last_failure);
+	tpg_engine_activity_outcome(t, &o, exec);
+	TPG_FAULT("activity_timeout_recorded");
+}
+
+int
+tpg_engine_fire_timeouts(int64 execution_key, TimestampTz now)
+{
+	TpgActivityTask *tasks;
+	int			n = tpg_activity_timed_out(execution_key, now, TIMEOUT_BATCH, &tasks);
+
+	for (int i = 0; i < n; i++)
+		fire_timeout(&tasks[i], now);
+	return n;
+}
+
+/*
+ * Careful mode: an attempt that was recorded as started and whose process is
+ * gone has crashed it.  It counts as a failed attempt, and after three of them the
+ * activity is paused instead of taking the server down for ever.
+ */
+static void
+record_crash(TpgActivityTask *t, TimestampTz now)
+{
+	TpgExecution *exec = open_execution(t->execution_key);
+	TpgAttempt	a = {0};
+	TpgOutcome	o;
+
+	if (exec == NULL)
+	{
+		tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+		return;
+	}
+	a.end = TPG_ATTEMPT_FAILED;
+	a.started_at = t->started_at;
+	a.ended_at = now;
+	a.failure = tpg_failure_application("activity crashed its server process", "BackendCrash", NULL, false, -1, NULL,
+										"temporal_pg", NULL);
+	t->crash_count++;
+	if (t->crash_count >= CRASHES_UNTIL_PAUSE)
+	{
+		t->paused = true;
+		t->attempt++;
+		t->last_failure = a.failure;
+		t->due_at = now;
+	}
+	else if (!tpg_attempt_decide(t, &a, &o))
+	{
+		tpg_engine_activity_outcome(t, &o, exec);
+		return;
+	}
+	tpg_activity_record_crash(t);
+	if (t->paused)
+		ereport(WARNING,
+				(errmsg("activity \"%s\" of workflow \"%s\" was paused: it has crashed its server process %d times",
+						t->activity_type, exec->workflow_id, t->crash_count),
+				 errhint("Repair the activity, then call temporal.unpause_activity().")));
+	else
+		tpg_task_wake_activity(t);
+}
+
+/* Once a dispatcher's life: only a restart leaves such attempts behind. */
+static void
+find_crashed(TimestampTz now)
+{
+	static bool done = false;
+	TpgActivityTask *tasks;
+	int			n;
+
+	if (done)
+		return;
+	/* whoever has the permit may be between its two transactions */
+	if (!tpg_careful_begin())
+		return;
+	n = tpg_activity_crashed(TIMEOUT_BATCH, &tasks);
+	for (int i = 0; i < n; i++)
+		record_crash(&tasks[i], now);
+	tpg_careful_end();
+	done = n < TIMEOUT_BATCH;
+}
+
+void
+tpg_engine_delete_run(int64 execution_key)
+{
+	tpg_message_delete_all(execution_key);
+	tpg_activity_delete_all(execution_key);
+	tpg_history_delete(execution_key);
+	tpg_execution_delete(execution_key);
+}
+
+static void
+delete_expired(TimestampTz now)
+{
+	static TimestampTz last = 0;
+	int64	   *keys;
+	int			n;
+
+	if (last != 0 && now - last < RETENTION_INTERVAL_US && now >= last)
+		return;
+	n = tpg_execution_expired(now, RETENTION_BATCH, &keys);
+	for (int i = 0; i < n; i++)
+	{
+		TpgStatus	status;
+
+		/* a start that is about to take the next number of this id holds it */
+		if (tpg_execution_lock(keys[i], TPG_ROW_UPDATE_NOWAIT, &status))
+			tpg_engine_delete_run(keys[i]);
+	}
+	if (n > 0)
+		TPG_FAULT("retention_batch");
+	/* a full batch: more at the next sweep */
+	if (n < RETENTION_BATCH)
+		last = now;
+}
+
+void
+tpg_engine_sweep(TimestampTz now)
+{
+	find_crashed(now);
+	(void) tpg_engine_fire_timeouts(0, now);
+	delete_expired(now);
+}
+
+void
+tpg_engine_unroutable(TpgDueRow *row, bool activity)
+{
+	TimestampTz now = tpg_clock_now();
+	Jsonb	   *failure;
+	char	   *message = psprintf("%s type \"%s\" has no function", activity ? "activity" : "workflow", row->type);
+
+	if (activity)
+	{
+		TpgActivityTask *t = tpg_activity_claim(row->execution_key, row->event_id);
+		TpgExecution *exec;
+		TpgAttempt	a = {0};
+
+		if (t == NULL || t->due_at > now || t->paused)
+			return;
+		exec = open_execution(t->execution_key);
+		if (exec == NULL)
+		{
+			tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+			return;
+		}
+		/* D-51: retryable, since it may be registered by then */
+		failure = tpg_failure_application(message, "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+		a.end = TPG_ATTEMPT_FAILED;
+		a.started_at = a.ended_at = now;
+		a.failure = failure;
+		tpg_engine_attempt_record(t, &a, exec);
+	}
+	else
+	{
+		TpgRun	   *run;
+
+		if (!tpg_run_lock(row->execution_key, false))
+			return;
+		run = tpg_run_load(row->execution_key);
+		if (run == NULL || !tpg_status_is_open(run->exec->status) ||
+			(run->exec->wft_not_before > now && run->exec->run_expiration > now))
+			return;
+		/* its run timeout needs no code */
+		if (run->exec->run_expiration <= now)
+			(void) tpg_engine_time_out(run, now);
+		else
+		{
+			failure = tpg_failure_application(message, "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+			tpg_task_write_failure(run, failure, "WORKFLOW_WORKER_UNHANDLED_FAILURE", now);
+		}
+		tpg_run_release(run, false);
+	}
+}
+
+void
+tpg_engine_retry_failed_tasks(void)
+{
+	TimestampTz now = tpg_clock_now();
+	int64	   *keys;
+	int			n = tpg_execution_failed_tasks(now, 1000, &keys);
+
+	for (int i = 0; i < n; i++)
+	{
+		/* whoever works on it right now sees the new code anyway */
+		if (tpg_run_lock(keys[i], false))
+			tpg_execution_retry_now(keys[i], now);
+	}
+	if (n > 0)
+		tpg_wake_scan();
+}

@@ -1,0 +1,271 @@
+/*-------------------------------------------------------------------------
+ * engine/task.c - what a workflow task leaves behind is written.
+ *
+ * One function turns the new events of a run into rows: history, activity
+ * tasks, timers (mail in the future), and one update of the execution row.  An
+ * activity or timer that began and ended within the transaction leaves events
+ * only.
+ *
+ * Callers hold the run lock; at the level of the transaction at which the rows
+ * are to survive (never within a replay).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/fault.h"
+#include "base/guc.h"
+#include "base/json.h"
+#include "engine/mail.h"
+#include "engine/task.h"
+#include "ipc/wake.h"
+#include "store/definition.h"
+
+#define TASK_RETRY_FIRST_US INT64CONST(1000000)
+#define TASK_RETRY_MAX_US INT64CONST(600000000)
+
+TpgCloseCheck
+tpg_task_check_close(TpgRun *run, TimestampTz now)
+{
+	TpgStatus	status;
+
+	/* mail is inserted under FOR KEY SHARE: with this lock none can be on its way unseen */
+	if (!tpg_execution_lock(run->exec->key, TPG_ROW_UPDATE_NOWAIT, &status))
+		return TPG_CLOSE_LOCKED;
+	if (tpg_message_more_due(run->exec->key, now, run->message_ids, run->nmessages))
+		return TPG_CLOSE_MAIL;
+	return TPG_CLOSE_OK;
+}
+
+static char *
+name_of(const Jsonb *attributes, const char *key)
+{
+	return tpg_json_get_text(tpg_json_get(attributes, key), "name");
+}
+
+TimestampTz
+tpg_task_timeout_at(const TpgActivityTask *t)
+{
+	int64		start = tpg_json_get_duration(t->attributes, "scheduleToStartTimeout", 0);
+	int64		close = tpg_json_get_duration(t->attributes, "scheduleToCloseTimeout", 0);
+	TimestampTz at = DT_NOEND;
+
+	if (start > 0)
+		at = Min(at, t->attempt_scheduled_at + start);
+	if (close > 0)
+		at = Min(at, t->scheduled_at + close);
+	return at;
+}
+
+void
+tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivityTask *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->execution_key = exec->key;
+	t->scheduled_event_id = event->event_id;
+	t->namespace_id = exec->namespace_id;
+	t->attempt = 1;
+	t->activity_id = tpg_json_get_text(event->attributes, "activityId");
+	t->activity_type = name_of(event->attributes, "activityType");
+	t->task_queue = name_of(event->attributes, "taskQueue");
+	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
+	t->attributes = event->attributes;
+	t->timeout_at = tpg_task_timeout_at(t);
+}
+
+void
+tpg_task_wake_activity(const TpgActivityTask *t)
+{
+	if (tpg_clock_is_virtual())
+		return;
+	if (t->due_at > tpg_clock_now())
+		tpg_wake_due(t->due_at);
+	else
+	{
+		Oid			owner = tpg_definition_owner(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type);
+		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY};
+
+		if (OidIsValid(owner))
+			tpg_wake_work(owner, item);
+		else
+			tpg_wake_scan();
+	}
+	if (!TIMESTAMP_NOT_FINITE(t->timeout_at))
+		tpg_wake_due(t->timeout_at);
+}
+
+/* What is new, by event id: true where it was also ended by a new event. */
+static bool *
+find_ended(TpgRun *run)
+{
+	bool	   *ended = palloc0(run->nevents - run->nstored + 1);
+
+	for (int i = run->nstored; i < run->nevents; i++)
+	{
+		TpgEvent   *e = &run->events[i];
+		const char *key;
+		int64		id;
+
+		switch (e->type)
+		{
+			case TPG_EVENT_ACTIVITY_TASK_COMPLETED:
+			case TPG_EVENT_ACTIVITY_TASK_FAILED:
+			case TPG_EVENT_ACTIVITY_TASK_TIMED_OUT:
+			case TPG_EVENT_ACTIVITY_TASK_CANCELED:
+				key = "scheduledEventId";
+				break;
+			case TPG_EVENT_TIMER_CANCELED:
+			case TPG_EVENT_TIMER_FIRED:
+				key = "startedEventId";
+				break;
+			default:
+				continue;
+		}
+		id = tpg_json_get_int(e->attributes, key, 0);
+		if (id > run->nstored)
+			ended[id - 1 - run->nstored] = true;
+		else if (key[1] == 'c')
+			run->exec->pending_activities--;	/* was counted by the task that scheduled it */
+		else if (e->type == TPG_EVENT_TIMER_CANCELED)
+			tpg_message_delete_timer(run->exec->key, (int32) id);
+	}
+	return ended;
+}
+
+static void
+write_activity(TpgRun *run, const TpgEvent *e)
+{
+	TpgActivityTask task;
+
+	tpg_task_from_event(run->exec, e, &task);
+	for (int i = 0; i < run->nretries; i++)
+		if (run->retries[i].scheduled_event_id == e->event_id)
+			task = run->retries[i];
+	tpg_activity_insert(&task, 1);
+	run->exec->pending_activities++;
+	tpg_task_wake_activity(&task);
+}
+
+static void
+write_timer(TpgRun *run, const TpgEvent *e)
+{
+	int64		us = tpg_json_get_duration(e->attributes, "startToFireTimeout", 0);
+
+	tpg_mail_send(run->exec, TPG_MESSAGE_TIMER, e->event_id, e->time + us, NULL);
+}
+
+/* Rows for all that is new, but not the execution row. */
+static void
+write_events(TpgRun *run, bool closing)
+{
+	bool	   *ended = find_ended(run);
+
+	for (int i = run->nstored; i < run->nevents; i++)
+	{
+		TpgEvent   *e = &run->events[i];
+
+		run->exec->history_bytes += VARSIZE(e->attributes);
+		if (closing || ended[i - run->nstored])
+			continue;
+		if (e->type == TPG_EVENT_ACTIVITY_TASK_SCHEDULED)
+			write_activity(run, e);
+		else if (e->type == TPG_EVENT_TIMER_STARTED)
+			write_timer(run, e);
+	}
+	tpg_history_append(run->exec->key, run->events + run->nstored, run->nevents - run->nstored);
+	TPG_FAULT("task_events_written");
+	pfree(ended);
+}
+
+/* C-08: a history that is too large or long ends its run. */
+static const char *
+limit_exceeded(TpgRun *run)
+{
+	if (run->nevents > tpg_guc_max_history_events)
+		return "Workflow history count exceeds limit.";
+	if (run->exec->history_bytes > (int64) tpg_guc_max_history_size * 1024)
+		return "Workflow history size exceeds limit.";
+	return NULL;
+}
+
+void
+tpg_task_write(TpgRun *run)
+{
+	const char *limit;
+
+	write_events(run, false);
+	limit = limit_exceeded(run);
+	if (limit != NULL)
+	{
+		TpgJson    *b = tpg_json_object();
+		TpgEvent   *e;
+		TimestampTz now = tpg_clock_now();
+
+		tpg_json_add_text(b, "reason", limit);
+		tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED, now, tpg_json_finish(b), NULL);
+		e = &run->events[run->nevents - 1];
+		tpg_history_append(run->exec->key, e, 1);
+		run->nstored = run->nevents;
+		tpg_task_write_close(run, TPG_STATUS_TERMINATED, now);
+		return;
+	}
+	tpg_message_delete(run->exec->key, run->message_ids, run->nmessages);
+	tpg_execution_update_task(run->exec);
+}
+
+void
+tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
+{
+	write_events(run, true);
+	TPG_FAULT("close_before_update");
+	run->exec->status = status;
+	run->exec->close_time = now;
+
+	/* the whole mailbox: timers, the run timeout; more mail cannot come, since the row is locked */
+	tpg_message_delete_all(run->exec->key);
+	if (run->exec->pending_activities > 0)
+	{
+		tpg_activity_delete_all(run->exec->key);
+		tpg_wake_interrupt(run->exec->key, 0, TPG_INTERRUPT_CLOSED);
+	}
+	run->exec->pending_activities = 0;
+	tpg_execution_update_close(run->exec);
+	tpg_wake_waiters(run->exec->key);
+}
+
+void
+tpg_task_write_failure(TpgRun *run, const Jsonb *failure, const char *cause, TimestampTz now)
+{
+	TpgExecution *exec = run->exec;
+	int			attempt = exec->wft_attempt;
+	int64		delay = TASK_RETRY_FIRST_US;
+
+	/* only the first attempt leaves an event (B-19); a group before it that got through is progress */
+	if (run->nevents > run->nstored)
+		attempt = 1;
+	for (int i = 1; i < attempt && delay < TASK_RETRY_MAX_US; i++)
+		delay *= 2;
+	delay = Min(delay, TASK_RETRY_MAX_US);
+	if (attempt == 1)
+	{
+		TpgJson    *b = tpg_json_object();
+
+		tpg_json_add_text(b, "cause", cause);
+		tpg_json_add_jsonb(b, "failure", failure);
+		run->task_id = 0;
+		run->task_time = now;
+		tpg_run_append(run, TPG_EVENT_WORKFLOW_TASK_FAILED, now, tpg_json_finish(b), NULL);
+	}
+	write_events(run, false);
+	tpg_message_delete(exec->key, run->message_ids, run->nmessages);
+	tpg_message_delete_kind(exec->key, TPG_MESSAGE_TASK_RETRY);
+	exec->wft_attempt = attempt + 1;
+	exec->wft_not_before = now + delay;
+	exec->last_task_failure = (Jsonb *) failure;
+	tpg_mail_send(exec, TPG_MESSAGE_TASK_RETRY, 0, exec->wft_not_before, NULL);
+	tpg_execution_update_task_failure(exec);
+	TPG_FAULT("task_failure_recorded");
+}

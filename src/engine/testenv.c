@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ * engine/testenv.c - which runs belong to a test environment.
+ *
+ * State of one transaction: the list lives in TopTransactionContext and is
+ * recognised as stale by the transaction's number, so an abort needs no
+ * callback.  Savepoints: a key whose start was rolled back stays in the list and is
+ * found to be gone when it is looked up.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "storage/proc.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "engine/testenv.h"
+
+static LocalTransactionId env_lxid = InvalidLocalTransactionId;
+static int64 *env_keys;
+static int	env_nkeys;
+static int	env_maxkeys;
+
+void
+tpg_testenv_begin(void)
+{
+	env_lxid = tpg_my_lxid();
+	env_nkeys = 0;
+	env_maxkeys = 16;
+	env_keys = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * env_maxkeys);
+}
+
+bool
+tpg_testenv_active(void)
+{
+	return env_lxid != InvalidLocalTransactionId && env_lxid == tpg_my_lxid();
+}
+
+void
+tpg_testenv_started(int64 execution_key)
+{
+	if (!tpg_testenv_active())
+		return;
+	if (env_nkeys == env_maxkeys)
+	{
+		env_maxkeys *= 2;
+		env_keys = repalloc(env_keys, sizeof(int64) * env_maxkeys);
+	}
+	env_keys[env_nkeys++] = execution_key;
+}
+
+int
+tpg_testenv_runs(const int64 **keys)
+{
+	*keys = env_keys;
+	return tpg_testenv_active() ? env_nkeys : 0;
+}
+
+bool
+tpg_testenv_owns(int64 execution_key)
+{
+	if (!tpg_testenv_active())
+		return false;
+	for (int i = 0; i < env_nkeys; i++)
+		if (env_keys[i] == execution_key)
+			return true;
+	return false;
+}

@@ -1,0 +1,173 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.h
+ *	  What lies in shared memory. For the files of this floor only.
+ *
+ * Locks, in the order in which they may be taken:
+ *	  tpg_shared_lock	LWLock: who has which entry; taken when processes come
+ *						and go and when a transaction registers its first
+ *						wake, never in the delivery at commit
+ *	  queue->mutex		spinlock: ring, members, idle list
+ *	  slot->mutex		spinlock: what may be interrupted
+ *	  database->park_mutex	spinlock: items put aside
+ * A spinlock is never held across more than a few dozen instructions (and one
+ * kill()), and no two are held together.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_IPC_LAYOUT_H
+#define TPG_IPC_LAYOUT_H
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/spin.h"
+
+#include "ipc/databases.h"
+#include "ipc/queue.h"
+#include "ipc/slots.h"
+
+#define TPG_RING_SIZE 1024		/* power of two */
+#define TPG_RING_LOW 256
+#define TPG_RECENT_SIZE 1024	/* power of two */
+#define TPG_WAITER_CVS 64
+
+/* A slot whose process has not come after this time is free again. */
+#define TPG_START_TIMEOUT_MS 10000
+
+typedef struct TpgQueue
+{
+	slock_t		mutex;
+	Oid			dboid;			/* InvalidOid: free; changed under both locks */
+	Oid			owner;
+	uint32		generation;
+	uint32		head;			/* next to pop; counts on, index is modulo */
+	uint32		tail;			/* next to push */
+	bool		more;			/* due rows are known that had no room */
+	int			members;		/* first slot of the chain, -1 */
+	int			idle;			/* first slot of the idle list, -1 */
+	int			nmembers;
+	int			start_failures; /* in a row */
+	TimestampTz nonempty_since;
+	TimestampTz last_pop;
+	TimestampTz last_used;
+	TimestampTz backoff_until;
+
+	/*
+	 * Where an item was pushed last, by hash: tells in constant time that it
+	 * is in the ring.  Collisions only make a duplicate possible.
+	 */
+	uint32		recent[TPG_RECENT_SIZE];
+	TpgWorkItem ring[TPG_RING_SIZE];
+} TpgQueue;
+
+typedef struct TpgSlot
+{
+	/* under tpg_shared_lock */
+	TpgSlotStatus status;
+	uint32		generation;
+	int			pid;
+	PGPROC	   *proc;
+	Oid			dboid;
+	Oid			owner;
+	TpgQueueRef queue;
+	TimestampTz started_at;
+
+	/* under the queue's mutex */
+	int			next_member;	/* -1: last */
+	int			next_idle;
+	bool		is_idle;
+	bool		has_item;
+	bool		again;			/* item was offered while it was worked on */
+	TpgWorkItem item;
+	TimestampTz since;			/* idle or busy since */
+
+	/* under mutex */
+	slock_t		mutex;
+	int64		inflight_key;
+	int32		inflight_event;
+	int			interrupt_reason;
+
+	pg_atomic_uint32 retire;
+
+	/* written by the executor alone */
+	int64		workflow_tasks;
+	int64		activities;
+	int64		failures;
+} TpgSlot;
+
+typedef enum TpgDispatcherStatus
+{
+	TPG_DISPATCHER_NONE = 0,
+	TPG_DISPATCHER_STARTING,
+	TPG_DISPATCHER_RUNNING
+} TpgDispatcherStatus;
+
+typedef struct TpgDatabase
+{
+	/* under tpg_shared_lock */
+	TpgDispatcherStatus status;
+	int			pid;
+	int			pauses;
+	bool		confirmed;
+	TimestampTz starting_since;
+	TimestampTz retry_at;
+
+	/* read without a lock: a stale one is a wake that nobody needed */
+	PGPROC	   *volatile dispatcher;
+
+	pg_atomic_uint32 requests;
+	pg_atomic_uint32 answered;
+	pg_atomic_uint32 scan;
+	pg_atomic_uint32 refill;
+	pg_atomic_uint32 released;
+	pg_atomic_uint32 grow;
+	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
+	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
+
+	slock_t		park_mutex;
+	int			nparked;
+	TpgParkedItem parked[TPG_PARK_SIZE];
+} TpgDatabase;
+
+typedef struct TpgShared
+{
+	int			ndatabases;
+	int			nslots;
+	PGPROC	   *volatile launcher;
+
+	bool		unclean;		/* recovery was needed at start */
+	pg_atomic_uint64 careful_until;
+	pg_atomic_uint32 careful_pid;
+
+	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
+	TpgQueue	queues[TPG_MAX_QUEUES];
+} TpgShared;
+
+extern TpgShared *tpg_shared;
+extern LWLock *tpg_shared_lock;
+
+/* entry i of databases is for the database tpg_database_oids[i] */
+extern volatile Oid *tpg_database_oids;
+extern TpgDatabase *tpg_databases;
+extern TpgSlot *tpg_slots;
+
+extern void tpg_queues_reset(void);
+extern void tpg_slots_reset(void);
+extern void tpg_databases_reset(void);
+
+/* Neither fails nor allocates; a process that is there no more is no harm. */
+static inline void
+tpg_wake_process(PGPROC *proc)
+{
+	if (proc != NULL)
+		SetLatch(&proc->procLatch);
+}
+
+/* the slot of this process, -1 outside of executors */
+extern int	tpg_my_slot;
+
+#endif							/* TPG_IPC_LAYOUT_H */

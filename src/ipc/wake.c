@@ -1,0 +1,294 @@
+/*-------------------------------------------------------------------------
+ *
+ * wake.c
+ *	  Wakes: registered in a transaction, delivered when it is over.
+ *
+ * Two callbacks, installed once a process.  The transaction callback decides
+ * (COMMIT keeps, ABORT and PREPARE drop); the resource owner callback delivers,
+ * in the phase after the transaction's locks have been released and its
+ * invalidations sent, so that whoever is woken finds neither in its way.
+ *
+ * Invariant: a rolled-back transaction wakes nobody, except for mail that
+ * waited behind a lock that it held.  An error in the delivery would be a PANIC
+ * of the server: it uses only memory that was there before, spinlocks, atomics
+ * and latches.  Whatever needs a look-up is looked up at registration.
+ *
+ * A subtransaction that rolls back leaves its wakes registered: a needless
+ * wake-up is harmless.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "ipc/databases.h"
+#include "ipc/queue.h"
+#include "ipc/shmem.h"
+#include "ipc/slots.h"
+#include "ipc/waiters.h"
+#include "ipc/wake.h"
+
+/* More than that, and the dispatcher looks at the tables instead. */
+#define MAX_WORK 64
+/* More than that are not interrupted; they find out when they are done. */
+#define MAX_INTERRUPTS 64
+
+typedef struct PendingWork
+{
+	TpgQueueRef queue;
+	TpgWorkItem item;
+} PendingWork;
+
+typedef struct PendingInterrupt
+{
+	int64		execution_key;
+	int32		event_id;
+	int			reason;
+} PendingInterrupt;
+
+typedef enum Phase
+{
+	PHASE_NOTHING = 0,			/* nothing registered */
+	PHASE_COLLECTING,			/* in the transaction */
+	PHASE_COMMITTED,			/* its fate is known, locks are still held */
+	PHASE_ABORTED
+} Phase;
+
+static struct
+{
+	Phase		phase;
+	int			database;		/* entry of MyDatabaseId */
+	bool		scan;
+	bool		released;
+	bool		start_dispatcher;
+	TimestampTz due;
+	uint64		waiters;
+	int			nwork;
+	int			ninterrupts;
+	PendingWork work[MAX_WORK];
+	PendingInterrupt interrupts[MAX_INTERRUPTS];
+} pending;
+
+static bool callbacks_installed = false;
+static bool will_pop = false;
+
+static void
+forget(void)
+{
+	pending.phase = PHASE_NOTHING;
+	pending.scan = false;
+	pending.released = false;
+	pending.start_dispatcher = false;
+	pending.due = DT_NOEND;
+	pending.waiters = 0;
+	pending.nwork = 0;
+	pending.ninterrupts = 0;
+}
+
+static void
+deliver(void)
+{
+	Oid			dboid = MyDatabaseId;
+	int			self = will_pop ? TPG_OFFER_SELF : 0;
+
+	if (pending.phase == PHASE_COMMITTED)
+	{
+		if (pending.start_dispatcher)
+			tpg_database_request_entry(pending.database, dboid);
+
+		for (int i = 0; i < pending.nwork; i++)
+		{
+			TpgOffer	offer = tpg_queue_offer(pending.work[i].queue,
+												pending.work[i].item, self);
+
+			if (offer == TPG_OFFER_FULL || offer == TPG_OFFER_GONE)
+				pending.scan = true;
+			/* we shall take one item ourselves; the others are for others */
+			if (offer == TPG_OFFER_TAKEN)
+				self = 0;
+		}
+		if (pending.scan)
+			tpg_database_wake_scan(pending.database, dboid);
+		if (pending.due < DT_NOEND)
+			tpg_database_wake_due(pending.database, dboid, pending.due);
+		if (pending.waiters != 0)
+			tpg_waiter_broadcast(pending.waiters);
+		for (int i = 0; i < pending.ninterrupts; i++)
+			tpg_slot_interrupt(dboid, pending.interrupts[i].execution_key,
+							   pending.interrupts[i].event_id,
+							   pending.interrupts[i].reason);
+	}
+	if (pending.released)
+		tpg_database_wake_released(pending.database, dboid);
+	forget();
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (pending.phase == PHASE_NOTHING)
+	{
+		if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+			will_pop = false;
+		return;
+	}
+
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			pending.phase = PHASE_COMMITTED;
+			break;
+		case XACT_EVENT_ABORT:
+			will_pop = false;
+			pending.phase = PHASE_ABORTED;
+			break;
+		case XACT_EVENT_PREPARE:
+
+			/*
+			 * Its locks live on, and COMMIT PREPARED comes from anywhere:
+			 * the sweep finds what it made.
+			 */
+			will_pop = false;
+			forget();
+			break;
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			forget();
+			break;
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			break;
+	}
+}
+
+static void
+at_resource_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
+{
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !isTopLevel)
+		return;
+	if (pending.phase == PHASE_COMMITTED || pending.phase == PHASE_ABORTED)
+	{
+		deliver();
+		will_pop = false;
+	}
+}
+
+/* False: there is nobody to tell. */
+static bool
+prepare(void)
+{
+	if (!tpg_shmem_ready() || !OidIsValid(MyDatabaseId))
+		return false;
+	if (!callbacks_installed)
+	{
+		RegisterXactCallback(at_transaction_end, NULL);
+		RegisterResourceReleaseCallback(at_resource_release, NULL);
+		forget();
+		callbacks_installed = true;
+	}
+	if (pending.phase == PHASE_NOTHING)
+	{
+		Assert(IsTransactionState());
+		pending.database = tpg_database_find(MyDatabaseId, true);
+		pending.phase = PHASE_COLLECTING;
+	}
+	return true;
+}
+
+void
+tpg_wake_work(Oid owner, TpgWorkItem item)
+{
+	TpgQueueRef queue;
+
+	if (!prepare() || pending.scan)
+		return;					/* a scan finds it */
+
+	/* the newest are the likeliest to be the same (signals to one run) */
+	for (int i = pending.nwork - 1; i >= 0; i--)
+	{
+		if (pending.work[i].item.execution_key == item.execution_key &&
+			pending.work[i].item.event_id == item.event_id &&
+			pending.work[i].item.kind == item.kind)
+			return;
+	}
+	if (pending.nwork >= MAX_WORK)
+	{
+		pending.scan = true;
+		return;
+	}
+	queue = tpg_queue_ref(MyDatabaseId, owner);
+	if (queue.index < 0)
+	{
+		pending.scan = true;
+		return;
+	}
+	pending.work[pending.nwork].queue = queue;
+	pending.work[pending.nwork].item = item;
+	pending.nwork++;
+}
+
+void
+tpg_wake_scan(void)
+{
+	if (prepare())
+		pending.scan = true;
+}
+
+void
+tpg_wake_due(TimestampTz when)
+{
+	if (prepare() && when < pending.due)
+		pending.due = when;
+}
+
+void
+tpg_wake_waiters(int64 execution_key)
+{
+	if (prepare())
+		pending.waiters |= tpg_waiter_bit(execution_key);
+}
+
+void
+tpg_wake_interrupt(int64 execution_key, int32 event_id, int reason)
+{
+	PendingInterrupt *interrupt;
+
+	if (!prepare() || pending.ninterrupts >= MAX_INTERRUPTS)
+		return;
+	interrupt = &pending.interrupts[pending.ninterrupts++];
+	interrupt->execution_key = execution_key;
+	interrupt->event_id = event_id;
+	interrupt->reason = reason;
+}
+
+void
+tpg_wake_run_released(void)
+{
+	if (prepare())
+		pending.released = true;
+}
+
+void
+tpg_wake_start_dispatcher(void)
+{
+	if (!prepare())
+		return;
+	if (pending.database < 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("temporal_pg cannot look after one more database"),
+				 errdetail("All %d places are taken.", tpg_database_limit()),
+				 errhint("Raise temporal_pg.max_databases and restart the server.")));
+	pending.start_dispatcher = true;
+}
+
+void
+tpg_wake_will_pop(void)
+{
+	will_pop = prepare();
+}

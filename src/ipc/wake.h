@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * wake.h
+ *	  What a transaction tells other processes once it is over.
+ *
+ * Everything here is registered during a transaction and delivered right
+ * after its COMMIT has released its locks; ABORT and PREPARE drop it (but see
+ * tpg_wake_run_released).  What is delivered are hints: losing one costs a
+ * delay up to the next sweep, never correctness.  Without the library in
+ * shared_preload_libraries all of these do nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_IPC_WAKE_H
+#define TPG_IPC_WAKE_H
+
+#include "datatype/timestamp.h"
+
+typedef enum TpgWorkKind
+{
+	TPG_WORK_RUN = 1,			/* a run has due mail; event_id is 0 */
+	TPG_WORK_ACTIVITY = 2		/* an attempt of an activity is due */
+} TpgWorkKind;
+
+typedef struct TpgWorkItem
+{
+	int64		execution_key;
+	int32		event_id;		/* scheduled event of the activity */
+	int32		kind;			/* TpgWorkKind */
+} TpgWorkItem;
+
+/* Why an executor was interrupted; 0 means that it was not. */
+typedef enum TpgInterruptReason
+{
+	TPG_INTERRUPT_NONE = 0,
+	TPG_INTERRUPT_CLOSED = 1,	/* the run is closed */
+	TPG_INTERRUPT_TIMEOUT = 2,	/* the attempt has timed out */
+	TPG_INTERRUPT_CANCEL = 3,	/* cancellation was requested */
+	TPG_INTERRUPT_PAUSE = 4,	/* the activity was paused */
+	TPG_INTERRUPT_YIELD = 5		/* somebody waits for the run lock: put the eager activity aside */
+} TpgInterruptReason;
+
+/* There is work for executors of this role in this database. */
+extern void tpg_wake_work(Oid owner, TpgWorkItem item);
+
+/* The dispatcher of this database should look at the tables. */
+extern void tpg_wake_scan(void);
+
+/* Something becomes due at this (real) time. */
+extern void tpg_wake_due(TimestampTz when);
+
+/* Clients that wait for this run should look again. */
+extern void tpg_wake_waiters(int64 execution_key);
+
+/* Interrupt (SIGINT) executors that run this attempt; event 0: all of the run. */
+extern void tpg_wake_interrupt(int64 execution_key, int32 event_id, int reason);
+
+/*
+ * A run lock is held by this transaction: when it ends, by COMMIT or by ABORT,
+ * work that was put aside because of locks is tried again.
+ */
+extern void tpg_wake_run_released(void);
+
+/* Start a dispatcher in this database (CREATE EXTENSION, post_restore()). */
+extern void tpg_wake_start_dispatcher(void);
+
+/*
+ * For executors: the process will take the next item of its own queue by
+ * itself right after this transaction, so nobody need be woken for the first
+ * item that it leaves there.  Holds until the transaction ends.
+ */
+extern void tpg_wake_will_pop(void);
+
+#endif							/* TPG_IPC_WAKE_H */

@@ -1,0 +1,543 @@
+/*-------------------------------------------------------------------------
+ * runtime/activation.c - workflow code at work: what it asked for, what it was answered.
+ *
+ * The code runs from the top.  History is a sequence of groups, one an
+ * activation: the events that it delivered and those of the commands that the
+ * code issued in it.  Whenever the code has to wait, the waiting call itself
+ * closes the open group (comparing commands with events in replay, appending events when
+ * live) and delivers the next one; only when there is none the code is unwound, by
+ * an error that PL/pgSQL's OTHERS does not catch.  So a replay of any length
+ * is one pass.
+ *
+ * Memory: everything here is allocated in act->context, above all
+ * subtransactions.  Runs inside the subtransaction that runtime/pass opened.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/json.h"
+#include "model/failure.h"
+#include "runtime/activation.h"
+
+TpgActivation *tpg_current_activation = NULL;
+
+/* ---------- the object ---------- */
+
+TpgActivation *
+tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "temporal_pg activation", ALLOCSET_DEFAULT_SIZES);
+	TpgActivation *act = MemoryContextAllocZero(context, sizeof(TpgActivation));
+
+	act->context = context;
+	act->run = run;
+	act->def = def;
+	act->live = live;
+	act->fiber.name = "run";
+	act->log_min_messages = log_min_messages;
+	act->client_min_messages = client_min_messages;
+	return act;
+}
+
+TpgActivation *
+tpg_activation_require(const char *what)
+{
+	TpgActivation *act = tpg_current_activation;
+
+	if (act == NULL)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("temporal.%s() can only be called by workflow code", what),
+				 errhint("Register the function that calls it with temporal.register_workflow() and start it with temporal.start_workflow().")));
+	if (act->fatal != NULL || act->suspended)
+		tpg_activation_fatal(act, TPG_ERR_WRONG_CONTEXT,
+							 psprintf("workflow code caught the suspension and went on to call temporal.%s()", what),
+							 act->suspended_at ? psprintf("It was suspended at: %s", act->suspended_at) : NULL,
+							 "A waiting call ends the code by an error (assert_failure) when it has to wait. Do not catch assert_failure, and in other languages re-raise it.");
+	return act;
+}
+
+TpgOp *
+tpg_activation_add_op(TpgActivation *act, TpgOpKind kind)
+{
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+	TpgOp	   *op = palloc0(sizeof(TpgOp));
+
+	if (act->nops[kind] == act->maxops[kind])
+	{
+		act->maxops[kind] = Max(act->maxops[kind] * 2, 8);
+		if (act->ops[kind] == NULL)
+			act->ops[kind] = palloc(sizeof(TpgOp *) * act->maxops[kind]);
+		else
+			act->ops[kind] = repalloc(act->ops[kind], sizeof(TpgOp *) * act->maxops[kind]);
+	}
+	op->kind = kind;
+	op->attempt = 1;
+	act->ops[kind][act->nops[kind]++] = op;
+	op->seq = act->nops[kind];
+	MemoryContextSwitchTo(old);
+	return op;
+}
+
+TpgOp *
+tpg_activation_op(TpgActivation *act, TpgOpKind kind, int32 seq)
+{
+	if (kind <= 0 || kind >= TPG_OP_KINDS || seq < 1 || seq > act->nops[kind])
+		return NULL;
+	return act->ops[kind][seq - 1];
+}
+
+TpgCommand *
+tpg_activation_add_command(TpgActivation *act, TpgCommandKind kind, TpgOp *op)
+{
+	TpgCommand *c;
+
+	if (act->ncommands == act->maxcommands)
+	{
+		act->maxcommands = Max(act->maxcommands * 2, 8);
+		if (act->commands == NULL)
+			act->commands = MemoryContextAlloc(act->context, sizeof(TpgCommand) * act->maxcommands);
+		else
+			act->commands = repalloc(act->commands, sizeof(TpgCommand) * act->maxcommands);
+	}
+	c = &act->commands[act->ncommands++];
+	memset(c, 0, sizeof(*c));
+	c->kind = kind;
+	c->op = op;
+	return c;
+}
+
+static void
+bind_event(TpgActivation *act, TpgOp *op, int32 event_id)
+{
+	op->event_id = event_id;
+	if (event_id >= act->nby_event)
+	{
+		int			n = Max(event_id + 1, Max(act->nby_event * 2, act->run->nevents + 16));
+
+		if (act->by_event == NULL)
+			act->by_event = MemoryContextAllocZero(act->context, sizeof(TpgOp *) * n);
+		else
+		{
+			act->by_event = repalloc(act->by_event, sizeof(TpgOp *) * n);
+			memset(act->by_event + act->nby_event, 0, sizeof(TpgOp *) * (n - act->nby_event));
+		}
+		act->nby_event = n;
+	}
+	act->by_event[event_id] = op;
+}
+
+/* ---------- failing ---------- */
+
+void
+tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message, char *detail, char *hint)
+{
+	/* the first one counts */
+	if (act->fatal == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(act->context);
+
+		act->fatal = palloc0(sizeof(ErrorData));
+		act->fatal->elevel = ERROR;
+		act->fatal->sqlerrcode = sqlstate;
+		act->fatal->message = pstrdup(message);
+		act->fatal->detail = detail ? pstrdup(detail) : NULL;
+		act->fatal->hint = hint ? pstrdup(hint) : NULL;
+		MemoryContextSwitchTo(old);
+	}
+	/* as a suspension: EXCEPTION WHEN OTHERS lets it pass */
+	ereport(ERROR,
+			(errcode(ERRCODE_ASSERT_FAILURE),
+			 errmsg_internal("%s", message),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0));
+}
+
+void
+tpg_activation_throw(TpgActivation *act, Jsonb *failure)
+{
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+	TpgRaised  *raised = palloc(sizeof(TpgRaised));
+
+	raised->failure = failure;
+	raised->detail = tpg_json_to_text(tpg_failure_detail(failure));
+	act->raised = lappend(act->raised, raised);
+	act->fiber.last_failure = failure;
+	MemoryContextSwitchTo(old);
+	tpg_failure_throw(failure, 0);
+}
+
+Jsonb *
+tpg_activation_raised(TpgActivation *act, const char *detail)
+{
+	ListCell   *lc;
+
+	if (detail == NULL)
+		return NULL;
+	foreach(lc, act->raised)
+	{
+		TpgRaised  *raised = lfirst(lc);
+
+		if (strcmp(raised->detail, detail) == 0)
+			return raised->failure;
+	}
+	return NULL;
+}
+
+/* What an event or command is, for messages: activity "charge" (id 1). */
+static char *
+describe_event(const TpgEvent *e)
+{
+	switch (e->type)
+	{
+		case TPG_EVENT_ACTIVITY_TASK_SCHEDULED:
+			return psprintf("%s of activity \"%s\" with id %s", tpg_event_type_name(e->type),
+							tpg_json_get_text(tpg_json_get(e->attributes, "activityType"), "name"),
+							tpg_json_get_text(e->attributes, "activityId"));
+		case TPG_EVENT_TIMER_STARTED:
+		case TPG_EVENT_TIMER_CANCELED:
+			return psprintf("%s of timer %s", tpg_event_type_name(e->type), tpg_json_get_text(e->attributes, "timerId"));
+		case TPG_EVENT_MARKER_RECORDED:
+			return psprintf("%s \"%s\"", tpg_event_type_name(e->type), tpg_json_get_text(e->attributes, "markerName"));
+		default:
+			return pstrdup(tpg_event_type_name(e->type));
+	}
+}
+
+static char *
+describe_command(const TpgCommand *c)
+{
+	switch (c->kind)
+	{
+		case TPG_COMMAND_SCHEDULE_ACTIVITY:
+			return psprintf("activity \"%s\" with id %s to be scheduled", c->op->type, c->op->id);
+		case TPG_COMMAND_START_TIMER:
+			return psprintf("timer %s to be started", c->op->id);
+		case TPG_COMMAND_CANCEL_TIMER:
+			return psprintf("timer %s to be cancelled", c->op->id);
+		case TPG_COMMAND_MARKER:
+			return psprintf("marker \"%s\" to be recorded", c->name);
+	}
+	return NULL;
+}
+
+static void
+nondeterminism(TpgActivation *act, const TpgEvent *expected, const TpgCommand *got)
+{
+	char	   *e = expected ? describe_event(expected) : NULL;
+	char	   *g = got ? describe_command(got) : NULL;
+
+	tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
+						 expected ?
+						 psprintf("workflow code does not match history at event %d", expected->event_id) :
+						 psprintf("workflow code does not match history after event %d", act->group_end),
+						 psprintf("History has %s; the code asked for %s.", e ? e : "nothing more in this activation", g ? g : "nothing more"),
+						 "Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type.");
+}
+
+/* ---------- groups ---------- */
+
+static bool
+is_command_event(const TpgEvent *e)
+{
+	switch (e->type)
+	{
+		case TPG_EVENT_ACTIVITY_TASK_SCHEDULED:
+		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
+		case TPG_EVENT_TIMER_STARTED:
+		case TPG_EVENT_TIMER_CANCELED:
+			return true;
+		case TPG_EVENT_MARKER_RECORDED:
+			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
+		default:
+			return false;
+	}
+}
+
+bool
+tpg_activation_is_live(const TpgActivation *act)
+{
+	return act->live && act->run->task_id != 0 && act->task_id == act->run->task_id;
+}
+
+static TpgOp *
+op_of_event(TpgActivation *act, const TpgEvent *e, const char *key)
+{
+	int64		id = tpg_json_get_int(e->attributes, key, 0);
+	TpgOp	   *op = id > 0 && id < act->nby_event ? act->by_event[id] : NULL;
+
+	if (op == NULL)
+		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
+							 psprintf("workflow code does not match history at event %d", e->event_id),
+							 psprintf("History has %s for event " INT64_FORMAT ", which the code did not ask for.", tpg_event_type_name(e->type), id),
+							 NULL);
+	return op;
+}
+
+static void
+deliver_local_activity(TpgActivation *act, const TpgEvent *e)
+{
+	Jsonb	   *details = tpg_json_get(e->attributes, "details");
+	Jsonb	   *data = tpg_json_get(details, "data");
+	TpgOp	   *op = tpg_activation_op(act, TPG_OP_LOCAL_ACTIVITY, (int32) tpg_json_get_int(data, "seq", 0));
+	char	   *type = tpg_json_get_text(data, "activityType");
+	int64		backoff = tpg_json_get_duration(data, "backoff", -1);
+
+	if (op == NULL || type == NULL || strcmp(op->type, type) != 0)
+		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
+							 psprintf("workflow code does not match history at event %d", e->event_id),
+							 psprintf("History has local activity \"%s\"; the code asked for %s.", type ? type : "?",
+									  op ? psprintf("local activity \"%s\"", op->type) : "none"), NULL);
+	op->failure = tpg_json_get(e->attributes, "failure");
+	if (backoff >= 0)
+	{
+		/* the next attempt comes after a durable timer (D-35) */
+		TpgOp	   *timer = tpg_activation_add_op(act, TPG_OP_TIMER);
+		TpgCommand *c = tpg_activation_add_command(act, TPG_COMMAND_START_TIMER, timer);
+		TpgJson    *b = tpg_json_object();
+
+		timer->id = psprintf("%d", timer->seq);
+		timer->backoff_for = op;
+		op->backoff_timer = timer;
+		op->attempt = (int) tpg_json_get_int(data, "attempt", 1) + 1;
+		op->last_failure = op->failure;
+		tpg_json_add_text(b, "timerId", timer->id);
+		tpg_json_add_duration(b, "startToFireTimeout", backoff);
+		c->attributes = tpg_json_finish(b);
+		return;
+	}
+	op->done_event_id = e->event_id;
+	op->result = tpg_json_get_raw(details, "result");
+	op->retry_state = tpg_json_get_text(data, "retryState");
+}
+
+static void
+deliver(TpgActivation *act, const TpgEvent *e)
+{
+	TpgOp	   *op;
+
+	switch (e->type)
+	{
+		case TPG_EVENT_ACTIVITY_TASK_STARTED:
+			op_of_event(act, e, "scheduledEventId")->started_event_id = e->event_id;
+			break;
+		case TPG_EVENT_ACTIVITY_TASK_COMPLETED:
+		case TPG_EVENT_ACTIVITY_TASK_FAILED:
+		case TPG_EVENT_ACTIVITY_TASK_TIMED_OUT:
+		case TPG_EVENT_ACTIVITY_TASK_CANCELED:
+			op = op_of_event(act, e, "scheduledEventId");
+			op->done_event_id = e->event_id;
+			op->result = tpg_json_get_raw(e->attributes, "result");
+			op->failure = tpg_json_get(e->attributes, "failure");
+			op->retry_state = tpg_json_get_text(e->attributes, "retryState");
+			break;
+		case TPG_EVENT_TIMER_FIRED:
+			op = op_of_event(act, e, "startedEventId");
+			op->done_event_id = e->event_id;
+			if (op->backoff_for != NULL)
+				op->backoff_for->backoff_timer = NULL;	/* its next attempt is due */
+			break;
+		case TPG_EVENT_MARKER_RECORDED:
+			deliver_local_activity(act, e);
+			break;
+		default:
+			break;				/* the start event; what only marks history */
+	}
+}
+
+bool
+tpg_activation_next(TpgActivation *act)
+{
+	TpgRun	   *run = act->run;
+	MemoryContext old;
+
+	/* events that no activation delivered: failed tasks, forced closes */
+	while (act->pos < run->nevents && run->events[act->pos].task_id == 0)
+		act->pos++;
+	act->group_start = act->pos;
+	if (act->pos < run->nevents)
+		act->task_id = run->events[act->pos].task_id;
+	else if (act->live && run->task_id != 0 && act->task_id != run->task_id)
+	{
+		/* the open one delivers nothing that is an event */
+		act->task_id = run->task_id;
+		act->now = run->task_time;
+	}
+	else
+		return false;
+
+	/* RAISE and log() were heard when the activation was live */
+	log_min_messages = tpg_activation_is_live(act) ? act->log_min_messages : FATAL;
+	client_min_messages = tpg_activation_is_live(act) ? act->client_min_messages : ERROR;
+
+	act->settled = false;
+	old = MemoryContextSwitchTo(act->context);
+	while (act->pos < run->nevents && run->events[act->pos].task_id == act->task_id)
+	{
+		TpgEvent   *e = &run->events[act->pos++];
+
+		act->now = Max(act->now, e->task_time);
+		if (!is_command_event(e))
+			deliver(act, e);
+	}
+	act->group_end = act->pos;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* ---------- the end of an activation ---------- */
+
+static const TpgEventType command_event[] = {
+	[TPG_COMMAND_SCHEDULE_ACTIVITY] = TPG_EVENT_ACTIVITY_TASK_SCHEDULED,
+	[TPG_COMMAND_START_TIMER] = TPG_EVENT_TIMER_STARTED,
+	[TPG_COMMAND_CANCEL_TIMER] = TPG_EVENT_TIMER_CANCELED,
+	[TPG_COMMAND_MARKER] = TPG_EVENT_MARKER_RECORDED,
+};
+
+/* Kind, id and type have to be the same; inputs and options may differ (G-15). */
+static bool
+command_matches(const TpgCommand *c, const TpgEvent *e)
+{
+	if (command_event[c->kind] != e->type)
+		return false;
+	switch (c->kind)
+	{
+		case TPG_COMMAND_SCHEDULE_ACTIVITY:
+			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "activityId")) == 0 &&
+				strcmp(c->op->type, tpg_json_get_text(tpg_json_get(e->attributes, "activityType"), "name")) == 0;
+		case TPG_COMMAND_START_TIMER:
+		case TPG_COMMAND_CANCEL_TIMER:
+			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "timerId")) == 0;
+		case TPG_COMMAND_MARKER:
+			return strcmp(c->name, tpg_json_get_text(e->attributes, "markerName")) == 0;
+	}
+	return false;
+}
+
+static void
+compare_commands(TpgActivation *act)
+{
+	TpgRun	   *run = act->run;
+	int			i = act->group_start;
+
+	for (int c = 0; c <= act->ncommands; c++)
+	{
+		TpgCommand *command = c < act->ncommands ? &act->commands[c] : NULL;
+
+		if (command != NULL && command->elided)
+			continue;
+		while (i < act->group_end && !is_command_event(&run->events[i]))
+			i++;
+		if (command == NULL && i == act->group_end)
+			break;
+		if (command == NULL || i == act->group_end || !command_matches(command, &run->events[i]))
+			nondeterminism(act, i < act->group_end ? &run->events[i] : NULL, command);
+		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
+			bind_event(act, command->op, run->events[i].event_id);
+		i++;
+	}
+}
+
+static void
+append_commands(TpgActivation *act)
+{
+	TpgRun	   *run = act->run;
+	TimestampTz time = tpg_clock_now();
+
+	for (int c = 0; c < act->ncommands; c++)
+	{
+		TpgCommand *command = &act->commands[c];
+		int32		id;
+
+		if (command->elided)
+			continue;
+		if (command->kind == TPG_COMMAND_CANCEL_TIMER)
+		{
+			/* now that the id of its TimerStarted is known */
+			TpgJson    *b = tpg_json_object();
+
+			tpg_json_add_text(b, "timerId", command->op->id);
+			tpg_json_add_int(b, "startedEventId", command->op->event_id);
+			command->attributes = tpg_json_finish(b);
+		}
+		id = tpg_run_append(run, command_event[command->kind], time, command->attributes, command->user_metadata);
+		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
+			bind_event(act, command->op, id);
+	}
+	act->pos = act->group_end = run->nevents;
+}
+
+void
+tpg_activation_settle(TpgActivation *act)
+{
+	if (act->settled)
+		return;
+	if (tpg_activation_is_live(act))
+		append_commands(act);
+	else
+		compare_commands(act);
+	act->ncommands = 0;
+	act->settled = true;
+}
+
+const TpgEvent *
+tpg_activation_rest(TpgActivation *act)
+{
+	for (int i = act->pos; i < act->run->nevents; i++)
+		if (act->run->events[i].task_id != 0)
+			return &act->run->events[i];
+	return NULL;
+}
+
+/* ---------- waiting ---------- */
+
+static void
+suspend(TpgActivation *act)
+{
+	/* inside an EXCEPTION block, or in another language, it could be swallowed: then say where */
+	if (GetCurrentTransactionNestLevel() > act->base_nest_level)
+	{
+		MemoryContext old = MemoryContextSwitchTo(act->context);
+
+		act->suspended_at = GetErrorContextStack();
+		MemoryContextSwitchTo(old);
+	}
+	act->suspended = true;
+	ereport(ERROR,
+			(errcode(ERRCODE_ASSERT_FAILURE),
+			 errmsg_internal("workflow is suspended"),
+			 errdetail_internal("This ends the code until what it waits for has come; it must not be caught.")));
+}
+
+void
+tpg_activation_block(TpgActivation *act, TpgReady ready, void *arg, const char *how, TpgOp **ops, int nops)
+{
+	MemoryContext old;
+
+	for (;;)
+	{
+		if (ready(act, arg))
+			return;
+		CHECK_FOR_INTERRUPTS();
+		tpg_activation_settle(act);
+		if (tpg_activation_next(act))
+			continue;
+		if (act->run_in_place != NULL && act->run_in_place(act, act->in_place_arg) && tpg_activation_next(act))
+			continue;
+		break;
+	}
+	old = MemoryContextSwitchTo(act->context);
+	act->fiber.waits_how = how;
+	act->fiber.nwaits_for = nops;
+	act->fiber.waits_for = palloc(sizeof(TpgOp *) * Max(nops, 1));
+	memcpy(act->fiber.waits_for, ops, sizeof(TpgOp *) * nops);
+	MemoryContextSwitchTo(old);
+	suspend(act);
+}

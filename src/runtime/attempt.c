@@ -1,0 +1,246 @@
+/*-------------------------------------------------------------------------
+ * runtime/attempt.c - an attempt of an activity runs in this process.
+ *
+ * The function runs in a subtransaction under a timer.  Its last step, still
+ * inside, fires its deferred triggers (so that what would fail at COMMIT fails
+ * the attempt) and looks whether its run is still open; only then is the
+ * subtransaction released, and its effects belong to the transaction that
+ * records its completion.
+ *
+ * Timeouts and requests from outside (SIGINT with a reason in the slot) arrive
+ * as query_canceled.  Code that swallows it has still timed out.
+ *
+ * Callers: runtime/drive, at the level of the transaction or, in place, of a
+ * pass; SPI not connected.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/json.h"
+#include "ipc/slots.h"
+#include "model/failure.h"
+#include "runtime/activation.h"
+#include "runtime/attempt.h"
+#include "runtime/invoke.h"
+#include "runtime/role.h"
+#include "runtime/settings.h"
+
+TpgAttemptInfo *tpg_current_attempt = NULL;
+
+static TimeoutId attempt_timeout = MAX_TIMEOUTS;
+static volatile sig_atomic_t attempt_timer_fired = false;
+
+static void
+attempt_timeout_handler(void)
+{
+	attempt_timer_fired = true;
+	QueryCancelPending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+const char *
+tpg_attempt_identity(void)
+{
+	static char *identity = NULL;
+	static int	pid = 0;
+
+	if (pid != MyProcPid)
+	{
+		char		host[256] = "localhost";
+
+		gethostname(host, sizeof(host) - 1);
+		identity = MemoryContextStrdup(TopMemoryContext, psprintf("%d@%s", MyProcPid, host));
+		pid = MyProcPid;
+	}
+	return identity;
+}
+
+/* Arms the timer: real time, also where a test owns the clock (K-04). */
+static void
+arm_timer(int64 us)
+{
+	attempt_timer_fired = false;
+	if (us < 0)
+		return;
+	if (attempt_timeout == MAX_TIMEOUTS)
+		attempt_timeout = RegisterTimeout(USER_TIMEOUT, attempt_timeout_handler);
+	enable_timeout_after(attempt_timeout, (int) Min(Max(us / 1000, 1), INT_MAX / 2));
+}
+
+static void
+disarm_timer(void)
+{
+	if (attempt_timeout != MAX_TIMEOUTS)
+		disable_timeout(attempt_timeout, false);
+	/* it may have fired behind the last look at interrupts; a cancel by somebody else stays */
+	if (attempt_timer_fired)
+		QueryCancelPending = false;
+}
+
+/* The registered settings of each attempt, on top of those of the registration. */
+static void
+apply_attempt_settings(const TpgDefinition *def)
+{
+	Jsonb	   *settings = tpg_json_get(def->options, "settings");
+	JsonbIterator *it;
+	JsonbValue	v;
+	JsonbIteratorToken token;
+	char	   *name = NULL;
+
+	if (settings == NULL || !tpg_json_is_object(settings))
+		return;
+	it = JsonbIteratorInit(&settings->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE)
+			(void) set_config_option(name, tpg_json_scalar_text(tpg_json_value_to_jsonb(&v)),
+									 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+}
+
+/* In the subtransaction; gives the result. Sets *closed instead when the run has closed. */
+static Jsonb *
+run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *closed)
+{
+	const TpgActivityTask *task = info->task;
+	TpgRoleScope role;
+	int			level;
+	Jsonb	   *result;
+
+	XactReadOnly = false;
+	tpg_role_enter(&role, def->owner);
+	level = tpg_settings_enter(def);
+	apply_attempt_settings(def);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	result = tpg_invoke(def, task->activity_type, tpg_json_get_raw(task->attributes, "input"));
+
+	/* only where the transaction is ours: in a client's, a test's, others' triggers may be queued */
+	if (tpg_in_executor())
+		AfterTriggerFireDeferred();
+	PopActiveSnapshot();
+	tpg_settings_leave(level);
+	tpg_role_leave(&role);
+
+	if (check_open)
+	{
+		TpgStatus	status;
+
+		*closed = !tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status);
+	}
+	return result;
+}
+
+TpgAttemptKind
+tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
+				bool local, int64 eager_us, bool check_open, TpgAttempt *a)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	ResourceOwner caller_owner = CurrentResourceOwner;
+	TpgActivation *outer_activation = tpg_current_activation;
+	TpgAttemptInfo *outer_attempt = tpg_current_attempt;
+	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local};
+	bool		outer_read_only = XactReadOnly;
+	TpgTimeoutType timeout_type;
+	TimestampTz deadline;
+	volatile int64 limit_us = -1;
+	volatile bool eager_limit = false;
+	ErrorData  *volatile edata = NULL;
+	volatile bool closed = false;
+
+	memset(a, 0, sizeof(*a));
+	a->identity = tpg_attempt_identity();
+	a->started_at = info.started_at = tpg_clock_now();
+	deadline = tpg_attempt_deadline(task, a->started_at, &timeout_type);
+	if (!TIMESTAMP_NOT_FINITE(deadline))
+		limit_us = Max(deadline - a->started_at, 0);
+	if (eager_us >= 0 && (limit_us < 0 || eager_us < limit_us))
+	{
+		limit_us = eager_us;
+		eager_limit = true;
+	}
+
+	tpg_current_activation = NULL;
+	tpg_current_attempt = &info;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller_context);
+	PG_TRY();
+	{
+		bool		run_closed = false;
+
+		arm_timer(limit_us);
+		a->result = run_function(&info, def, check_open, &run_closed);
+		disarm_timer();
+		closed = run_closed;
+		if (closed || attempt_timer_fired)
+			RollbackAndReleaseCurrentSubTransaction();
+		else
+			ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		disarm_timer();
+		MemoryContextSwitchTo(caller_context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller_context);
+	CurrentResourceOwner = caller_owner;
+	XactReadOnly = outer_read_only;
+	tpg_current_activation = outer_activation;
+	tpg_current_attempt = outer_attempt;
+	a->ended_at = tpg_clock_now();
+
+	if (closed)
+		return TPG_ATTEMPT_RUN_CLOSED;
+	if (attempt_timer_fired)
+	{
+		if (eager_limit)
+			return TPG_ATTEMPT_PUT_ASIDE;
+		a->end = TPG_ATTEMPT_TIMED_OUT;
+		a->result = NULL;
+		a->failure = tpg_attempt_timeout_failure(timeout_type, NULL);
+		return TPG_ATTEMPT_ENDED;
+	}
+	if (edata == NULL)
+	{
+		a->end = TPG_ATTEMPT_COMPLETED;
+		return TPG_ATTEMPT_ENDED;
+	}
+	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	{
+		switch (tpg_slot_interrupt_reason())
+		{
+			case TPG_INTERRUPT_CLOSED:
+				return TPG_ATTEMPT_RUN_CLOSED;
+			case TPG_INTERRUPT_YIELD:
+				return TPG_ATTEMPT_PUT_ASIDE;
+			default:
+				/* a client who cancels his own query means the query */
+				if (!tpg_in_executor())
+					ReThrowError((ErrorData *) edata);
+				break;
+		}
+	}
+	a->end = TPG_ATTEMPT_FAILED;
+	a->failure = tpg_failure_from_error(edata, "temporal_pg");
+	return TPG_ATTEMPT_ENDED;
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ * runtime/attempt.h - an attempt of an activity runs in this process.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_ATTEMPT_H
+#define TPG_RUNTIME_ATTEMPT_H
+
+#include "engine/attempt.h"
+#include "store/definition.h"
+
+typedef enum TpgAttemptKind
+{
+	TPG_ATTEMPT_ENDED,			/* *attempt says how */
+	TPG_ATTEMPT_PUT_ASIDE,		/* took too long for an eager one, or somebody needs the run: nothing has happened */
+	TPG_ATTEMPT_RUN_CLOSED		/* the run has closed meanwhile: nothing has happened, nothing is to be recorded */
+} TpgAttemptKind;
+
+/* What the function may ask about itself: temporal.activity_info(). */
+typedef struct TpgAttemptInfo
+{
+	const TpgActivityTask *task;
+	const TpgExecution *exec;
+	TimestampTz started_at;
+	bool		local;
+} TpgAttemptInfo;
+
+extern TpgAttemptInfo *tpg_current_attempt;
+
+/*
+ * Runs one attempt in a subtransaction: what it did stays in the transaction if
+ * and only if it has completed.  eager_us: put aside after so long; -1: no limit but
+ * its timeouts.  check_open: its run may close meanwhile, so look, as last step.
+ */
+extern TpgAttemptKind tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
+									  bool local, int64 eager_us, bool check_open, TpgAttempt *attempt);
+
+/* "12345@host": who runs attempts here; palloc'd once. */
+extern const char *tpg_attempt_identity(void);
+
+#endif							/* TPG_RUNTIME_ATTEMPT_H */

@@ -1,0 +1,399 @@
+/*-------------------------------------------------------------------------
+ * runtime/drive.c - a workflow task, an activity task: from the claim to the last row.
+ *
+ * Workflow task: run lock, mail, passes over the code with eager steps between
+ * them, then all rows at once.  Activity task: row lock, attempt, outcome.
+ * The same functions serve the executors and the test environment.
+ *
+ * In a transaction of the caller's; nothing of the engine is written before the
+ * code has been unwound for the last time.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "engine/attempt.h"
+#include "engine/close.h"
+#include "engine/mail.h"
+#include "engine/task.h"
+#include "ipc/shmem.h"
+#include "ipc/slots.h"
+#include "ipc/wake.h"
+#include "model/failure.h"
+#include "runtime/attempt.h"
+#include "runtime/drive.h"
+#include "runtime/eager.h"
+#include "runtime/pass.h"
+#include "store/runlock.h"
+
+static TpgTaskOutcome
+outcome_of(TpgTaskKind kind)
+{
+	TpgTaskOutcome outcome = {.kind = kind, .owner = InvalidOid};
+
+	return outcome;
+}
+
+/* May this process run code of that owner? */
+static bool
+is_ours(Oid owner)
+{
+	/* a test runs them all in the caller's backend */
+	return !tpg_in_executor() || owner == GetUserId();
+}
+
+/* ---------- workflow tasks ---------- */
+
+/*
+ * The open group cannot be finished now: what it delivers goes back into the
+ * mailbox.  Groups before it stay.
+ */
+static void
+put_back_group(TpgRun *run, TimestampTz now)
+{
+	TpgOutcome *outcome = run->eager_outcome;
+	int			start = run->group_start;
+	int			end = run->group_own_end;
+
+	tpg_run_drop_group(run);
+	if (run->group_from_mail)
+		return;					/* its messages were not deleted yet */
+	if (outcome != NULL)
+		tpg_mail_send(run->exec, TPG_MESSAGE_ACTIVITY, run->eager_scheduled_event_id, now, tpg_outcome_to_jsonb(outcome));
+	for (int i = start; i < end; i++)
+		if (run->events[i].type == TPG_EVENT_MARKER_RECORDED)
+			tpg_mail_send(run->exec, TPG_MESSAGE_MARKER, 0, run->events[i].time, run->events[i].attributes);
+}
+
+static void
+task_failed(TpgRun *run, const TpgPass *pass, TimestampTz now)
+{
+	Jsonb	   *failure = tpg_pass_error_failure(pass->error);
+
+	put_back_group(run, now);
+	tpg_task_write_failure(run, failure, tpg_pass_error_cause(pass->error), now);
+	ereport(LOG,
+			(errmsg("workflow task of \"%s\" (%s) failed: %s", run->exec->workflow_id, run->exec->workflow_type, pass->error->message),
+			 pass->error->context ? errcontext("%s", pass->error->context) : 0));
+}
+
+static void
+append_close(TpgRun *run, const TpgPass *pass, TimestampTz now)
+{
+	TpgJson    *b = tpg_json_object();
+
+	if (pass->kind == TPG_PASS_RETURNED)
+	{
+		tpg_json_add_jsonb(b, "result", pass->result);
+		tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED, now, tpg_json_finish(b), NULL);
+	}
+	else
+	{
+		tpg_json_add_jsonb(b, "failure", pass->failure);
+		tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(TPG_RETRY_POLICY_NOT_SET));
+		tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_FAILED, now, tpg_json_finish(b), NULL);
+	}
+}
+
+/* New work of a group: another one follows (true), or all is written. */
+static bool
+after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *outcome)
+{
+	TimestampTz now = tpg_clock_now();
+
+	*outcome = outcome_of(TPG_TASK_DONE);
+	switch (pass->kind)
+	{
+		case TPG_PASS_SUSPENDED:
+			if (tpg_eager_local_activities(budget, pass->act) || tpg_eager_step(budget))
+				return true;
+			tpg_task_write(run);
+			return false;
+		case TPG_PASS_ERROR:
+			task_failed(run, pass, now);
+			return false;
+		case TPG_PASS_INTERRUPTED:
+			if (tpg_in_executor() && tpg_slot_interrupt_reason() == TPG_INTERRUPT_NONE)
+				task_failed(run, pass, now);	/* pg_cancel_backend, statement_timeout */
+			else
+				ReThrowError(pass->error);
+			return false;
+		case TPG_PASS_RETURNED:
+		case TPG_PASS_FAILED:
+			break;
+	}
+
+	switch (tpg_task_check_close(run, now))
+	{
+		case TPG_CLOSE_OK:
+			append_close(run, pass, now);
+			tpg_task_write_close(run, pass->kind == TPG_PASS_RETURNED ? TPG_STATUS_COMPLETED : TPG_STATUS_FAILED, now);
+			return false;
+		case TPG_CLOSE_MAIL:
+			/* another turn: the same activation sees the new mail too (C-04) */
+			tpg_run_drop_commands(run);
+			if (tpg_mail_take(run, now, false) && run->run_timed_out)
+			{
+				if (!tpg_engine_time_out(run, now))
+					*outcome = outcome_of(TPG_TASK_LOCKED);
+				return false;
+			}
+			return true;
+		case TPG_CLOSE_LOCKED:
+			put_back_group(run, now);
+			tpg_task_write(run);
+			*outcome = outcome_of(TPG_TASK_LOCKED);
+			return false;
+	}
+	return false;
+}
+
+/* Steps that ran in place have been undone with the code: everything again, with unwinding. */
+static void
+start_over(TpgRun *run, TpgEagerBudget *budget, TimestampTz now)
+{
+	run->exec->last_task_id = run->first_task_id - 1;
+	run->exec->last_task_time = run->first_task_time;
+	tpg_run_drop_new(run);
+	run->eager_outcome = NULL;
+	(void) tpg_mail_take(run, now, true);
+	budget->in_place = false;
+	budget->steps = 0;
+	budget->started_at = GetCurrentTimestamp();
+}
+
+static TpgTaskOutcome
+drive_run(TpgRun *run, TimestampTz now)
+{
+	TpgDefinition *def = tpg_definition_lookup(run->exec->namespace_id, TPG_DEF_WORKFLOW, run->exec->workflow_type, true);
+	TpgEagerBudget budget;
+	TpgTaskOutcome outcome;
+	bool		again;
+
+	if (def == NULL || !OidIsValid(def->function))
+	{
+		Jsonb	   *failure = tpg_failure_application(psprintf("workflow type \"%s\" has no function", run->exec->workflow_type),
+													  "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+
+		put_back_group(run, now);
+		tpg_task_write_failure(run, failure, "WORKFLOW_WORKER_UNHANDLED_FAILURE", now);
+		return outcome_of(TPG_TASK_DONE);
+	}
+	if (!is_ours(def->owner))
+	{
+		outcome.kind = TPG_TASK_MISROUTED;
+		outcome.owner = def->owner;
+		return outcome;
+	}
+
+	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));
+	do
+	{
+		TpgPass		pass;
+
+		CHECK_FOR_INTERRUPTS();
+		tpg_pass_run(run, def, true, budget.in_place ? tpg_eager_in_place : NULL, &budget, &pass);
+		TPG_FAULT("task_replayed");
+		if (pass.lost_effects)
+		{
+			start_over(run, &budget, now);
+			again = true;
+		}
+		else
+			again = after_pass(run, &pass, &budget, &outcome);
+		tpg_pass_free(&pass);
+	} while (again);
+
+	return outcome;
+}
+
+TpgTaskOutcome
+tpg_drive_workflow_task(int64 execution_key)
+{
+	TimestampTz now;
+	TpgTaskOutcome outcome;
+	TpgRun	   *run;
+
+	if (!tpg_run_lock(execution_key, false))
+		return outcome_of(TPG_TASK_LOCKED);
+	tpg_slot_set_inflight(execution_key, TPG_SLOT_WORKFLOW_TASK);
+	TPG_FAULT("task_locked");
+	run = tpg_run_load(execution_key);
+	now = tpg_clock_now();
+	if (run == NULL || !tpg_status_is_open(run->exec->status))
+	{
+		/* mail for a closed run: nobody will read it */
+		tpg_message_delete_all(execution_key);
+		if (run != NULL)
+			tpg_run_release(run, false);
+		return outcome_of(TPG_TASK_NOTHING);
+	}
+	run->first_task_id = run->exec->last_task_id + 1;
+	run->first_task_time = run->exec->last_task_time;
+	if (run->exec->wft_not_before > now && run->exec->run_expiration > now)
+		outcome = outcome_of(TPG_TASK_NOTHING);
+	else if (!tpg_mail_take(run, now, true))
+		outcome = outcome_of(TPG_TASK_NOTHING);
+	else if (run->run_timed_out)
+		outcome = outcome_of(tpg_engine_time_out(run, now) ? TPG_TASK_DONE : TPG_TASK_LOCKED);
+	else
+		outcome = drive_run(run, now);
+	tpg_run_release(run, outcome.kind == TPG_TASK_DONE && tpg_in_executor());
+	tpg_slot_clear_inflight();
+	TPG_FAULT("task_before_commit");
+	return outcome;
+}
+
+void
+tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
+{
+	TpgRun	   *run;
+	TimestampTz now = tpg_clock_now();
+
+	tpg_eager_avoid(execution_key);
+	if (!tpg_run_lock(execution_key, false))
+		return;
+	run = tpg_run_load(execution_key);
+	if (run == NULL || !tpg_status_is_open(run->exec->status))
+		return;
+
+	/* an interrupted one, or a conflict with somebody else, is done again; anything else waits as a failed task does */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
+		tpg_mail_wake(run->exec, now);
+	else
+		tpg_task_write_failure(run, tpg_pass_error_failure(error), tpg_pass_error_cause(error), now);
+	tpg_run_release(run, false);
+}
+
+/* ---------- activity tasks ---------- */
+
+/* Whose attempt was recorded as started in careful mode by this process. */
+static int64 careful_key = 0;
+static int32 careful_event = 0;
+
+static void
+record_attempt(TpgActivityTask *task, TpgAttempt *attempt)
+{
+	TpgStatus	status;
+	TpgExecution *exec;
+
+	if (!tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+	{
+		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
+		return;
+	}
+	exec = tpg_execution_by_key(task->execution_key);
+	tpg_engine_attempt_record(task, attempt, exec);
+	if (attempt->end == TPG_ATTEMPT_COMPLETED)
+		TPG_FAULT("activity_recorded");
+	else
+		TPG_FAULT("activity_retry_recorded");
+}
+
+static TpgTaskOutcome
+drive_attempt(TpgActivityTask *task, TpgExecution *exec)
+{
+	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
+	TpgAttempt	attempt = {0};
+
+	if (def == NULL || !OidIsValid(def->function))
+	{
+		attempt.end = TPG_ATTEMPT_FAILED;
+		attempt.started_at = attempt.ended_at = tpg_clock_now();
+		attempt.identity = tpg_attempt_identity();
+		attempt.failure = tpg_failure_application(psprintf("activity type \"%s\" has no function", task->activity_type),
+												  "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+		record_attempt(task, &attempt);
+		return outcome_of(TPG_TASK_DONE);
+	}
+	if (!is_ours(def->owner))
+	{
+		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = def->owner};
+
+		return outcome;
+	}
+	if (tpg_in_executor() && tpg_careful_mode() && task->started_at == 0)
+	{
+		/* alone, and recorded by a commit of its own before it starts */
+		if (!tpg_careful_begin())
+			return outcome_of(TPG_TASK_LOCKED);
+		tpg_activity_record_start(task->execution_key, task->scheduled_event_id, tpg_clock_now());
+		careful_key = task->execution_key;
+		careful_event = task->scheduled_event_id;
+		return outcome_of(TPG_TASK_AGAIN);
+	}
+
+	tpg_slot_set_inflight(task->execution_key, task->scheduled_event_id);
+	TPG_FAULT("activity_claimed");
+	switch (tpg_attempt_run(task, exec, def, false, -1, true, &attempt))
+	{
+		case TPG_ATTEMPT_ENDED:
+			TPG_FAULT("activity_executed");
+			record_attempt(task, &attempt);
+			break;
+		case TPG_ATTEMPT_RUN_CLOSED:
+			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
+			break;
+		case TPG_ATTEMPT_PUT_ASIDE:
+			break;				/* cannot be: nobody waits for the run lock of an activity */
+	}
+	tpg_slot_clear_inflight();
+	return outcome_of(TPG_TASK_DONE);
+}
+
+TpgTaskOutcome
+tpg_drive_activity_task(int64 execution_key, int32 event_id)
+{
+	TpgActivityTask *task = tpg_activity_claim(execution_key, event_id);
+	TpgExecution *exec;
+	TpgTaskOutcome outcome;
+	bool		mine = careful_key == execution_key && careful_event == event_id;
+
+	/* due_at was looked at by whoever gave the hint; it may have changed */
+	if (task == NULL || task->paused || task->due_at > tpg_clock_now())
+		return outcome_of(TPG_TASK_NOTHING);
+	/* recorded as started by a process that is gone: the dispatcher decides */
+	if (task->started_at != 0 && !mine)
+		return outcome_of(TPG_TASK_NOTHING);
+	exec = tpg_execution_by_key(execution_key);
+	if (exec == NULL || !tpg_status_is_open(exec->status))
+	{
+		tpg_activity_delete(execution_key, event_id);
+		return outcome_of(TPG_TASK_DONE);
+	}
+	outcome = drive_attempt(task, exec);
+	if (mine)
+	{
+		careful_key = 0;
+		tpg_careful_end();
+	}
+	return outcome;
+}
+
+void
+tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *error)
+{
+	TpgActivityTask *task = tpg_activity_claim(execution_key, event_id);
+	TpgAttempt	attempt = {0};
+
+	if (careful_key == execution_key && careful_event == event_id)
+	{
+		careful_key = 0;
+		tpg_careful_end();
+	}
+	if (task == NULL)
+		return;
+
+	/* its COMMIT failed, or the attempt could not even begin: an attempt like any other that fails */
+	attempt.end = TPG_ATTEMPT_FAILED;
+	attempt.started_at = attempt.ended_at = tpg_clock_now();
+	attempt.identity = tpg_attempt_identity();
+	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
+	record_attempt(task, &attempt);
+}

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * invoke.h
+ *	  Calls a registered function with arguments given as JSON.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_INVOKE_H
+#define TPG_RUNTIME_INVOKE_H
+
+#include "store/definition.h"
+#include "utils/jsonb.h"
+
+/*
+ * Calls the function of `def` with `input` (NULL or JSON null: no input) mapped
+ * to its arguments; a dynamic one is called as f(dynamic_name, input).  The result
+ * is in the caller's memory context; void and NULL are JSON null.  SPI must not
+ * be connected for the caller's own use.  Runs as the current user, in the current
+ * subtransaction, with whatever settings are in force.
+ */
+extern Jsonb *tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input);
+
+#endif							/* TPG_RUNTIME_INVOKE_H */

@@ -1,0 +1,411 @@
+/*-------------------------------------------------------------------------
+ * runtime/ops.c - what workflow code can start and wait for.
+ *
+ * Each start makes an op and a command; the op is answered by an event of a
+ * later group of history.  Ids count per kind and run (G-17), also those of
+ * what is cancelled before it was sent.
+ *
+ * Callers: api/workflow functions, within the code; allocates in act->context.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/errors.h"
+#include "base/guc.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "model/failure.h"
+#include "runtime/ops.h"
+
+/* ---------- activities ---------- */
+
+static int64
+pick_duration(int64 given, const Jsonb *registered, const char *key)
+{
+	return given >= 0 ? given : tpg_json_get_duration(registered, key, 0);
+}
+
+/* D-01, D-02: what is not given comes from the registration, and is capped. */
+static Jsonb *
+activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDefinition *def, const char *id, bool local)
+{
+	const TpgExecution *exec = act->run->exec;
+	Jsonb	   *registered = def ? def->options : NULL;
+	int64		s2c = pick_duration(o->schedule_to_close_us, registered, "scheduleToCloseTimeout");
+	int64		s2s = pick_duration(o->schedule_to_start_us, registered, "scheduleToStartTimeout");
+	int64		stc = pick_duration(o->start_to_close_us, registered, "startToCloseTimeout");
+	int64		hb = pick_duration(o->heartbeat_us, registered, "heartbeatTimeout");
+	int64		run_timeout = TIMESTAMP_NOT_FINITE(exec->run_expiration) ? 0 : exec->run_expiration - exec->execution_time;
+	Jsonb	   *policy = o->retry_policy ? tpg_retry_policy_to_jsonb(o->retry_policy) : tpg_json_get(registered, "retryPolicy");
+	TpgJson    *b = tpg_json_object();
+	TpgJson    *inner;
+	const char *queue = o->task_queue;
+	int			priority = o->priority_key ? o->priority_key : (int) tpg_json_get_int(registered, "priorityKey", 0);
+
+	if (s2c == 0 && stc == 0)
+		stc = Max(tpg_guc_default_start_to_close_us(), 0);
+	if (s2c == 0 && stc == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("activity \"%s\" needs start_to_close_timeout or schedule_to_close_timeout", o->type),
+				 errhint("Give one in the call or at the registration, or set temporal_pg.default_start_to_close_timeout.")));
+	if (s2c > 0)
+	{
+		s2s = s2s > 0 ? Min(s2s, s2c) : s2c;
+		stc = stc > 0 ? Min(stc, s2c) : s2c;
+	}
+	else if (run_timeout > 0)
+	{
+		s2c = run_timeout;
+		s2s = s2s > 0 ? s2s : run_timeout;
+	}
+	if (run_timeout > 0)
+	{
+		s2c = Min(s2c, run_timeout);
+		s2s = Min(s2s, run_timeout);
+		stc = Min(stc, run_timeout);
+	}
+	hb = Min(hb, stc);
+
+	tpg_json_add_text(b, "activityId", id);
+	inner = tpg_json_object();
+	tpg_json_add_text(inner, "name", o->type);
+	tpg_json_add_jsonb(b, "activityType", tpg_json_finish(inner));
+	if (queue == NULL)
+		queue = tpg_json_get_text(registered, "taskQueue");
+	if (queue == NULL && def != NULL)
+		queue = def->task_queue;
+	inner = tpg_json_object();
+	tpg_json_add_text(inner, "name", queue ? queue : exec->task_queue);
+	tpg_json_add_jsonb(b, "taskQueue", tpg_json_finish(inner));
+	tpg_json_add_jsonb(b, "input", o->input);
+	if (s2c > 0)
+		tpg_json_add_duration(b, "scheduleToCloseTimeout", s2c);
+	if (s2s > 0 && !local)
+		tpg_json_add_duration(b, "scheduleToStartTimeout", s2s);
+	if (stc > 0)
+		tpg_json_add_duration(b, "startToCloseTimeout", stc);
+	if (hb > 0 && !local)
+		tpg_json_add_duration(b, "heartbeatTimeout", hb);
+	/* absent: the default policy (D-07) */
+	tpg_json_add_jsonb(b, "retryPolicy", policy);
+	if (priority > 0)
+	{
+		inner = tpg_json_object();
+		tpg_json_add_int(inner, "priorityKey", priority);
+		tpg_json_add_jsonb(b, "priority", tpg_json_finish(inner));
+	}
+	return tpg_json_finish(b);
+}
+
+static Jsonb *
+summary_metadata(const char *summary)
+{
+	TpgJson    *b;
+
+	if (summary == NULL)
+		return NULL;
+	b = tpg_json_object();
+	tpg_json_add_text(b, "summary", summary);
+	return tpg_json_finish(b);
+}
+
+static void
+check_pending_activities(TpgActivation *act)
+{
+	int			pending = 0;
+
+	if (act->nops[TPG_OP_ACTIVITY] < tpg_guc_max_pending_activities)
+		return;
+	for (int i = 0; i < act->nops[TPG_OP_ACTIVITY]; i++)
+		pending += !tpg_op_done(act->ops[TPG_OP_ACTIVITY][i]);
+	tpg_size_check(pending, tpg_guc_max_pending_activities, "number of pending activities", "temporal_pg.max_pending_activities");
+}
+
+/* START_ACTIVITY_DUPLICATE_ID: unique among the pending ones (D-49). */
+static void
+check_activity_id(TpgActivation *act, const char *id)
+{
+	tpg_id_check(id, "activity id");
+	for (int i = 0; i < act->nops[TPG_OP_ACTIVITY]; i++)
+	{
+		TpgOp	   *op = act->ops[TPG_OP_ACTIVITY][i];
+
+		if (!tpg_op_done(op) && op->id != NULL && strcmp(op->id, id) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("activity id \"%s\" is in use by a pending activity", id),
+					 errhint("Leave activity_id out, or use an id that is unique among the pending activities of the run.")));
+	}
+}
+
+TpgOp *
+tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
+{
+	TpgDefinition *def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
+	MemoryContext old;
+	TpgOp	   *op;
+	TpgCommand *c;
+
+	check_pending_activities(act);
+	tpg_payload_check(o->input, "activity input");
+	if (o->activity_id != NULL)
+		check_activity_id(act, o->activity_id);
+	op = tpg_activation_add_op(act, TPG_OP_ACTIVITY);
+	old = MemoryContextSwitchTo(act->context);
+	op->type = pstrdup(o->type);
+	op->id = o->activity_id ? pstrdup(o->activity_id) : psprintf("%d", op->seq);
+	c = tpg_activation_add_command(act, TPG_COMMAND_SCHEDULE_ACTIVITY, op);
+	c->user_metadata = summary_metadata(o->summary);
+	/* in a replay only kind, id and type matter, but what raised an error then has to raise it now */
+	if (tpg_activation_is_live(act) || tpg_guc_default_start_to_close_us() <= 0)
+		c->attributes = activity_attributes(act, o, def, op->id, false);
+	MemoryContextSwitchTo(old);
+	return op;
+}
+
+TpgOp *
+tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
+{
+	TpgDefinition *def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
+	MemoryContext old;
+	TpgOp	   *op;
+
+	if (def->owner != act->def->owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("local activity \"%s\" belongs to another role than its workflow", o->type),
+				 errhint("A process never runs the code of two roles: use temporal.execute_activity().")));
+	tpg_payload_check(o->input, "activity input");
+	op = tpg_activation_add_op(act, TPG_OP_LOCAL_ACTIVITY);
+	old = MemoryContextSwitchTo(act->context);
+	op->type = pstrdup(o->type);
+	op->id = o->activity_id ? pstrdup(o->activity_id) : psprintf("local-%d", op->seq);
+	op->attributes = activity_attributes(act, o, def, op->id, true);
+	op->scheduled_at = act->now;
+	MemoryContextSwitchTo(old);
+	return op;
+}
+
+TpgOp *
+tpg_op_next_local_activity(TpgActivation *act, int *from)
+{
+	while (*from < act->nops[TPG_OP_LOCAL_ACTIVITY])
+	{
+		TpgOp	   *op = act->ops[TPG_OP_LOCAL_ACTIVITY][(*from)++];
+
+		if (!tpg_op_done(op) && op->backoff_timer == NULL)
+			return op;
+	}
+	return NULL;
+}
+
+/* ---------- timers ---------- */
+
+TpgOp *
+tpg_op_start_timer(TpgActivation *act, int64 us, const char *summary)
+{
+	TpgOp	   *op = tpg_activation_add_op(act, TPG_OP_TIMER);
+	TpgCommand *c = tpg_activation_add_command(act, TPG_COMMAND_START_TIMER, op);
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+	TpgJson    *b = tpg_json_object();
+
+	op->id = psprintf("%d", op->seq);
+	tpg_json_add_text(b, "timerId", op->id);
+	tpg_json_add_duration(b, "startToFireTimeout", us);
+	c->attributes = tpg_json_finish(b);
+	c->user_metadata = summary_metadata(summary);
+	MemoryContextSwitchTo(old);
+	return op;
+}
+
+void
+tpg_op_cancel_timer(TpgActivation *act, TpgOp *op)
+{
+	if (tpg_op_done(op) || op->cancelled)
+		return;
+	op->cancelled = true;
+	if (op->event_id == 0)
+	{
+		/* in the activation that started it: neither command is sent (S-3) */
+		for (int i = 0; i < act->ncommands; i++)
+			if (act->commands[i].op == op)
+				act->commands[i].elided = true;
+		return;
+	}
+	tpg_activation_add_command(act, TPG_COMMAND_CANCEL_TIMER, op);
+}
+
+/* ---------- side effects ---------- */
+
+/* The next recorded value, in order; replay only. */
+static Jsonb *
+recorded_side_effect(TpgActivation *act)
+{
+	TpgRun	   *run = act->run;
+
+	for (int i = act->group_start; i < act->group_end; i++)
+	{
+		Jsonb	   *details;
+
+		if (run->events[i].type != TPG_EVENT_MARKER_RECORDED ||
+			strcmp(tpg_json_get_text(run->events[i].attributes, "markerName"), "SideEffect") != 0)
+			continue;
+		details = tpg_json_get(run->events[i].attributes, "details");
+		if (tpg_json_get_int(details, "seq", 0) == act->nside_effects)
+			return tpg_json_get_raw(details, "data");
+	}
+	return NULL;
+}
+
+Jsonb *
+tpg_op_side_effect(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)
+{
+	TpgCommand *c;
+	Jsonb	   *value = NULL;
+	MemoryContext old;
+	TpgJson    *details;
+	TpgJson    *b;
+
+	act->nside_effects++;
+	if (!tpg_activation_is_live(act))
+		value = recorded_side_effect(act);
+	if (value == NULL)
+	{
+		/* not in history: live, or a mismatch that the end of the activation will report */
+		value = tpg_activation_is_live(act) ? evaluate(arg) : tpg_json_null();
+		tpg_payload_check(value, "side effect");
+	}
+	old = MemoryContextSwitchTo(act->context);
+	c = tpg_activation_add_command(act, TPG_COMMAND_MARKER, NULL);
+	c->name = "SideEffect";
+	details = tpg_json_object();
+	tpg_json_add_int(details, "seq", act->nside_effects);
+	tpg_json_add_jsonb(details, "data", value);
+	b = tpg_json_object();
+	tpg_json_add_text(b, "markerName", "SideEffect");
+	tpg_json_add_jsonb(b, "details", tpg_json_finish(details));
+	c->attributes = tpg_json_finish(b);
+	MemoryContextSwitchTo(old);
+	return value;
+}
+
+/* ---------- waiting ---------- */
+
+typedef struct WaitFor
+{
+	TpgOp	  **ops;
+	int			nops;
+	bool		all;
+	TpgOp	   *timer;			/* may be NULL */
+} WaitFor;
+
+/* Await: as many as are asked for, or a failure of one of all, or the timer. */
+static bool
+wait_ready(TpgActivation *act, void *arg)
+{
+	WaitFor    *w = arg;
+	bool		all_done = true;
+
+	for (int i = 0; i < w->nops; i++)
+	{
+		if (!tpg_op_done(w->ops[i]))
+			all_done = false;
+		else if (!w->all || w->ops[i]->failure != NULL)
+			return true;
+	}
+	return (w->all && all_done) || (w->timer != NULL && tpg_op_done(w->timer));
+}
+
+static void
+throw_await_timeout(TpgActivation *act)
+{
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+	Jsonb	   *failure = tpg_failure_timeout(TPG_TIMEOUT_UNSPECIFIED, NULL, NULL);
+	TpgJson    *b = tpg_json_object_from(failure);
+	TpgJson    *info = tpg_json_object();
+
+	tpg_json_add_text(b, "message", "await timed out");
+	tpg_json_add_text(info, "timeoutType", "await");
+	tpg_json_add_jsonb(b, "timeoutFailureInfo", tpg_json_finish(info));
+	failure = tpg_json_finish(b);
+	MemoryContextSwitchTo(old);
+	tpg_activation_throw(act, failure);
+}
+
+static void
+wait_for(TpgActivation *act, TpgOp **ops, int nops, bool all, int64 timeout_us, const char *how)
+{
+	WaitFor		w = {.ops = ops, .nops = nops, .all = all};
+
+	if (wait_ready(act, &w))
+		return;
+	if (timeout_us >= 0)
+		w.timer = tpg_op_start_timer(act, timeout_us, NULL);
+	tpg_activation_block(act, wait_ready, &w, how, ops, nops);
+	if (w.timer == NULL)
+		return;
+	if (tpg_op_done(w.timer))
+	{
+		/* both in one activation: what was waited for counts */
+		TpgOp	   *timer = w.timer;
+
+		w.timer = NULL;
+		if (!wait_ready(act, &w))
+			throw_await_timeout(act);
+		(void) timer;
+	}
+	else
+		tpg_op_cancel_timer(act, w.timer);
+}
+
+Jsonb *
+tpg_op_result(TpgActivation *act, TpgOp *op)
+{
+	Jsonb	   *failure;
+	MemoryContext old;
+
+	if (op->failure == NULL)
+		return op->result ? op->result : tpg_json_null();
+
+	/* the wrapper is made here, from what history tells (E-01) */
+	old = MemoryContextSwitchTo(act->context);
+	failure = tpg_failure_activity(op->failure, op->event_id, op->started_event_id, NULL, op->type, op->id,
+								   tpg_retry_verdict_from_proto(op->retry_state));
+	MemoryContextSwitchTo(old);
+	tpg_activation_throw(act, failure);
+}
+
+Jsonb *
+tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
+{
+	wait_for(act, &op, 1, true, timeout_us, "await");
+	return tpg_op_result(act, op);
+}
+
+void
+tpg_op_await_all(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us)
+{
+	TpgOp	   *first = NULL;
+
+	wait_for(act, ops, nops, true, timeout_us, "await_all");
+	for (int i = 0; i < nops; i++)
+		if (ops[i]->failure != NULL && tpg_op_done(ops[i]) && (first == NULL || ops[i]->done_event_id < first->done_event_id))
+			first = ops[i];
+	if (first != NULL)
+		(void) tpg_op_result(act, first);
+}
+
+int
+tpg_op_await_any(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us)
+{
+	wait_for(act, ops, nops, false, timeout_us, "await_any");
+	for (int i = 0; i < nops; i++)
+		if (tpg_op_done(ops[i]))
+			return i;
+	elog(ERROR, "await_any found nothing that is done");
+}

@@ -1,0 +1,277 @@
+/*-------------------------------------------------------------------------
+ * runtime/pass.c - one pass over the code of a workflow.
+ *
+ * The code runs in a subtransaction that is read-only and rolled back, so a
+ * pass costs no transaction id and leaves nothing behind.  How it ended is
+ * told from the activation's own records, never from an SQLSTATE alone: a
+ * user's ASSERT is no suspension.
+ *
+ * Callers: runtime/drive (executor, test environment) and the replaying
+ * functions in the caller's backend; in a transaction, SPI not connected.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "base/errors.h"
+#include "base/json.h"
+#include "model/failure.h"
+#include "runtime/inplace.h"
+#include "runtime/invoke.h"
+#include "runtime/pass.h"
+#include "runtime/role.h"
+#include "runtime/settings.h"
+
+/* What ends a run as Failed; anything else fails only its workflow task (E-09, E-10). */
+static bool
+fails_workflow(const TpgDefinition *def, int sqlstate)
+{
+	if (TPG_ERR_IS_FAILURE(sqlstate) && sqlstate != TPG_ERR_WORKFLOW_EXECUTION_FAILED && sqlstate != TPG_ERR_UPDATE_FAILED)
+		return true;
+	return tpg_definition_fails_workflow(def, sqlstate);
+}
+
+static void
+classify_error(TpgPass *pass, ErrorData *edata)
+{
+	TpgActivation *act = pass->act;
+	Jsonb	   *raised;
+
+	if (act->fatal != NULL)
+	{
+		pass->kind = TPG_PASS_ERROR;
+		pass->error = act->fatal;
+		if (pass->error->context == NULL)
+			pass->error->context = edata->context;
+		return;
+	}
+	if (act->suspended && edata->sqlerrcode == ERRCODE_ASSERT_FAILURE)
+	{
+		pass->kind = TPG_PASS_SUSPENDED;
+		pass->where = edata->context;
+		return;
+	}
+	pass->error = edata;
+	if (act->suspended)
+	{
+		/* it was caught, and something else was raised instead */
+		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
+		pass->kind = TPG_PASS_ERROR;
+	}
+	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		pass->kind = TPG_PASS_INTERRUPTED;
+	else if (fails_workflow(act->def, edata->sqlerrcode))
+	{
+		pass->kind = TPG_PASS_FAILED;
+		/* one that came from history goes back as it was (E-04) */
+		raised = tpg_activation_raised(act, edata->detail);
+		pass->failure = raised ? raised : tpg_failure_from_error(edata, "temporal_pg");
+	}
+	else
+		pass->kind = TPG_PASS_ERROR;
+}
+
+static void
+swallowed_at_return(TpgPass *pass)
+{
+	TpgActivation *act = pass->act;
+
+	pass->kind = TPG_PASS_ERROR;
+	if (act->fatal != NULL)
+	{
+		pass->error = act->fatal;
+		return;
+	}
+	pass->error = palloc0(sizeof(ErrorData));
+	pass->error->elevel = ERROR;
+	pass->error->sqlerrcode = TPG_ERR_WRONG_CONTEXT;
+	pass->error->message = "workflow code caught the suspension and returned";
+	if (act->suspended_at != NULL)
+		pass->error->detail = psprintf("It was suspended at: %s", act->suspended_at);
+	pass->error->hint = "A waiting call ends the code by an error (assert_failure) when it has to wait. Do not catch assert_failure, and in other languages re-raise it.";
+}
+
+/* The code has returned: its last activation ends here too. May raise nondeterminism. */
+static void
+finish_code(TpgActivation *act)
+{
+	const TpgEvent *rest;
+
+	tpg_activation_settle(act);
+	rest = tpg_activation_rest(act);
+	if (rest != NULL)
+		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
+							 psprintf("workflow code does not match history at event %d", rest->event_id),
+							 psprintf("The code has returned, but history goes on with %s.", tpg_event_type_name(rest->type)), NULL);
+}
+
+/*
+ * Drops what an error left on the way out of the code, but keeps what activities
+ * that ran in place have written: the in-memory half of a subtransaction's
+ * abort, before its commit.
+ *
+ * At a suspension that is all there is.  The code itself can have written
+ * nothing (it is read-only), holds no lock but of relations that it looked at, and
+ * stands in a call that we know; subtransactions of its own EXCEPTION blocks
+ * have been rolled back by PL/pgSQL on the way.  Open cursors, GUC levels and
+ * other users are excluded before anything runs in place (runtime/inplace).
+ */
+static void
+release_keeping_effects(ResourceOwner code_owner)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+
+	tpg_plpgsql_forget_subxact(subid);
+	AtEOSubXact_SPI(false, subid);
+	while (ActiveSnapshotSet())
+		PopActiveSnapshot();
+	ResourceOwnerRelease(code_owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(code_owner, RESOURCE_RELEASE_LOCKS, true, false);
+	ResourceOwnerRelease(code_owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	ResourceOwnerDelete(code_owner);
+	ReleaseCurrentSubTransaction();
+}
+
+void
+tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
+			 bool (*run_in_place) (TpgActivation *act, void *arg), void *in_place_arg, TpgPass *pass)
+{
+	TpgActivation *act = tpg_activation_create(run, def, live);
+	TpgActivation *outer = tpg_current_activation;
+	MemoryContext caller_context = CurrentMemoryContext;
+	ResourceOwner caller_owner = CurrentResourceOwner;
+	ResourceOwner volatile code_owner = NULL;
+	TpgRoleScope role;
+	int			level;
+
+	memset(pass, 0, sizeof(*pass));
+	pass->act = act;
+	act->run_in_place = run_in_place;
+	act->in_place_arg = in_place_arg;
+
+	BeginInternalSubTransaction(NULL);
+	act->base_nest_level = GetCurrentTransactionNestLevel();
+	MemoryContextSwitchTo(act->context);
+	if (run_in_place != NULL)
+	{
+		Assert(!ActiveSnapshotSet());
+		code_owner = ResourceOwnerCreate(CurrentResourceOwner, "temporal_pg workflow code");
+		CurrentResourceOwner = code_owner;
+	}
+	PG_TRY();
+	{
+		XactReadOnly = true;
+		tpg_role_enter(&role, def->owner);
+		level = tpg_settings_enter(def);
+		act->base_guc_level = tpg_guc_nest_level();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		tpg_current_activation = act;
+		if (!tpg_activation_next(act))
+			elog(ERROR, "workflow \"%s\" has no history", run->exec->workflow_id);
+		pass->result = tpg_invoke(def, run->exec->workflow_type, tpg_json_get_raw(run->events[0].attributes, "input"));
+		MemoryContextSwitchTo(act->context);
+		if (act->suspended || act->fatal != NULL)
+			swallowed_at_return(pass);
+		else
+		{
+			tpg_payload_check(pass->result, "workflow result");
+			finish_code(act);
+			pass->kind = TPG_PASS_RETURNED;
+		}
+		tpg_current_activation = outer;
+		log_min_messages = act->log_min_messages;
+		client_min_messages = act->client_min_messages;
+		if (act->effects && pass->kind == TPG_PASS_RETURNED)
+		{
+			PopActiveSnapshot();
+			tpg_settings_leave(level);
+			tpg_role_leave(&role);
+			ReleaseCurrentSubTransaction();
+		}
+		else
+		{
+			pass->lost_effects = act->effects;
+			RollbackAndReleaseCurrentSubTransaction();
+		}
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		tpg_current_activation = outer;
+		log_min_messages = act->log_min_messages;
+		client_min_messages = act->client_min_messages;
+		MemoryContextSwitchTo(act->context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		classify_error(pass, edata);
+		if (act->effects && pass->kind == TPG_PASS_SUSPENDED)
+		{
+			AtEOXact_GUC(false, act->base_guc_level - 1);
+			tpg_role_leave(&role);
+			release_keeping_effects(code_owner);
+		}
+		else
+		{
+			pass->lost_effects = act->effects;
+			RollbackAndReleaseCurrentSubTransaction();
+		}
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller_context);
+	CurrentResourceOwner = caller_owner;
+
+	if (pass->kind == TPG_PASS_FAILED)
+	{
+		/* it failed, but what it asked for before stands (G-14); outside of the subtransaction: no user code */
+		PG_TRY();
+		{
+			MemoryContextSwitchTo(act->context);
+			finish_code(act);
+		}
+		PG_CATCH();
+		{
+			if (act->fatal == NULL)
+				PG_RE_THROW();
+			FlushErrorState();
+			pass->kind = TPG_PASS_ERROR;
+			pass->error = act->fatal;
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(caller_context);
+	}
+}
+
+void
+tpg_pass_free(TpgPass *pass)
+{
+	MemoryContextDelete(pass->act->context);
+	pass->act = NULL;
+}
+
+Jsonb *
+tpg_pass_error_failure(const ErrorData *error)
+{
+	Jsonb	   *failure = tpg_failure_from_error(error, "temporal_pg");
+	TpgJson    *b;
+
+	if (error->context == NULL)
+		return failure;
+	b = tpg_json_object_from(failure);
+	tpg_json_add_text(b, "stackTrace", error->context);
+	return tpg_json_finish(b);
+}
+
+const char *
+tpg_pass_error_cause(const ErrorData *error)
+{
+	return error->sqlerrcode == TPG_ERR_NONDETERMINISM ? "NON_DETERMINISTIC_ERROR" : "WORKFLOW_WORKER_UNHANDLED_FAILURE";
+}

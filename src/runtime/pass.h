@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ * runtime/pass.h - one pass over the code of a workflow.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_PASS_H
+#define TPG_RUNTIME_PASS_H
+
+#include "runtime/activation.h"
+
+typedef enum TpgPassKind
+{
+	TPG_PASS_SUSPENDED,			/* waits for something */
+	TPG_PASS_RETURNED,			/* the run completes with `result` */
+	TPG_PASS_FAILED,			/* the run fails with `failure` */
+	TPG_PASS_ERROR,				/* the workflow task fails with `error` */
+	TPG_PASS_INTERRUPTED		/* cancelled from outside: nothing can be said about the code */
+} TpgPassKind;
+
+typedef struct TpgPass
+{
+	TpgPassKind kind;
+	TpgActivation *act;			/* its context holds all of the rest */
+	Jsonb	   *result;
+	Jsonb	   *failure;
+	ErrorData  *error;
+	const char *where;			/* context of the suspension: PL/pgSQL's lines */
+	bool		lost_effects;	/* something ran in place and was undone: run again without that */
+} TpgPass;
+
+/*
+ * Runs the code from the top over the run's history.  live: it may go on beyond
+ * it, into the open group.  Never throws an error of the code; what the code
+ * did to the database is undone, except for what ran in place.
+ */
+extern void tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
+						 bool (*run_in_place) (TpgActivation *act, void *arg), void *in_place_arg,
+						 TpgPass *pass);
+
+/* Frees the pass. */
+extern void tpg_pass_free(TpgPass *pass);
+
+/* An error of the code as the failure of its workflow task, with where it came from. */
+extern Jsonb *tpg_pass_error_failure(const ErrorData *error);
+
+/* Temporal's WorkflowTaskFailedCause for it. */
+extern const char *tpg_pass_error_cause(const ErrorData *error);
+
+#endif							/* TPG_RUNTIME_PASS_H */

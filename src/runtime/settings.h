@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  The settings that a function was registered with, for as long as it runs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_SETTINGS_H
+#define TPG_RUNTIME_SETTINGS_H
+
+#include "store/definition.h"
+
+/*
+ * Opens a GUC nest level and applies the definition's settings in it; the
+ * result is for tpg_settings_leave(), which undoes them and whatever the code
+ * has set meanwhile.  An abort of the surrounding (sub)transaction undoes them as well.
+ */
+extern int	tpg_settings_enter(const TpgDefinition *def);
+extern void tpg_settings_leave(int level);
+
+/*
+ * The settings of this session that a registration records, as {name: value}:
+ * search_path (schemas resolved, pg_temp last), TimeZone, DateStyle,
+ * IntervalStyle, extra_float_digits.
+ */
+extern Jsonb *tpg_settings_capture(void);
+
+/* Checks {name: value} given by a user: known, values valid, settable by `owner` at run time. */
+extern void tpg_settings_validate(const Jsonb *settings, Oid owner);
+
+
+/* The name as PostgreSQL spells it: "timezone" is "TimeZone". */
+extern char *tpg_settings_canonical_name(const char *name);
+
+#endif							/* TPG_RUNTIME_SETTINGS_H */

@@ -1,0 +1,266 @@
+/*-------------------------------------------------------------------------
+ * store/activity.c - table temporal_internal.activity_task: pending activities.
+ *
+ * An attempt in the database is claimed by a lock on its row, held by the
+ * transaction that runs it; so nobody else writes the row meanwhile, and a
+ * crash gives it back.  Lock order: this row, then the execution row FOR KEY
+ * SHARE (at the end of the attempt); whoever closes a run deletes its tasks
+ * after it has locked the execution row, and skips none: it waits for the
+ * attempt's last step, never for the attempt itself (see tpg_activity_delete_all).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "store/activity.h"
+#include "store/plan.h"
+
+#define TASK_COLUMNS \
+	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
+	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure"
+#define WITH_EVENT \
+	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
+
+static TpgPlan insert_plan = TPG_PLAN(
+	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	12, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID}
+);
+static TpgPlan claim_plan = TPG_PLAN(
+	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
+);
+static TpgPlan delete_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
+);
+static TpgPlan retry_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
+	"last_attempt_at = $8, started_at = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
+	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}
+);
+static TpgPlan start_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET started_at = $3 WHERE execution_key = $1 AND scheduled_event_id = $2",
+	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
+);
+static TpgPlan crash_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET started_at = NULL, crash_count = $3, paused = $4, attempt = $5, due_at = $6, "
+	"last_failure = $7 WHERE execution_key = $1 AND scheduled_event_id = $2",
+	7, {INT8OID, INT4OID, INT2OID, BOOLOID, INT4OID, TIMESTAMPTZOID, JSONBOID}
+);
+static TpgPlan crashed_plan = TPG_PLAN(
+	WITH_EVENT "WHERE a.started_at IS NOT NULL LIMIT $1 FOR UPDATE OF a SKIP LOCKED", 1, {INT4OID}
+);
+static TpgPlan timed_out_plan = TPG_PLAN(
+	WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
+);
+static TpgPlan timed_out_run_plan = TPG_PLAN(
+	WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused AND a.execution_key = $3 ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED",
+	3, {TIMESTAMPTZOID, INT4OID, INT8OID}
+);
+static TpgPlan delete_all_plan = TPG_PLAN(
+	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
+	"DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
+	"WHERE t.execution_key = $1 FOR UPDATE SKIP LOCKED))", 1, {INT8OID}
+);
+
+static TimestampTz
+row_time(uint64 r, int column, TimestampTz dflt)
+{
+	bool		isnull;
+	Datum		value = tpg_row_datum(r, column, &isnull);
+
+	return isnull ? dflt : DatumGetTimestampTz(value);
+}
+
+static void
+task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+{
+	t->execution_key = tpg_row_int64(r, 1);
+	t->scheduled_event_id = tpg_row_int32(r, 2);
+	t->namespace_id = tpg_row_int32(r, 3);
+	t->attempt = tpg_row_int32(r, 4);
+	t->crash_count = tpg_row_int16(r, 5);
+	t->paused = tpg_row_bool(r, 6);
+	t->activity_id = tpg_row_text(r, 7, ctx);
+	t->activity_type = tpg_row_text(r, 8, ctx);
+	t->task_queue = tpg_row_text(r, 9, ctx);
+	t->scheduled_at = row_time(r, 10, 0);
+	t->attempt_scheduled_at = row_time(r, 11, 0);
+	t->due_at = row_time(r, 12, 0);
+	t->timeout_at = row_time(r, 13, DT_NOEND);
+	t->started_at = row_time(r, 14, 0);
+	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, 16, ctx);
+}
+
+void
+tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
+{
+	TpgStoreScope scope;
+
+	if (ntasks == 0)
+		return;
+	tpg_store_begin(&scope);
+	for (int i = 0; i < ntasks; i++)
+	{
+		const TpgActivityTask *t = &tasks[i];
+		Datum		values[12];
+		char		nulls[13] = "            ";
+
+		values[0] = Int64GetDatum(t->execution_key);
+		values[1] = Int32GetDatum(t->scheduled_event_id);
+		values[2] = Int32GetDatum(t->namespace_id);
+		values[3] = Int32GetDatum(t->attempt);
+		values[4] = CStringGetTextDatum(t->activity_id);
+		values[5] = CStringGetTextDatum(t->activity_type);
+		values[6] = CStringGetTextDatum(t->task_queue);
+		values[7] = TimestampTzGetDatum(t->scheduled_at);
+		values[8] = TimestampTzGetDatum(t->attempt_scheduled_at);
+		values[9] = TimestampTzGetDatum(t->due_at);
+		values[10] = TimestampTzGetDatum(t->timeout_at);
+		if (TIMESTAMP_NOT_FINITE(t->timeout_at))
+			nulls[10] = 'n';
+		values[11] = PointerGetDatum(t->last_failure);
+		if (t->last_failure == NULL)
+			nulls[11] = 'n';
+		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
+	}
+	tpg_store_end(&scope);
+}
+
+TpgActivityTask *
+tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	TpgActivityTask *task = NULL;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&claim_plan, values, NULL, false, 1);
+	if (SPI_processed == 1)
+	{
+		task = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask));
+		task_from_row(0, task, scope.caller_context);
+	}
+	tpg_store_end(&scope);
+	return task;
+}
+
+bool
+tpg_activity_delete(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	bool		found;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&delete_plan, values, NULL, false, 0);
+	found = SPI_processed == 1;
+	tpg_store_end(&scope);
+	return found;
+}
+
+void
+tpg_activity_retry(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	Datum		values[8];
+	char		nulls[9] = "        ";
+
+	tpg_store_begin(&scope);
+	values[0] = Int64GetDatum(t->execution_key);
+	values[1] = Int32GetDatum(t->scheduled_event_id);
+	values[2] = Int32GetDatum(t->attempt);
+	values[3] = TimestampTzGetDatum(t->due_at);
+	values[4] = TimestampTzGetDatum(t->timeout_at);
+	if (TIMESTAMP_NOT_FINITE(t->timeout_at))
+		nulls[4] = 'n';
+	values[5] = TimestampTzGetDatum(t->attempt_scheduled_at);
+	values[6] = PointerGetDatum(t->last_failure);
+	if (t->last_failure == NULL)
+		nulls[6] = 'n';
+	values[7] = TimestampTzGetDatum(t->started_at);
+	if (t->started_at == 0)
+		nulls[7] = 'n';
+	tpg_plan_execute(&retry_plan, values, nulls, false, 0);
+	tpg_store_end(&scope);
+}
+
+void
+tpg_activity_record_start(int64 execution_key, int32 scheduled_event_id, TimestampTz now)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id), TimestampTzGetDatum(now)};
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&start_plan, values, NULL, false, 0);
+	tpg_store_end(&scope);
+}
+
+void
+tpg_activity_record_crash(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	Datum		values[7];
+	char		nulls[8] = "       ";
+
+	tpg_store_begin(&scope);
+	values[0] = Int64GetDatum(t->execution_key);
+	values[1] = Int32GetDatum(t->scheduled_event_id);
+	values[2] = Int16GetDatum((int16) t->crash_count);
+	values[3] = BoolGetDatum(t->paused);
+	values[4] = Int32GetDatum(t->attempt);
+	values[5] = TimestampTzGetDatum(t->due_at);
+	values[6] = PointerGetDatum(t->last_failure);
+	if (t->last_failure == NULL)
+		nulls[6] = 'n';
+	tpg_plan_execute(&crash_plan, values, nulls, false, 0);
+	tpg_store_end(&scope);
+}
+
+static int
+read_tasks(TpgPlan *plan, Datum *values, TpgActivityTask **tasks)
+{
+	TpgStoreScope scope;
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(plan, values, NULL, false, 0);
+	n = (int) SPI_processed;
+	*tasks = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+		task_from_row(i, &(*tasks)[i], scope.caller_context);
+	tpg_store_end(&scope);
+	return n;
+}
+
+int
+tpg_activity_crashed(int limit, TpgActivityTask **tasks)
+{
+	Datum		value = Int32GetDatum(limit);
+
+	return read_tasks(&crashed_plan, &value, tasks);
+}
+
+int
+tpg_activity_timed_out(int64 execution_key, TimestampTz now, int limit, TpgActivityTask **tasks)
+{
+	Datum		values[3] = {TimestampTzGetDatum(now), Int32GetDatum(limit), Int64GetDatum(execution_key)};
+
+	return read_tasks(execution_key == 0 ? &timed_out_plan : &timed_out_run_plan, values, tasks);
+}
+
+void
+tpg_activity_delete_all(int64 execution_key)
+{
+	TpgStoreScope scope;
+	Datum		value = Int64GetDatum(execution_key);
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
+	tpg_store_end(&scope);
+}

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ * store/execution.h - table temporal_internal.execution: one row a run.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_STORE_EXECUTION_H
+#define TPG_STORE_EXECUTION_H
+
+#include "datatype/timestamp.h"
+#include "model/status.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+typedef struct TpgExecution
+{
+	int64		key;
+	int32		namespace_id;
+	int32		run_no;
+	char	   *workflow_id;
+	char	   *workflow_type;
+	char	   *task_queue;
+	pg_uuid_t	run_id;
+	pg_uuid_t	first_run_id;
+	pg_uuid_t	original_run_id;
+	TpgStatus	status;
+	TimestampTz start_time;
+	TimestampTz execution_time; /* start_time + start delay */
+	TimestampTz close_time;		/* 0: open */
+	TimestampTz last_task_time; /* 0: no task yet */
+	TimestampTz run_expiration; /* DT_NOEND: none */
+	TimestampTz execution_expiration;
+	TimestampTz wft_not_before; /* 0: no failed task */
+	int64		history_bytes;
+	int32		next_event_id;
+	int32		last_task_id;
+	int32		pending_activities;
+	int32		attempt;
+	int32		wft_attempt;
+	bool		cancel_requested;
+	char	   *start_request_id;	/* may be NULL */
+	Jsonb	   *memo;			/* may be NULL */
+	Jsonb	   *last_task_failure;	/* may be NULL */
+} TpgExecution;
+
+typedef enum TpgRowLock
+{
+	TPG_ROW_KEY_SHARE,			/* insert mail: conflicts only with closing and deletion */
+	TPG_ROW_UPDATE,				/* close; waits */
+	TPG_ROW_UPDATE_NOWAIT		/* close; refuses instead of waiting */
+} TpgRowLock;
+
+/* By key, with a fresh snapshot; NULL when it is gone. */
+extern TpgExecution *tpg_execution_by_key(int64 key);
+
+/*
+ * The current (latest) run of an id, or the run with that run id; NULL when
+ * there is none.  latest: as of now, whatever the isolation level is.
+ */
+extern TpgExecution *tpg_execution_find(int32 namespace_id, const char *workflow_id,
+										const pg_uuid_t *run_id, bool latest);
+
+/*
+ * Inserts a run and gives its key; 0 when another run of that number exists
+ * (then somebody else has started it; if that is not committed yet, this waits
+ * for it first).
+ */
+extern int64 tpg_execution_insert(const TpgExecution *execution);
+
+/* Locks the row; false when it is gone or (NOWAIT) locked. *status: as of now. */
+extern bool tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status);
+
+/* Writes back what a workflow task changes, and clears its failure. */
+extern void tpg_execution_update_task(const TpgExecution *execution);
+
+/* The same, and closes the run with execution->status and close_time. */
+extern void tpg_execution_update_close(const TpgExecution *execution);
+
+/* Records a failed workflow task: next_event_id, history_bytes, wft_attempt, wft_not_before, last_task_failure. */
+extern void tpg_execution_update_task_failure(const TpgExecution *execution);
+
+extern void tpg_execution_delete(int64 key);
+
+/* Keys of open runs whose workflow task has failed and waits for its next attempt. */
+extern int	tpg_execution_failed_tasks(TimestampTz now, int limit, int64 **keys);
+extern void tpg_execution_retry_now(int64 key, TimestampTz now);
+
+/* Keys of closed runs whose retention is over at `now`. */
+extern int	tpg_execution_expired(TimestampTz now, int limit, int64 **keys);
+
+#endif							/* TPG_STORE_EXECUTION_H */

@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ * store/message.c - table temporal_internal.message, the mailboxes.
+ *
+ * Anybody may insert (holding the execution row FOR KEY SHARE, so that the run
+ * cannot close meanwhile); only the holder of the run lock reads and deletes.
+ * Messages are never row-locked: the unit of claiming is the run.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+#include "store/message.h"
+#include "store/plan.h"
+
+static TpgPlan insert_plan = TPG_PLAN(
+	"INSERT INTO temporal_internal.message (execution_key, kind, ref_event_id, deliver_at, payload) "
+	"VALUES ($1, $2, $3, $4, $5)", 5, {INT8OID, INT2OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
+);
+static TpgPlan read_plan = TPG_PLAN(
+	"SELECT id, kind, ref_event_id, deliver_at, payload FROM temporal_internal.message "
+	"WHERE execution_key = $1 AND id > $3 AND deliver_at <= $2 ORDER BY id", 3, {INT8OID, TIMESTAMPTZOID, INT8OID}
+);
+static TpgPlan more_plan = TPG_PLAN(
+	"SELECT FROM temporal_internal.message WHERE execution_key = $1 AND deliver_at <= $2 AND id <> ALL ($3)",
+	3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}
+);
+static TpgPlan delete_one_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND id = $2", 2, {INT8OID, INT8OID}
+);
+static TpgPlan delete_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND id = ANY ($2)", 2, {INT8OID, INT8ARRAYOID}
+);
+static TpgPlan delete_timer_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND kind = 2 AND ref_event_id = $2", 2, {INT8OID, INT4OID}
+);
+static TpgPlan delete_kind_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND kind = $2", 2, {INT8OID, INT2OID}
+);
+static TpgPlan delete_all_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.message WHERE execution_key = $1", 1, {INT8OID}
+);
+
+/* Runs a statement that gives nothing back. */
+static void
+message_execute(TpgPlan *plan, Datum *values, const char *nulls)
+{
+	TpgStoreScope scope;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(plan, values, nulls, false, 0);
+	tpg_store_end(&scope);
+}
+
+static Datum
+id_array(const int64 *ids, int nids)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(nids, 1));
+
+	for (int i = 0; i < nids; i++)
+		elements[i] = Int64GetDatum(ids[i]);
+	return PointerGetDatum(construct_array(elements, nids, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+void
+tpg_message_insert(int64 execution_key, TpgMessageKind kind, int32 ref_event_id,
+				   TimestampTz deliver_at, const Jsonb *payload)
+{
+	Datum		values[5];
+	char		nulls[6] = "     ";
+
+	values[0] = Int64GetDatum(execution_key);
+	values[1] = Int16GetDatum((int16) kind);
+	values[2] = Int32GetDatum(ref_event_id);
+	if (ref_event_id == 0)
+		nulls[2] = 'n';
+	values[3] = TimestampTzGetDatum(deliver_at);
+	values[4] = PointerGetDatum(payload);
+	if (payload == NULL)
+		nulls[4] = 'n';
+	message_execute(&insert_plan, values, nulls);
+}
+
+int
+tpg_message_read_due(int64 execution_key, TimestampTz now, int64 after_id, TpgMessage **messages)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int64GetDatum(execution_key), TimestampTzGetDatum(now), Int64GetDatum(after_id)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&read_plan, values, NULL, false, 0);
+	n = (int) SPI_processed;
+	*messages = MemoryContextAlloc(scope.caller_context, sizeof(TpgMessage) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		TpgMessage *m = &(*messages)[i];
+
+		m->id = tpg_row_int64(i, 1);
+		m->kind = tpg_row_int16(i, 2);
+		m->ref_event_id = tpg_row_int32(i, 3);
+		m->deliver_at = tpg_row_int64(i, 4);
+		m->payload = (Jsonb *) tpg_row_varlena(i, 5, scope.caller_context);
+	}
+	tpg_store_end(&scope);
+	return n;
+}
+
+bool
+tpg_message_more_due(int64 execution_key, TimestampTz now, const int64 *ids, int nids)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int64GetDatum(execution_key), TimestampTzGetDatum(now), id_array(ids, nids)};
+	bool		more;
+
+	tpg_store_begin(&scope);
+	/* as of now in any isolation level: what has been committed must be seen before a run closes */
+	tpg_plan_execute_latest(&more_plan, values, NULL, 1);
+	more = SPI_processed > 0;
+	tpg_store_end(&scope);
+	return more;
+}
+
+void
+tpg_message_delete(int64 execution_key, const int64 *ids, int nids)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), 0};
+
+	if (nids == 0)
+		return;
+	if (nids == 1)
+	{
+		values[1] = Int64GetDatum(ids[0]);
+		message_execute(&delete_one_plan, values, NULL);
+	}
+	else
+	{
+		values[1] = id_array(ids, nids);
+		message_execute(&delete_plan, values, NULL);
+	}
+}
+
+void
+tpg_message_delete_timer(int64 execution_key, int32 started_event_id)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(started_event_id)};
+
+	message_execute(&delete_timer_plan, values, NULL);
+}
+
+void
+tpg_message_delete_kind(int64 execution_key, TpgMessageKind kind)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), Int16GetDatum((int16) kind)};
+
+	message_execute(&delete_kind_plan, values, NULL);
+}
+
+void
+tpg_message_delete_all(int64 execution_key)
+{
+	Datum		value = Int64GetDatum(execution_key);
+
+	message_execute(&delete_all_plan, &value, NULL);
+}

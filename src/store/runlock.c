@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ * store/runlock.c - who works on a run: a heavyweight lock with a tag of our own.
+ *
+ * Whoever delivers mail to a run, closes it or changes its history holds this
+ * lock until its transaction ends: commit, abort or death frees it.  It is
+ * taken before the execution row is locked, never after.  The tag is of the
+ * type that the old userlock module left unused, so no advisory lock of a user
+ * can collide with it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#include "store/runlock.h"
+
+bool
+tpg_run_lock(int64 execution_key, bool wait)
+{
+	LOCKTAG		tag = {
+		.locktag_field1 = MyDatabaseId,
+		.locktag_field2 = (uint32) ((uint64) execution_key >> 32),
+		.locktag_field3 = (uint32) execution_key,
+		.locktag_field4 = 0,
+		.locktag_type = LOCKTAG_USERLOCK,
+		.locktag_lockmethodid = USER_LOCKMETHOD,
+	};
+
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}

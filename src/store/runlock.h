@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ * store/runlock.h - who works on a run: a heavyweight lock with a tag of our own.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_STORE_RUNLOCK_H
+#define TPG_STORE_RUNLOCK_H
+
+/*
+ * Takes the run lock until the end of the transaction.  With wait false it
+ * answers false at once when another process has it; with wait true it waits
+ * under lock_timeout and is seen by the deadlock detector.
+ */
+extern bool tpg_run_lock(int64 execution_key, bool wait);
+
+#endif							/* TPG_STORE_RUNLOCK_H */
