@@ -20,13 +20,13 @@ COMMENT ON FUNCTION temporal_internal.clock_now() IS 'The clock of the engine: t
 CREATE FUNCTION temporal_internal.failure_message(failure jsonb)
 RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'tpg_sql_failure_message';
+AS 'MODULE_PATHNAME', 'tpg_sql_failure_message_of';
 COMMENT ON FUNCTION temporal_internal.failure_message(jsonb) IS 'Message of the innermost cause of a failure.';
 
 CREATE FUNCTION temporal_internal.failure_type(failure jsonb)
 RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'tpg_sql_failure_type';
+AS 'MODULE_PATHNAME', 'tpg_sql_failure_type_of';
 COMMENT ON FUNCTION temporal_internal.failure_type(jsonb) IS 'Type of the innermost application failure of a chain, or which timeout it was; NULL when it is neither.';
 
 CREATE FUNCTION temporal_internal.find_run(workflow_id text, run_id uuid, level integer)

@@ -5,7 +5,7 @@
 
 CREATE FUNCTION temporal_internal.short_text(value text, width integer)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN length(v.line) <= width THEN v.line ELSE left(v.line, greatest(width, 3) - 3) || '...' END
 	FROM (SELECT btrim(regexp_replace(left(value, width * 4 + 100), '[[:space:][:cntrl:]]+', ' ', 'g')) AS line) v;
@@ -14,57 +14,55 @@ COMMENT ON FUNCTION temporal_internal.short_text(text, integer) IS 'A text on on
 
 CREATE FUNCTION temporal_internal.short_duration(duration interval)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE
-		WHEN d.ms IS NULL THEN NULL
 		WHEN d.ms < 1000 THEN d.ms || ' ms'
 		WHEN d.ms < 60000 THEN trim_scale(round(d.ms / 1000.0, 2)) || ' s'
 		WHEN d.ms < 3600000 THEN d.ms / 60000 || ' min' || coalesce(' ' || nullif(d.ms / 1000 % 60, 0) || ' s', '')
 		WHEN d.ms < 86400000 THEN d.ms / 3600000 || ' h' || coalesce(' ' || nullif(d.ms / 60000 % 60, 0) || ' min', '')
 		ELSE d.ms / 86400000 || ' d' || coalesce(' ' || nullif(d.ms / 3600000 % 24, 0) || ' h', '') END
-	FROM (SELECT greatest(round(extract(epoch FROM duration) * 1000), 0)::bigint AS ms WHERE duration IS NOT NULL) d;
+	FROM (SELECT greatest(round(extract(epoch FROM duration) * 1000), 0)::bigint AS ms) d;
 END;
 COMMENT ON FUNCTION temporal_internal.short_duration(interval) IS 'A duration in one or two units: 12 ms, 2.5 s, 3 min 4 s, 2 d 1 h.';
 
+-- one expression, not STRICT: so that it is inlined, being used for each line
 CREATE FUNCTION temporal_internal.short_offset(duration interval)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT '+' || CASE
-		WHEN d.ms < 60000 THEN round(d.ms / 1000.0, 3) || 's'
-		WHEN d.ms < 3600000 THEN d.ms / 60000 || 'm' || lpad((d.ms / 1000 % 60)::text, 2, '0') || 's'
-		WHEN d.ms < 86400000 THEN d.ms / 3600000 || 'h' || lpad((d.ms / 60000 % 60)::text, 2, '0') || 'm'
-		ELSE d.ms / 86400000 || 'd' || lpad((d.ms / 3600000 % 24)::text, 2, '0') || 'h' END
-	FROM (SELECT greatest(round(extract(epoch FROM duration) * 1000), 0)::bigint AS ms WHERE duration IS NOT NULL) d;
+		WHEN duration < '1 minute' THEN greatest(round(extract(epoch FROM duration), 3), 0.000) || 's'
+		WHEN duration < '1 hour' THEN to_char(duration, 'FMMI"m"SS"s"')
+		WHEN duration < '1 day' THEN to_char(duration, 'FMHH24"h"MI"m"')
+		ELSE to_char(justify_hours(duration), 'FMDDD"d"HH24"h"') END;
 END;
 COMMENT ON FUNCTION temporal_internal.short_offset(interval) IS 'Time since the start of a run: +0.012s, +3m04s, +2d01h.';
 
 CREATE FUNCTION temporal_internal.failure_text(failure jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce('activity ' || (failure #>> '{activityFailureInfo,activityType,name}') || ': ', '')
 		|| CASE WHEN f.type IN ('P0001', 'TF001') OR f.type IN ('start_to_close', 'schedule_to_start', 'schedule_to_close', 'heartbeat', 'unspecified')
 			THEN '' ELSE coalesce(f.type || ': ', '') END
 		|| coalesce(f.message, '')
-	FROM (SELECT temporal_internal.failure_type(failure) AS type, temporal_internal.failure_message(failure) AS message
-		WHERE jsonb_typeof(failure) = 'object') f;
+	FROM (SELECT temporal_internal.failure_type(failure) AS type, temporal_internal.failure_message(failure) AS message) f;
 END;
 COMMENT ON FUNCTION temporal_internal.failure_text(jsonb) IS 'A failure in one sentence: type and message of its innermost cause, and the activity where it is one''s.';
 
 CREATE FUNCTION temporal_internal.activity_label(type text, id text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT temporal_internal.short_text(type, 19 - length(i.id)) || ' #' || i.id
-	FROM (SELECT temporal_internal.short_text(id, 7) AS id) i;
+	SELECT temporal_internal.short_text(type, 22 - length(i.id)) || ' #' || i.id
+	FROM (SELECT temporal_internal.short_text(id, 8) AS id) i;
 END;
-COMMENT ON FUNCTION temporal_internal.activity_label(text, text) IS 'Type and id of an activity, in at most 21 characters.';
+COMMENT ON FUNCTION temporal_internal.activity_label(text, text) IS 'Type and id of an activity, in at most 24 characters.';
 
 CREATE FUNCTION temporal_internal.words_of(name text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT lower(regexp_replace(replace(name, '_', ' '), '([a-z])([A-Z])', '\1 \2', 'g'));
 END;
@@ -82,13 +80,15 @@ AS $$
 		WHERE e.key = $1
 	), ev AS MATERIALIZED (
 		SELECT h.event_id, h.event_type, h.event_time, h.attributes AS a, h.user_metadata ->> 'summary' AS summary,
+			CASE h.event_type WHEN 10 THEN
+				temporal_internal.activity_label(h.attributes #>> '{activityType,name}', h.attributes ->> 'activityId') END AS activity,
 			(h.attributes ->> 'scheduledEventId')::integer AS scheduled_id,
 			(h.attributes ->> 'startedEventId')::integer AS started_id
 		FROM temporal_internal.history h
 		WHERE h.execution_key = $1
 	), labelled AS (
-		SELECT v.*, st.event_time AS began,
-			temporal_internal.activity_label(coalesce(sc.a, v.a) #>> '{activityType,name}', coalesce(sc.a, v.a) ->> 'activityId') AS activity,
+		SELECT v.event_id, v.event_type, v.event_time, v.a, v.summary, st.event_time AS began,
+			coalesce(v.activity, sc.activity) AS activity,
 			'timer #' || temporal_internal.short_text(v.a ->> 'timerId', 16) AS timer,
 			v.a #>> '{details,data,activityType}' AS local_activity,
 			coalesce(temporal_internal.failure_text(v.a -> 'failure'), '')
@@ -165,14 +165,19 @@ AS $$
 		WHERE r.status IN (1, 8)
 	), cut AS (
 		SELECT l.part, l.pos, l.event_id, l.event_time, l.detail,
-			repeat(' ', length(l.event) - length(ltrim(l.event))) || temporal_internal.short_text(l.event, 40) AS event
+			CASE WHEN length(l.event) <= 43 THEN l.event ELSE left(l.event, 40) || '...' END AS event
 		FROM line l
+	), sized AS (
+		SELECT c.*, 70 - max(length(c.event)) OVER () AS width
+		FROM cut c
 	)
 	-- psql shows it in less than 100 columns: 18 around and between, 8 for event_id, at most 9 for the time, the rest for these two
-	SELECT c.event_id, temporal_internal.short_offset(c.event_time - r.start_time), c.event,
-		coalesce(temporal_internal.short_text(c.detail, 70 - max(length(c.event)) OVER ()), '')
-	FROM cut c, run r
-	ORDER BY c.part, c.pos
+	SELECT s.event_id, temporal_internal.short_offset(s.event_time - r.start_time), s.event,
+		CASE WHEN s.detail IS NULL THEN ''
+			WHEN length(s.detail) <= s.width AND s.detail !~ '[[:cntrl:]]' THEN s.detail
+			ELSE temporal_internal.short_text(s.detail, s.width) END
+	FROM sized s, run r
+	ORDER BY s.part, s.pos
 $$;
 COMMENT ON FUNCTION temporal_internal.trace_run(bigint) IS 'temporal.trace() of a run that the caller may see.';
 

@@ -100,7 +100,7 @@ BEGIN
 	IF replay_error IS NOT NULL AND NOT (failing AND temporal_internal.failure_message(run.last_task_failure) = replay_error) THEN
 		RETURN QUERY
 		SELECT 'unknown: the run cannot be replayed: ' || replay_error, run.last_task_time, NULL::timestamptz,
-			(regexp_match(replay_context, 'PL/pgSQL function ([^\n]+)'))[1],
+			(regexp_match(replay_context, 'PL/pgSQL function ((?!temporal_internal\.)[^\n]+)'))[1],
 			concat_ws(' ', nullif(replay_detail, ''), nullif(replay_hint, ''));
 	END IF;
 

@@ -34,8 +34,8 @@
 PG_FUNCTION_INFO_V1(tpg_sql_access_level);
 PG_FUNCTION_INFO_V1(tpg_sql_find_run);
 PG_FUNCTION_INFO_V1(tpg_sql_clock_now);
-PG_FUNCTION_INFO_V1(tpg_sql_failure_message);
-PG_FUNCTION_INFO_V1(tpg_sql_failure_type);
+PG_FUNCTION_INFO_V1(tpg_sql_failure_message_of);
+PG_FUNCTION_INFO_V1(tpg_sql_failure_type_of);
 PG_FUNCTION_INFO_V1(tpg_sql_wake_scan);
 PG_FUNCTION_INFO_V1(tpg_sql_post_restore);
 
@@ -95,14 +95,14 @@ text_or_null(FunctionCallInfo fcinfo, const char *text)
 
 /* temporal_internal.failure_message(failure) */
 Datum
-tpg_sql_failure_message(PG_FUNCTION_ARGS)
+tpg_sql_failure_message_of(PG_FUNCTION_ARGS)
 {
 	return text_or_null(fcinfo, tpg_failure_message(PG_GETARG_JSONB_P(0)));
 }
 
 /* temporal_internal.failure_type(failure) */
 Datum
-tpg_sql_failure_type(PG_FUNCTION_ARGS)
+tpg_sql_failure_type_of(PG_FUNCTION_ARGS)
 {
 	return text_or_null(fcinfo, tpg_failure_type(PG_GETARG_JSONB_P(0)));
 }

@@ -2,16 +2,17 @@
  * engine/testenv.c - which runs belong to a test environment.
  *
  * State of one transaction: the list lives in TopTransactionContext and is
- * recognised as stale by the transaction's number, so an abort needs no
- * callback.  Savepoints: a key whose start was rolled back stays in the list and is
+ * recognised as stale by the transaction's number.  Savepoints: a key whose start was rolled back stays in the list and is
  * found to be gone when it is looked up.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "engine/testenv.h"
 
@@ -20,9 +21,27 @@ static int64 *env_keys;
 static int	env_nkeys;
 static int	env_maxkeys;
 
+/* Whatever way the transaction ends, the clock is real again. */
+static void
+testenv_xact_callback(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+	{
+		env_lxid = InvalidLocalTransactionId;
+		tpg_clock_clear();
+	}
+}
+
 void
 tpg_testenv_begin(void)
 {
+	static bool callback_registered = false;
+
+	if (!callback_registered)
+	{
+		RegisterXactCallback(testenv_xact_callback, NULL);
+		callback_registered = true;
+	}
 	env_lxid = tpg_my_lxid();
 	env_nkeys = 0;
 	env_maxkeys = 16;

@@ -36,6 +36,7 @@
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
 #include "runtime/invoke.h"
+#include "runtime/mock.h"
 #include "runtime/role.h"
 #include "runtime/settings.h"
 
@@ -156,6 +157,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	TpgActivation *outer_activation = tpg_current_activation;
 	TpgAttemptInfo *outer_attempt = tpg_current_attempt;
 	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local};
+	ErrorContextCallback *outer_context = error_context_stack;
 	bool		outer_read_only = XactReadOnly;
 	TpgTimeoutType timeout_type;
 	TimestampTz deadline;
@@ -165,6 +167,8 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	volatile bool closed = false;
 
 	memset(a, 0, sizeof(*a));
+	if (tpg_mock_run(task, a))
+		return TPG_ATTEMPT_ENDED;
 	a->identity = tpg_attempt_identity();
 	a->started_at = info.started_at = tpg_clock_now();
 	deadline = tpg_attempt_deadline(task, a->started_at, &timeout_type);
@@ -184,9 +188,11 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	{
 		bool		run_closed = false;
 
+		error_context_stack = NULL;
 		arm_timer(limit_us);
 		a->result = run_function(&info, def, check_open, &run_closed);
 		disarm_timer();
+		error_context_stack = outer_context;
 		closed = run_closed;
 		if (closed || attempt_timer_fired)
 			RollbackAndReleaseCurrentSubTransaction();

@@ -148,6 +148,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	TpgActivation *outer = tpg_current_activation;
 	MemoryContext caller_context = CurrentMemoryContext;
 	ResourceOwner caller_owner = CurrentResourceOwner;
+	ErrorContextCallback *outer_context = error_context_stack;
 	ResourceOwner volatile code_owner = NULL;
 	TpgRoleScope role;
 	int			level;
@@ -168,6 +169,8 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	}
 	PG_TRY();
 	{
+		/* the context of an error is that of the code, not of who drives it */
+		error_context_stack = NULL;
 		XactReadOnly = true;
 		tpg_role_enter(&role, def->owner);
 		level = tpg_settings_enter(def);
@@ -187,6 +190,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 			pass->kind = TPG_PASS_RETURNED;
 		}
 		tpg_current_activation = outer;
+		error_context_stack = outer_context;
 		log_min_messages = act->log_min_messages;
 		client_min_messages = act->client_min_messages;
 		if (act->effects && pass->kind == TPG_PASS_RETURNED)

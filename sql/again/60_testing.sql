@@ -1,0 +1,97 @@
+-- Tests inside one transaction: the engine itself, under a virtual clock.
+
+CREATE FUNCTION temporal.test_start(start_time timestamptz DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_start';
+COMMENT ON FUNCTION temporal.test_start(timestamptz) IS
+$$Makes this transaction the worker of the workflows that it starts from now on, with a clock of its own that only test_drive(), test_run() and test_advance() move. Ends with the transaction; ROLLBACK leaves nothing.
+
+start_time: what the clock shows first; the real time when not given.
+Errors: TP021 in workflow or activity code, 42501 without level "client", 22023.$$;
+
+CREATE FUNCTION temporal.test_active()
+RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_is_active';
+COMMENT ON FUNCTION temporal.test_active() IS 'Has this transaction a test environment, made by temporal.test_start() or temporal.test_run()?';
+
+CREATE FUNCTION temporal.test_drive(until text DEFAULT 'idle', workflow_id text DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_drive';
+COMMENT ON FUNCTION temporal.test_drive(text, text) IS
+$$Drives the workflows of the test environment.
+
+until: idle: all that is due at the present virtual time; blocked: also what is due later, skipping time, until nothing will happen by itself any more; closed: skipping time until the workflow (or, without workflow_id, every one) is closed.
+workflow_id: one that this transaction has started.
+Errors: TP008 it cannot be closed without somebody's doing, TP010, TP021 without test environment; a failed workflow task raises its error; 22004, 22023.$$;
+
+CREATE FUNCTION temporal.test_advance(duration interval)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_advance';
+COMMENT ON FUNCTION temporal.test_advance(interval) IS
+$$Moves the clock of the test environment on, doing everything that becomes due on the way at its time.
+
+duration: zero or more.
+Errors: as test_drive().$$;
+
+CREATE FUNCTION temporal.test_now()
+RETURNS timestamptz
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_now';
+COMMENT ON FUNCTION temporal.test_now() IS
+$$The clock of the test environment.
+Errors: TP021 without one.$$;
+
+CREATE FUNCTION temporal.mock_activity(activity_type text, returns jsonb DEFAULT NULL, handler text DEFAULT NULL, fails jsonb DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_mock_activity';
+COMMENT ON FUNCTION temporal.mock_activity(text, jsonb, text, jsonb) IS
+$$Replaces what an activity type does in this test environment; schedule, retries, timeouts and history stay the engine's. Mocking a type again replaces the mock.
+
+activity_type: a registered type. returns: its result. handler: a function that takes the input as jsonb and gives the result; runs as you. fails: {"type", "message", "details", "non_retryable", "next_retry_delay"}: each attempt fails so. None of the three: returns JSON null.
+Errors: TP021 without test environment, 42883 no such handler, 22004, 22023.$$;
+
+CREATE FUNCTION temporal.mock_calls(activity_type text DEFAULT NULL, OUT call integer, OUT type text, OUT activity_id text, OUT attempt integer, OUT input jsonb, OUT at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_mock_calls';
+COMMENT ON FUNCTION temporal.mock_calls(text) IS
+$$The attempts that mocks have answered in this test environment, in order; of one type or of all.
+Errors: TP021 without one.$$;
+
+CREATE FUNCTION temporal.test_run(
+	workflow_type text,
+	input jsonb DEFAULT NULL,
+	id text DEFAULT NULL,
+	execution_timeout interval DEFAULT NULL,
+	run_timeout interval DEFAULT NULL,
+	task_timeout interval DEFAULT NULL,
+	start_delay interval DEFAULT NULL,
+	memo jsonb DEFAULT NULL,
+	search_attributes jsonb DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	started text;
+BEGIN
+	IF NOT temporal.test_active() THEN
+		PERFORM temporal.test_start();
+	END IF;
+	started := temporal.start_workflow(workflow_type, input, id, execution_timeout => execution_timeout,
+		run_timeout => run_timeout, task_timeout => task_timeout, start_delay => start_delay, memo => memo,
+		search_attributes => search_attributes);
+	PERFORM temporal.test_drive('closed', started);
+	RETURN temporal.result(started);
+END
+$$;
+COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb) IS
+$$Starts a workflow in the test environment (beginning one if there is none), drives it until it is closed, skipping time, and gives its result; raises its failure as result() does.
+
+Arguments as of start_workflow().
+Errors: those of start_workflow(), test_drive() and result().$$;

@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ * runtime/testdrive.c - a transaction drives its own runs, under a virtual clock.
+ *
+ * The loop of dispatcher and executor in one process: the same drive functions,
+ * in the caller's transaction, for the runs that this transaction has started and
+ * no others.  A workflow task that fails raises its failure at once instead of
+ * being tried for ever (compare reference K-08).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/errors.h"
+#include "base/json.h"
+#include "engine/sweep.h"
+#include "engine/testenv.h"
+#include "model/failure.h"
+#include "runtime/drive.h"
+#include "runtime/testdrive.h"
+#include "store/due.h"
+#include "store/execution.h"
+
+/* The error as the code raised it: its type is its SQLSTATE. */
+static int
+task_failure_sqlstate(const Jsonb *failure)
+{
+	char	   *type = tpg_failure_type(failure);
+
+	if (type != NULL && strlen(type) == 5 && strspn(type, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
+		return MAKE_SQLSTATE(type[0], type[1], type[2], type[3], type[4]);
+	return ERRCODE_RAISE_EXCEPTION;
+}
+
+static void
+raise_task_failure(const TpgExecution *exec)
+{
+	ereport(ERROR,
+			(errcode(task_failure_sqlstate(exec->last_task_failure)),
+			 errmsg("workflow task of \"%s\" failed: %s", exec->workflow_id, tpg_failure_message(exec->last_task_failure)),
+			 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(exec->last_task_failure))),
+			 errcontext("%s", tpg_json_get_text(exec->last_task_failure, "stackTrace") ? tpg_json_get_text(exec->last_task_failure, "stackTrace") : "")));
+}
+
+/* Everything of one run that is due now. True if anything was done. */
+static bool
+drive_one(int64 key)
+{
+	bool		any = false;
+	bool		again;
+
+	do
+	{
+		TpgDueRow  *rows;
+		int			n;
+		TpgExecution *exec;
+
+		CHECK_FOR_INTERRUPTS();
+		again = tpg_drive_workflow_task(key).kind == TPG_TASK_DONE;
+		CommandCounterIncrement();
+		exec = tpg_execution_by_key(key);
+		if (exec == NULL)
+			return any;			/* its start was rolled back to a savepoint */
+		if (exec->last_task_failure != NULL)
+			raise_task_failure(exec);
+		if (tpg_engine_fire_timeouts(key, tpg_clock_now()) > 0)
+			again = true;
+		n = tpg_due_activities_of_run(key, tpg_clock_now(), &rows);
+		for (int i = 0; i < n; i++)
+		{
+			if (tpg_drive_activity_task(key, rows[i].event_id).kind == TPG_TASK_DONE)
+				again = true;
+			CommandCounterIncrement();
+		}
+		any = any || again;
+	} while (again);
+	return any;
+}
+
+static void
+drive_due(void)
+{
+	bool		any;
+
+	do
+	{
+		const int64 *keys;
+		int			n = tpg_testenv_runs(&keys);
+
+		any = false;
+		for (int i = 0; i < n; i++)
+		{
+			any = drive_one(keys[i]) || any;
+			/* an activity may have started more runs, and moved the array */
+			n = tpg_testenv_runs(&keys);
+		}
+	} while (any);
+}
+
+static TimestampTz
+next_due(void)
+{
+	const int64 *keys;
+	int			n = tpg_testenv_runs(&keys);
+	TimestampTz next = DT_NOEND;
+
+	for (int i = 0; i < n; i++)
+		next = Min(next, tpg_due_next_of_run(keys[i], tpg_clock_now()));
+	return next;
+}
+
+static bool
+is_closed(int64 execution_key)
+{
+	const int64 *keys;
+	int			n = tpg_testenv_runs(&keys);
+
+	for (int i = 0; i < n; i++)
+	{
+		TpgExecution *exec;
+
+		if (execution_key != 0 && keys[i] != execution_key)
+			continue;
+		exec = tpg_execution_by_key(keys[i]);
+		if (exec != NULL && tpg_status_is_open(exec->status))
+			return false;
+	}
+	return true;
+}
+
+bool
+tpg_test_drive(TpgTestUntil until, int64 execution_key)
+{
+	for (;;)
+	{
+		TimestampTz next;
+
+		drive_due();
+		if (until == TPG_TEST_IDLE)
+			return true;
+		if (until == TPG_TEST_CLOSED && is_closed(execution_key))
+			return true;
+		next = next_due();
+		if (TIMESTAMP_NOT_FINITE(next))
+			return until == TPG_TEST_BLOCKED;
+		tpg_clock_set_virtual(next);
+	}
+}
+
+void
+tpg_test_advance(int64 us)
+{
+	TimestampTz target = tpg_clock_now() + us;
+
+	for (;;)
+	{
+		TimestampTz next;
+
+		drive_due();
+		next = next_due();
+		if (next > target)
+			break;
+		tpg_clock_set_virtual(next);
+	}
+	tpg_clock_set_virtual(target);
+}
