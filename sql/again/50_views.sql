@@ -69,7 +69,7 @@ CREATE VIEW temporal.workflow WITH (security_barrier) AS
 			WHERE s.execution_key = e.key) AS search_attributes,
 		e.parent ->> 'workflowId' AS parent_workflow_id,
 		(e.parent ->> 'runId')::uuid AS parent_run_id,
-		e.first_run_id, e.attempt, e.pending_activities, e.cancel_requested,
+		coalesce(e.first_run_id, e.run_id) AS first_run_id, e.attempt, e.pending_activities, e.cancel_requested,
 		e.run_expiration AS run_expiration_time,
 		e.execution_expiration AS execution_expiration_time,
 		e.wft_attempt AS task_attempt,
@@ -98,7 +98,20 @@ COMMENT ON COLUMN temporal.workflow.next_task_at IS 'When its code will run agai
 CREATE VIEW temporal.history WITH (security_barrier) AS
 	SELECT n.name AS namespace, e.workflow_id, e.run_id, h.event_id, h.event_time,
 		((SELECT enum_range(NULL::temporal.event_type)))[h.event_type] AS event_type,
-		h.attributes, h.task_id, h.task_time, h.user_metadata
+		-- what follows from the run itself is not stored with each event
+		CASE h.event_type
+			WHEN 1 THEN jsonb_build_object('workflowType', jsonb_build_object('name', e.workflow_type),
+				'taskQueue', jsonb_build_object('name', e.task_queue), 'originalExecutionRunId', coalesce(e.original_run_id, e.run_id),
+				'firstExecutionRunId', coalesce(e.first_run_id, e.run_id), 'attempt', e.attempt, 'workflowTaskTimeout', '10s') || h.attributes
+			WHEN 10 THEN jsonb_build_object('taskQueue', jsonb_build_object('name', e.task_queue)) || h.attributes
+			WHEN 11 THEN jsonb_build_object('attempt', 1) || h.attributes
+			WHEN 12 THEN jsonb_build_object('startedEventId', h.event_id - 1) || h.attributes
+			WHEN 13 THEN jsonb_build_object('startedEventId', h.event_id - 1) || h.attributes
+			WHEN 14 THEN jsonb_build_object('startedEventId', h.event_id - 1) || h.attributes
+			WHEN 16 THEN jsonb_build_object('startedEventId', h.event_id - 1) || h.attributes
+			ELSE h.attributes
+		END AS attributes,
+		h.task_id, coalesce(h.task_time, h.event_time) AS task_time, h.user_metadata
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.history h ON h.execution_key = e.key
@@ -133,7 +146,11 @@ CREATE VIEW temporal.timer WITH (security_barrier) AS
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.message m ON m.execution_key = e.key AND m.kind = 2
-	JOIN temporal_internal.history h ON h.execution_key = m.execution_key AND h.event_id = m.ref_event_id
+	CROSS JOIN LATERAL (
+		SELECT l.event_time, l.attributes, l.user_metadata
+		FROM temporal_internal.history l
+		WHERE l.execution_key = m.execution_key AND l.event_id = m.ref_event_id
+		OFFSET 0) h	-- by its key, never by reading the whole history
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.timer IS 'The timers that have been started and have neither fired nor been cancelled, in the namespaces that you may see.';
 COMMENT ON COLUMN temporal.timer.started_event_id IS 'Its TimerStarted event in the history.';

@@ -80,8 +80,10 @@ AS $$
 		WHERE e.key = $1
 	), ev AS MATERIALIZED (
 		SELECT h.event_id, h.event_type, h.event_time, h.attributes AS a, h.user_metadata ->> 'summary' AS summary,
-			CASE h.event_type WHEN 10 THEN
-				temporal_internal.activity_label(h.attributes #>> '{activityType,name}', h.attributes ->> 'activityId') END AS activity,
+			CASE WHEN h.event_type <> 10 THEN NULL
+				WHEN h.attributes #>> '{activityType,name}' ~ '^[[:graph:]]{1,14}$' AND h.attributes ->> 'activityId' ~ '^[[:graph:]]{1,8}$'
+					THEN (h.attributes #>> '{activityType,name}') || ' #' || (h.attributes ->> 'activityId')
+				ELSE temporal_internal.activity_label(h.attributes #>> '{activityType,name}', h.attributes ->> 'activityId') END AS activity,
 			(h.attributes ->> 'scheduledEventId')::integer AS scheduled_id,
 			(h.attributes ->> 'startedEventId')::integer AS started_id
 		FROM temporal_internal.history h
@@ -130,10 +132,10 @@ AS $$
 				WHEN 28 THEN 'workflow continued as new'
 				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
 			CASE l.event_type
-				WHEN 1 THEN concat_ws('; ', 'after ' || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval), l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 1 THEN concat_ws('; ', 'start delay ' || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval), l.summary, nullif((l.a -> 'input')::text, 'null'))
 				WHEN 2 THEN nullif((l.a -> 'result')::text, 'null')
 				WHEN 4 THEN NULL
-				WHEN 9 THEN concat_ws(': ', CASE l.a ->> 'cause' WHEN 'NON_DETERMINISTIC_ERROR' THEN 'nondeterminism' END, l.failure)
+				WHEN 9 THEN l.failure
 				WHEN 10 THEN concat_ws('; ', l.summary, nullif((l.a -> 'input')::text, 'null'))
 				WHEN 11 THEN CASE WHEN (l.a ->> 'attempt')::integer > 1 THEN
 					'attempt ' || (l.a ->> 'attempt') || coalesce(', after ' || temporal_internal.failure_text(l.a -> 'lastFailure'), '') END

@@ -6,7 +6,13 @@ CREATE FUNCTION temporal_internal.blocked_operations(
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_blocked_operations';
-COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, timer, signal, condition, await), for what and for which event, at which line, with the whole context.';
+COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, await), for what and for which event, at which line, with the whole context.';
+
+CREATE FUNCTION temporal_internal.careful_mode()
+RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_careful_mode';
+COMMENT ON FUNCTION temporal_internal.careful_mode() IS 'Has the server crashed a short while ago? Then one activity runs at a time, so that one that crashes its process is found.';
 
 CREATE FUNCTION temporal_internal.explain_run(execution_key bigint)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, at text, detail text)
@@ -20,6 +26,7 @@ DECLARE
 	clock timestamptz := temporal_internal.clock_now();
 	failing boolean;
 	executor_missing text;
+	careful boolean := temporal_internal.careful_mode();
 	blocked jsonb;
 	replay_error text;
 	replay_detail text;
@@ -36,8 +43,7 @@ BEGIN
 		SELECT 'nothing: the run is closed (' || (enum_range(NULL::temporal.workflow_status))[run.status] || ')',
 			run.close_time, NULL::timestamptz, NULL::text,
 			(SELECT concat_ws(': ', h.attributes ->> 'reason', temporal_internal.failure_text(h.attributes -> 'failure'),
-					(coalesce(h.attributes -> 'result', h.attributes -> 'details'))::text,
-					'retry state ' || temporal_internal.words_of(replace(h.attributes ->> 'retryState', 'RETRY_STATE_', '')))
+					(coalesce(h.attributes -> 'result', h.attributes -> 'details'))::text)
 				FROM temporal_internal.history h
 				WHERE h.execution_key = $1 AND h.event_id = run.next_event_id - 1);
 		RETURN;
@@ -111,7 +117,7 @@ BEGIN
 		FROM jsonb_array_elements(blocked) WITH ORDINALITY b
 		CROSS JOIN jsonb_to_record(b.value) AS o(fiber text, operation text, ref_event_id integer, waits_for text, location text)
 	), activity AS (
-		SELECT t.scheduled_event_id AS event_id, t.scheduled_at AS since,
+		SELECT 'activity' AS kind, t.scheduled_event_id AS event_id, t.scheduled_at AS since,
 			CASE WHEN NOT t.paused AND f.pid IS NULL AND t.due_at > clock THEN nullif(t.due_at, 'infinity') END AS until,
 			'activity ' || t.activity_type || ' #' || t.activity_id AS what,
 			concat_ws('. ',
@@ -124,7 +130,8 @@ BEGIN
 						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
 						THEN 'its type is not registered: see temporal.register_activity()'
 					WHEN t.due_at > clock THEN n.attempt || ' is to come'
-					ELSE n.attempt || ' waits for ' || coalesce('an executor, but ' || executor_missing, 'an executor') END,
+					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || executor_missing,
+						CASE WHEN careful THEN ' (soon after a crash of the server, activities run one at a time)' END, '') END,
 				CASE WHEN t.attempt > 1 THEN 'Attempt ' || t.attempt - 1 || ' failed: ' || temporal_internal.failure_text(t.last_failure) END) AS detail
 		FROM temporal_internal.activity_task t
 		JOIN temporal_internal.history h ON h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
@@ -133,11 +140,11 @@ BEGIN
 		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = t.execution_key AND f.event_id = t.scheduled_event_id
 		WHERE t.execution_key = $1
 	), timer AS (
-		SELECT m.ref_event_id AS event_id, h.event_time AS since, m.deliver_at AS until,
+		SELECT 'timer' AS kind, m.ref_event_id AS event_id, h.event_time AS since, m.deliver_at AS until,
 			'timer #' || (h.attributes ->> 'timerId') AS what,
 			concat_ws('. ',
 				CASE WHEN m.deliver_at > clock
-					THEN 'fires in ' || temporal_internal.short_duration(m.deliver_at - clock) ELSE 'has fired; an executor is to go on' END,
+					THEN 'fires in ' || temporal_internal.short_duration(m.deliver_at - clock) ELSE 'has fired; a workflow task is to take that up' END,
 				h.user_metadata ->> 'summary') AS detail
 		FROM temporal_internal.message m
 		JOIN temporal_internal.history h ON h.execution_key = m.execution_key AND h.event_id = m.ref_event_id
@@ -149,16 +156,26 @@ BEGIN
 		FROM temporal_internal.message m
 		WHERE m.execution_key = $1 AND m.kind <> 6 AND m.deliver_at <= clock
 	), line AS (
-		SELECT 1 AS part, o.pos, coalesce(p.what, CASE o.operation WHEN 'await' THEN o.waits_for WHEN 'activity' THEN 'local activity ' || o.waits_for
-				ELSE o.operation || coalesce(' ' || regexp_replace(o.waits_for, '^' || o.operation || ':', ''), '') END) AS what,
-			coalesce(p.since, run.last_task_time) AS since, p.until, o.location AS at,
-			concat_ws('. ', p.detail, CASE WHEN o.fiber <> 'run' THEN 'In ' || o.fiber END) AS detail
+		SELECT 1 AS part, o.pos,
+			CASE
+				WHEN p.what IS NOT NULL THEN p.what
+				-- has ended, but the code has not been told yet
+				WHEN h.event_type = 10 THEN 'activity ' || (h.attributes #>> '{activityType,name}') || ' #' || (h.attributes ->> 'activityId')
+				WHEN h.event_type = 17 THEN 'timer #' || (h.attributes ->> 'timerId')
+				WHEN o.operation = 'local_activity' THEN 'local activity #' || split_part(o.waits_for, ':', 2)
+				WHEN o.operation = 'await' THEN o.waits_for
+				ELSE o.operation || coalesce(' ' || regexp_replace(o.waits_for, '^' || o.operation || ':', ''), '') END AS what,
+			coalesce(p.since, h.event_time, run.last_task_time) AS since, p.until, o.location AS at,
+			concat_ws('. ',
+				CASE WHEN p.what IS NOT NULL THEN p.detail WHEN h.event_type IN (10, 17) THEN 'has ended; a workflow task is to take that up' END,
+				CASE WHEN o.fiber <> 'run' THEN 'In ' || o.fiber END) AS detail
 		FROM op o
 		LEFT JOIN pending p ON p.event_id = o.ref_event_id
+		LEFT JOIN temporal_internal.history h ON h.execution_key = $1 AND h.event_id = o.ref_event_id
 		UNION ALL
 		-- goes on beside the code; only if we know where that is
 		SELECT 2, p.event_id, p.what, p.since, p.until, NULL,
-			p.detail || CASE WHEN replay_error IS NULL AND NOT failing THEN '. Not awaited now' ELSE '' END
+			concat_ws('. ', p.detail, CASE WHEN p.kind = 'activity' AND replay_error IS NULL AND NOT failing THEN 'Not awaited now' END)
 		FROM pending p
 		WHERE NOT EXISTS (SELECT FROM op o WHERE o.ref_event_id = p.event_id)
 		UNION ALL
@@ -169,7 +186,7 @@ BEGIN
 		FROM mail m
 		WHERE m.n > 0 AND NOT failing
 	)
-	SELECT l.what, l.since, l.until, l.at, nullif(l.detail, '') FROM line l ORDER BY l.part, l.pos;
+	SELECT l.what, l.since, l.until, l.at, nullif(upper(left(l.detail, 1)) || substr(l.detail, 2), '') FROM line l ORDER BY l.part, l.pos;
 END
 $$;
 COMMENT ON FUNCTION temporal_internal.explain_run(bigint) IS 'temporal.explain() of a run that the caller may see.';

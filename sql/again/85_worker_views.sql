@@ -30,7 +30,11 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.activity_task a ON a.execution_key = e.key
-	JOIN temporal_internal.history h ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id
+	CROSS JOIN LATERAL (
+		SELECT l.attributes, l.user_metadata
+		FROM temporal_internal.history l
+		WHERE l.execution_key = a.execution_key AND l.event_id = a.scheduled_event_id
+		OFFSET 0) h	-- by its key, never by reading the whole history
 	LEFT JOIN temporal_internal.in_flight f ON f.execution_key = a.execution_key AND f.event_id = a.scheduled_event_id
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.pending_activity IS 'The activities that have been scheduled and have not ended, in the namespaces that you may see.';

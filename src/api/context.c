@@ -357,7 +357,7 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	values[n] = text_or_null(tpg_json_get_text(start, "cronSchedule"), &nulls[n]), n++;
 	values[n] = duration_or_null(start, "workflowExecutionTimeout", &nulls[n]), n++;
 	values[n] = duration_or_null(start, "workflowRunTimeout", &nulls[n]), n++;
-	values[n] = duration_or_null(start, "workflowTaskTimeout", &nulls[n]), n++;
+	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_json_get_duration(start, "workflowTaskTimeout", INT64CONST(10000000))));
 	values[n] = jsonb_or_null(tpg_json_get(start, "retryPolicy"), &nulls[n]), n++;
 	values[n] = jsonb_or_null(tpg_json_get(start, "memo"), &nulls[n]), n++;
 	values[n] = jsonb_or_null(tpg_json_get(start, "searchAttributes"), &nulls[n]), n++;

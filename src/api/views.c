@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(tpg_sql_find_run);
 PG_FUNCTION_INFO_V1(tpg_sql_clock_now);
 PG_FUNCTION_INFO_V1(tpg_sql_failure_message_of);
 PG_FUNCTION_INFO_V1(tpg_sql_failure_type_of);
+PG_FUNCTION_INFO_V1(tpg_sql_careful_mode);
 PG_FUNCTION_INFO_V1(tpg_sql_wake_scan);
 PG_FUNCTION_INFO_V1(tpg_sql_post_restore);
 
@@ -105,6 +106,13 @@ Datum
 tpg_sql_failure_type_of(PG_FUNCTION_ARGS)
 {
 	return text_or_null(fcinfo, tpg_failure_type(PG_GETARG_JSONB_P(0)));
+}
+
+/* temporal_internal.careful_mode() */
+Datum
+tpg_sql_careful_mode(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(tpg_shmem_ready() && tpg_careful_mode());
 }
 
 /* temporal_internal.wake_scan() */

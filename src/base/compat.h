@@ -164,6 +164,15 @@ tpg_compat_unpin_search_path(int level)
 	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz, &(DateTimeErrorExtra) {0})
 #endif
 
+/* ExecInsertIndexTuples() takes an extra argument since 16. */
+#if PG_VERSION_NUM < 160000
+#define tpg_insert_index_tuples(result, slot, estate) \
+	list_free(ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL))
+#else
+#define tpg_insert_index_tuples(result, slot, estate) \
+	list_free(ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false))
+#endif
+
 /* guc_malloc() and guc_free() are for everybody since 16. */
 #if PG_VERSION_NUM < 160000
 #define tpg_guc_alloc(size) malloc(size)

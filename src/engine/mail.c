@@ -119,7 +119,7 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 	{
 		if (messages[i].kind == TPG_MESSAGE_ACTIVITY)
 			tpg_run_append(run, outcomes[i].type, outcomes[i].time,
-						   tpg_outcome_close_attributes(&outcomes[i], messages[i].ref_event_id, outcome_started[i]), NULL);
+						   tpg_outcome_close_attributes(&outcomes[i], messages[i].ref_event_id, outcome_started[i], run->nevents + 1), NULL);
 	}
 	tpg_run_end_delivery(run);
 	return true;

@@ -302,7 +302,7 @@ tpg_run_append_outcome(TpgRun *run, int32 scheduled_event_id, const TpgOutcome *
 		started_event_id = tpg_run_append(run, TPG_EVENT_ACTIVITY_TASK_STARTED, outcome->started_at,
 										  tpg_outcome_started_attributes(outcome, scheduled_event_id), NULL);
 	tpg_run_append(run, outcome->type, outcome->time,
-				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id), NULL);
+				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id, run->nevents + 1), NULL);
 }
 
 void

@@ -60,18 +60,17 @@ tpg_engine_started_here(int64 execution_key)
 	return false;
 }
 
-/* Attributes of WorkflowExecutionStarted (A.11). */
+#define TPG_DEFAULT_TASK_TIMEOUT_US INT64CONST(10000000)
+
+/*
+ * Attributes of WorkflowExecutionStarted (A.11).  Those that the execution row
+ * tells, and the default task timeout, are added by the view temporal.history.
+ */
 static Jsonb *
 started_attributes(const TpgStartRequest *r, const TpgExecution *e)
 {
 	TpgJson    *b = tpg_json_object();
-	TpgJson    *type = tpg_json_object();
-	TpgJson    *queue = tpg_json_object();
 
-	tpg_json_add_text(type, "name", e->workflow_type);
-	tpg_json_add_jsonb(b, "workflowType", tpg_json_finish(type));
-	tpg_json_add_text(queue, "name", e->task_queue);
-	tpg_json_add_jsonb(b, "taskQueue", tpg_json_finish(queue));
 	tpg_json_add_jsonb(b, "input", r->input);
 	if (r->execution_timeout_us > 0)
 	{
@@ -80,11 +79,9 @@ started_attributes(const TpgStartRequest *r, const TpgExecution *e)
 	}
 	if (r->run_timeout_us > 0)
 		tpg_json_add_duration(b, "workflowRunTimeout", r->run_timeout_us);
-	tpg_json_add_duration(b, "workflowTaskTimeout", r->task_timeout_us);
+	if (r->task_timeout_us != TPG_DEFAULT_TASK_TIMEOUT_US)
+		tpg_json_add_duration(b, "workflowTaskTimeout", r->task_timeout_us);
 	tpg_json_add_text(b, "identity", r->identity);
-	tpg_json_add_text(b, "originalExecutionRunId", tpg_uuid_to_text(&e->original_run_id));
-	tpg_json_add_text(b, "firstExecutionRunId", tpg_uuid_to_text(&e->first_run_id));
-	tpg_json_add_int(b, "attempt", e->attempt);
 	if (r->retry_policy != NULL)
 		tpg_json_add_jsonb(b, "retryPolicy", tpg_retry_policy_to_jsonb(r->retry_policy));
 	tpg_json_add_text(b, "cronSchedule", r->cron_schedule);
@@ -259,7 +256,7 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 		e.run_expiration = Min(e.run_expiration, e.execution_expiration);
 		event.attributes = started_attributes(&request, &e);
 		e.history_bytes = VARSIZE(event.attributes);
-		e.key = tpg_execution_insert(&e);
+		e.key = tpg_execution_insert(&e, fresh_id);
 
 		/* somebody else was faster; what he made decides.  Again and again only if runs end as fast as they start */
 		if (e.key == 0 && tries >= 100)

@@ -25,7 +25,8 @@
 #include "store/runlock.h"
 
 #define TIMEOUT_BATCH 200
-#define RETENTION_BATCH 100
+#define RETENTION_PIECE 10000
+#define RETENTION_BATCH 1000
 #define RETENTION_INTERVAL_US INT64CONST(60000000)
 #define CRASHES_UNTIL_PAUSE 3
 
@@ -148,17 +149,24 @@ tpg_engine_delete_run(int64 execution_key)
 	tpg_execution_delete(execution_key);
 }
 
+/*
+ * Walks over the runs, a piece each minute, so that its cost does not depend on
+ * how many are kept; where a piece had much to delete, the next follows at the
+ * next sweep.
+ */
 static void
 delete_expired(TimestampTz now)
 {
 	static TimestampTz last = 0;
+	static int64 cursor = 0;
 	int64	   *keys;
+	int64		start = cursor;
 	int			n;
 
 	if (last != 0 && now - last < RETENTION_INTERVAL_US && now >= last)
 		return;
-	n = tpg_execution_expired(now, RETENTION_BATCH, &keys);
-	for (int i = 0; i < n; i++)
+	n = tpg_execution_expired(now, &cursor, RETENTION_PIECE, &keys);
+	for (int i = 0; i < Min(n, RETENTION_BATCH); i++)
 	{
 		TpgStatus	status;
 
@@ -168,8 +176,9 @@ delete_expired(TimestampTz now)
 	}
 	if (n > 0)
 		TPG_FAULT("retention_batch");
-	/* a full batch: more at the next sweep */
-	if (n < RETENTION_BATCH)
+	if (n > RETENTION_BATCH)
+		cursor = start;			/* the rest of this piece */
+	else if (n < RETENTION_BATCH / 2)
 		last = now;
 }
 

@@ -71,6 +71,8 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->activity_id = tpg_json_get_text(event->attributes, "activityId");
 	t->activity_type = name_of(event->attributes, "activityType");
 	t->task_queue = name_of(event->attributes, "taskQueue");
+	if (t->task_queue == NULL)
+		t->task_queue = exec->task_queue;
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
 	t->timeout_at = tpg_task_timeout_at(t);

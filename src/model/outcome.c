@@ -50,7 +50,9 @@ tpg_outcome_started_attributes(const TpgOutcome *o, int32 scheduled_event_id)
 {
 	TpgJson    *b = tpg_json_object();
 
-	tpg_json_add_int(b, "attempt", o->attempt);
+	/* the view adds attempt 1 */
+	if (o->attempt != 1)
+		tpg_json_add_int(b, "attempt", o->attempt);
 	tpg_json_add_text(b, "identity", o->identity);
 	tpg_json_add_jsonb(b, "lastFailure", o->last_failure);
 	tpg_json_add_int(b, "scheduledEventId", scheduled_event_id);
@@ -58,7 +60,7 @@ tpg_outcome_started_attributes(const TpgOutcome *o, int32 scheduled_event_id)
 }
 
 Jsonb *
-tpg_outcome_close_attributes(const TpgOutcome *o, int32 scheduled_event_id, int32 started_event_id)
+tpg_outcome_close_attributes(const TpgOutcome *o, int32 scheduled_event_id, int32 started_event_id, int32 own_event_id)
 {
 	TpgJson    *b = tpg_json_object();
 
@@ -67,6 +69,7 @@ tpg_outcome_close_attributes(const TpgOutcome *o, int32 scheduled_event_id, int3
 	if (o->verdict != TPG_RETRY_UNSPECIFIED)
 		tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(o->verdict));
 	tpg_json_add_int(b, "scheduledEventId", scheduled_event_id);
-	tpg_json_add_int(b, "startedEventId", started_event_id);
+	if (started_event_id != own_event_id - 1)
+		tpg_json_add_int(b, "startedEventId", started_event_id);
 	return tpg_json_finish(b);
 }

@@ -29,6 +29,9 @@ extern void tpg_outcome_from_jsonb(const Jsonb *payload, TpgOutcome *outcome);
 
 /* Attributes of the two events that record it; Temporal's names. */
 extern Jsonb *tpg_outcome_started_attributes(const TpgOutcome *outcome, int32 scheduled_event_id);
-extern Jsonb *tpg_outcome_close_attributes(const TpgOutcome *outcome, int32 scheduled_event_id, int32 started_event_id);
+
+/* own_event_id: of the closing event; the started one is left out where it is the one before. */
+extern Jsonb *tpg_outcome_close_attributes(const TpgOutcome *outcome, int32 scheduled_event_id, int32 started_event_id,
+										   int32 own_event_id);
 
 #endif							/* TPG_MODEL_OUTCOME_H */

@@ -79,9 +79,13 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 		queue = tpg_json_get_text(registered, "taskQueue");
 	if (queue == NULL && def != NULL)
 		queue = def->task_queue;
-	inner = tpg_json_object();
-	tpg_json_add_text(inner, "name", queue ? queue : exec->task_queue);
-	tpg_json_add_jsonb(b, "taskQueue", tpg_json_finish(inner));
+	/* the view adds that of the run */
+	if (queue != NULL && strcmp(queue, exec->task_queue) != 0)
+	{
+		inner = tpg_json_object();
+		tpg_json_add_text(inner, "name", queue);
+		tpg_json_add_jsonb(b, "taskQueue", tpg_json_finish(inner));
+	}
 	tpg_json_add_jsonb(b, "input", o->input);
 	if (s2c > 0)
 		tpg_json_add_duration(b, "scheduleToCloseTimeout", s2c);

@@ -10,9 +10,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "base/ident.h"
 #include "store/execution.h"
 #include "store/plan.h"
 
@@ -33,13 +35,19 @@ static TpgPlan by_run_id_plan = TPG_PLAN(
 	"SELECT " EXECUTION_COLUMNS " FROM temporal_internal.execution "
 	"WHERE namespace_id = $1 AND workflow_id = $2 AND run_id = $3", 3, {INT4OID, TEXTOID, UUIDOID}
 );
-static TpgPlan insert_plan = TPG_PLAN(
-	"INSERT INTO temporal_internal.execution (namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, "
-	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo) "
+#define INSERT_EXECUTION \
+	"INSERT INTO temporal_internal.execution (namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, " \
+	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo) " \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
-	"ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key",
-	16, {INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+#define INSERT_TYPES \
+	{INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
 		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID}
+
+static TpgPlan insert_plan = TPG_PLAN(
+	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 16, INSERT_TYPES
+);
+static TpgPlan insert_fresh_plan = TPG_PLAN(
+	INSERT_EXECUTION "RETURNING key", 16, INSERT_TYPES
 );
 static TpgPlan lock_plans[] = {
 	[TPG_ROW_KEY_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR KEY SHARE", 1, {INT8OID}),
@@ -78,8 +86,9 @@ static TpgPlan retry_mail_plan = TPG_PLAN(
 	2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan expired_plan = TPG_PLAN(
-	"SELECT e.key FROM temporal_internal.execution e JOIN temporal_internal.namespace n ON n.id = e.namespace_id "
-	"WHERE e.close_time < $1 - n.retention LIMIT $2", 2, {TIMESTAMPTZOID, INT4OID}
+	"SELECT max(e.key), array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention) "
+	"FROM (SELECT key, namespace_id, close_time FROM temporal_internal.execution WHERE key > $2 ORDER BY key LIMIT $3) e "
+	"JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
 );
 
 static TimestampTz
@@ -92,14 +101,12 @@ row_time(uint64 r, int column, TimestampTz dflt)
 }
 
 static void
-row_uuid(uint64 r, int column, pg_uuid_t *uuid)
+row_uuid(uint64 r, int column, pg_uuid_t *uuid, const pg_uuid_t *dflt)
 {
 	bool		isnull;
 	Datum		value = tpg_row_datum(r, column, &isnull);
 
-	memset(uuid, 0, sizeof(*uuid));
-	if (!isnull)
-		*uuid = *DatumGetUUIDP(value);
+	*uuid = isnull ? *dflt : *DatumGetUUIDP(value);
 }
 
 static TpgExecution *
@@ -116,9 +123,9 @@ execution_from_row(MemoryContext ctx)
 	e->workflow_id = tpg_row_text(0, 4, ctx);
 	e->workflow_type = tpg_row_text(0, 5, ctx);
 	e->task_queue = tpg_row_text(0, 6, ctx);
-	row_uuid(0, 7, &e->run_id);
-	row_uuid(0, 8, &e->first_run_id);
-	row_uuid(0, 9, &e->original_run_id);
+	row_uuid(0, 7, &e->run_id, NULL);
+	row_uuid(0, 8, &e->first_run_id, &e->run_id);
+	row_uuid(0, 9, &e->original_run_id, &e->run_id);
 	e->status = tpg_row_int16(0, 10);
 	e->start_time = row_time(0, 11, 0);
 	e->execution_time = row_time(0, 12, 0);
@@ -176,7 +183,7 @@ tpg_execution_find(int32 namespace_id, const char *workflow_id, const pg_uuid_t 
 }
 
 int64
-tpg_execution_insert(const TpgExecution *e)
+tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 {
 	TpgStoreScope scope;
 	Datum		values[16];
@@ -191,7 +198,11 @@ tpg_execution_insert(const TpgExecution *e)
 	values[4] = CStringGetTextDatum(e->task_queue);
 	values[5] = UUIDPGetDatum(&e->run_id);
 	values[6] = UUIDPGetDatum(&e->first_run_id);
+	if (tpg_uuid_equal(&e->first_run_id, &e->run_id))
+		nulls[6] = 'n';
 	values[7] = UUIDPGetDatum(&e->original_run_id);
+	if (tpg_uuid_equal(&e->original_run_id, &e->run_id))
+		nulls[7] = 'n';
 	values[8] = TimestampTzGetDatum(e->start_time);
 	values[9] = TimestampTzGetDatum(e->execution_time);
 	values[10] = TimestampTzGetDatum(e->run_expiration);
@@ -208,7 +219,7 @@ tpg_execution_insert(const TpgExecution *e)
 	values[15] = PointerGetDatum(e->memo);
 	if (e->memo == NULL)
 		nulls[15] = 'n';
-	tpg_plan_execute(&insert_plan, values, nulls, false, 0);
+	tpg_plan_execute(fresh_id ? &insert_fresh_plan : &insert_plan, values, nulls, false, 0);
 	key = SPI_processed == 1 ? tpg_row_int64(0, 1) : 0;
 	tpg_store_end(&scope);
 	return key;
@@ -336,7 +347,30 @@ tpg_execution_retry_now(int64 key, TimestampTz now)
 }
 
 int
-tpg_execution_expired(TimestampTz now, int limit, int64 **keys)
+tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys)
 {
-	return read_keys(&expired_plan, now, limit, keys);
+	TpgStoreScope scope;
+	Datum		values[3] = {TimestampTzGetDatum(now), Int64GetDatum(*cursor), Int32GetDatum(limit)};
+	Datum		d;
+	bool		isnull;
+	int			n = 0;
+
+	*keys = NULL;
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&expired_plan, values, NULL, false, 1);
+	d = tpg_row_datum(0, 1, &isnull);
+	*cursor = isnull ? 0 : DatumGetInt64(d);
+	d = tpg_row_datum(0, 2, &isnull);
+	if (!isnull)
+	{
+		Datum	   *elements;
+		bool	   *nulls;
+
+		deconstruct_array(DatumGetArrayTypeP(d), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &n);
+		*keys = MemoryContextAlloc(scope.caller_context, sizeof(int64) * n);
+		for (int i = 0; i < n; i++)
+			(*keys)[i] = DatumGetInt64(elements[i]);
+	}
+	tpg_store_end(&scope);
+	return n;
 }

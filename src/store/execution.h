@@ -61,9 +61,10 @@ extern TpgExecution *tpg_execution_find(int32 namespace_id, const char *workflow
 /*
  * Inserts a run and gives its key; 0 when another run of that number exists
  * (then somebody else has started it; if that is not committed yet, this waits
- * for it first).
+ * for it first).  fresh_id: the id was made for this run, so there is nobody to
+ * conflict with.
  */
-extern int64 tpg_execution_insert(const TpgExecution *execution);
+extern int64 tpg_execution_insert(const TpgExecution *execution, bool fresh_id);
 
 /* Locks the row; false when it is gone or (NOWAIT) locked. *status: as of now. */
 extern bool tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status);
@@ -83,7 +84,10 @@ extern void tpg_execution_delete(int64 key);
 extern int	tpg_execution_failed_tasks(TimestampTz now, int limit, int64 **keys);
 extern void tpg_execution_retry_now(int64 key, TimestampTz now);
 
-/* Keys of closed runs whose retention is over at `now`. */
-extern int	tpg_execution_expired(TimestampTz now, int limit, int64 **keys);
+/*
+ * Looks at the next `limit` runs in order of key, from the cursor on, for closed
+ * ones whose retention is over at `now`; the cursor moves on, to 0 at the end.
+ */
+extern int	tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys);
 
 #endif							/* TPG_STORE_EXECUTION_H */

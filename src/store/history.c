@@ -7,12 +7,35 @@
  */
 #include "postgres.h"
 
+#include "access/tableam.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "utils/array.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "store/history.h"
 #include "store/plan.h"
+
+/* columns of the table, from 0, in the order of sql/once/30_tables.sql */
+enum
+{
+	HISTORY_EXECUTION_KEY,
+	HISTORY_EVENT_TIME,
+	HISTORY_TASK_TIME,
+	HISTORY_EVENT_ID,
+	HISTORY_TASK_ID,
+	HISTORY_EVENT_TYPE,
+	HISTORY_ATTRIBUTES,
+	HISTORY_USER_METADATA,
+	HISTORY_COLUMNS
+};
+
+/* events written at once, bounds memory */
+#define APPEND_BATCH 256
 
 #define EVENT_COLUMNS "event_id, task_id, event_type, event_time, task_time, attributes, user_metadata"
 
@@ -23,16 +46,6 @@ static TpgPlan read_plan = TPG_PLAN(
 static TpgPlan event_plan = TPG_PLAN(
 	"SELECT " EVENT_COLUMNS " FROM temporal_internal.history "
 	"WHERE execution_key = $1 AND event_id = $2", 2, {INT8OID, INT4OID}
-);
-static TpgPlan append_one_plan = TPG_PLAN(
-	"INSERT INTO temporal_internal.history (execution_key, " EVENT_COLUMNS ") "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-	8, {INT8OID, INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, JSONBOID}
-);
-static TpgPlan append_plan = TPG_PLAN(
-	"INSERT INTO temporal_internal.history (execution_key, " EVENT_COLUMNS ") "
-	"SELECT $1, e.* FROM ROWS FROM (unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8)) e",
-	8, {INT8OID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, JSONBARRAYOID, JSONBARRAYOID}
 );
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.history WHERE execution_key = $1", 1, {INT8OID}
@@ -87,73 +100,76 @@ tpg_history_event(int64 execution_key, int32 event_id, TpgEvent *event)
 	return found;
 }
 
-static ArrayType *
-make_array(Datum *values, bool *nulls, int n, Oid type, int len, bool byval, char align)
+static void
+fill_slot(TupleTableSlot *slot, int64 execution_key, const TpgEvent *e)
 {
-	int			dims[1] = {n};
-	int			lbs[1] = {1};
-
-	return construct_md_array(values, nulls, 1, dims, lbs, type, len, byval, align);
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, 0, sizeof(bool) * HISTORY_COLUMNS);
+	slot->tts_values[HISTORY_EXECUTION_KEY] = Int64GetDatum(execution_key);
+	slot->tts_values[HISTORY_EVENT_TIME] = TimestampTzGetDatum(e->time);
+	/* null says: the same as event_time */
+	slot->tts_values[HISTORY_TASK_TIME] = TimestampTzGetDatum(e->task_time);
+	slot->tts_isnull[HISTORY_TASK_TIME] = e->task_time == e->time;
+	slot->tts_values[HISTORY_EVENT_ID] = Int32GetDatum(e->event_id);
+	slot->tts_values[HISTORY_TASK_ID] = Int32GetDatum(e->task_id);
+	slot->tts_values[HISTORY_EVENT_TYPE] = Int16GetDatum((int16) e->type);
+	slot->tts_values[HISTORY_ATTRIBUTES] = JsonbPGetDatum(e->attributes);
+	slot->tts_values[HISTORY_USER_METADATA] = PointerGetDatum(e->user_metadata);
+	slot->tts_isnull[HISTORY_USER_METADATA] = e->user_metadata == NULL;
+	ExecStoreVirtualTuple(slot);
 }
 
+/*
+ * The one statement of this floor that is not SQL: a task writes its events as
+ * one multi-insert, as COPY does, which is one WAL record a page instead of one
+ * an event.  The table has no triggers, and every column is given here.
+ */
 void
 tpg_history_append(int64 execution_key, const TpgEvent *events, int nevents)
 {
-	TpgStoreScope scope;
-	Datum		values[8];
-	char		nulls[9] = "        ";
-	Datum	   *columns[7];
-	bool	   *metadata_null;
+	MemoryContext context;
+	MemoryContext old;
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *result;
+	TupleTableSlot **slots;
 
 	if (nevents == 0)
 		return;
-	tpg_store_begin(&scope);
-	values[0] = Int64GetDatum(execution_key);
-	if (nevents == 1)
-	{
-		values[1] = Int32GetDatum(events->event_id);
-		values[2] = Int32GetDatum(events->task_id);
-		values[3] = Int16GetDatum((int16) events->type);
-		values[4] = TimestampTzGetDatum(events->time);
-		values[5] = TimestampTzGetDatum(events->task_time);
-		if (events->task_time == events->time)
-			nulls[5] = 'n';
-		values[6] = JsonbPGetDatum(events->attributes);
-		values[7] = PointerGetDatum(events->user_metadata);
-		if (events->user_metadata == NULL)
-			nulls[7] = 'n';
-		tpg_plan_execute(&append_one_plan, values, nulls, false, 0);
-		tpg_store_end(&scope);
-		return;
-	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "temporal_pg history append", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	rel = table_open(tpg_extension_table("history"), RowExclusiveLock);
+	if (RelationGetNumberOfAttributes(rel) != HISTORY_COLUMNS)
+		elog(ERROR, "table temporal_internal.history has %d columns instead of %d",
+			 RelationGetNumberOfAttributes(rel), HISTORY_COLUMNS);
+	estate = CreateExecutorState();
+	result = makeNode(ResultRelInfo);
+	InitResultRelInfo(result, rel, 1, NULL, 0);
+	ExecOpenIndices(result, false);
 
-	for (int c = 0; c < 7; c++)
-		columns[c] = palloc(sizeof(Datum) * nevents);
-	metadata_null = palloc(sizeof(bool) * nevents * 2);
-	for (int i = 0; i < nevents; i++)
+	slots = palloc(sizeof(TupleTableSlot *) * Min(nevents, APPEND_BATCH));
+	for (int done = 0; done < nevents; done += APPEND_BATCH)
 	{
-		const TpgEvent *e = &events[i];
+		int			n = Min(nevents - done, APPEND_BATCH);
 
-		columns[0][i] = Int32GetDatum(e->event_id);
-		columns[1][i] = Int32GetDatum(e->task_id);
-		columns[2][i] = Int16GetDatum((int16) e->type);
-		columns[3][i] = TimestampTzGetDatum(e->time);
-		columns[4][i] = TimestampTzGetDatum(e->task_time);
-		columns[5][i] = JsonbPGetDatum(e->attributes);
-		columns[6][i] = PointerGetDatum(e->user_metadata);
-		metadata_null[i] = e->user_metadata == NULL;
-		/* a null says: the same as event_time */
-		metadata_null[nevents + i] = e->task_time == e->time;
+		for (int i = 0; i < n; i++)
+		{
+			if (done == 0)
+				slots[i] = table_slot_create(rel, NULL);
+			fill_slot(slots[i], execution_key, &events[done + i]);
+		}
+		table_multi_insert(rel, slots, n, GetCurrentCommandId(true), 0, NULL);
+		for (int i = 0; i < n; i++)
+			tpg_insert_index_tuples(result, slots[i], estate);
 	}
-	values[1] = PointerGetDatum(make_array(columns[0], NULL, nevents, INT4OID, 4, true, TYPALIGN_INT));
-	values[2] = PointerGetDatum(make_array(columns[1], NULL, nevents, INT4OID, 4, true, TYPALIGN_INT));
-	values[3] = PointerGetDatum(make_array(columns[2], NULL, nevents, INT2OID, 2, true, TYPALIGN_SHORT));
-	values[4] = PointerGetDatum(make_array(columns[3], NULL, nevents, TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE));
-	values[5] = PointerGetDatum(make_array(columns[4], metadata_null + nevents, nevents, TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE));
-	values[6] = PointerGetDatum(make_array(columns[5], NULL, nevents, JSONBOID, -1, false, TYPALIGN_INT));
-	values[7] = PointerGetDatum(make_array(columns[6], metadata_null, nevents, JSONBOID, -1, false, TYPALIGN_INT));
-	tpg_plan_execute(&append_plan, values, NULL, false, 0);
-	tpg_store_end(&scope);
+	for (int i = 0; i < Min(nevents, APPEND_BATCH); i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	ExecCloseIndices(result);
+	FreeExecutorState(estate);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 void

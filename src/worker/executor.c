@@ -33,6 +33,7 @@
 #include "utils/wait_event.h"
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/guc.h"
 #include "ipc/databases.h"
 #include "ipc/queue.h"
@@ -114,6 +115,10 @@ do_task(TpgWorkItem *item, TpgTaskOutcome *outcome)
 	if (outcome->kind != TPG_TASK_AGAIN)
 		tpg_wake_will_pop();
 	tpg_bgw_commit();
+	if (item->kind == TPG_WORK_ACTIVITY)
+		TPG_FAULT("activity_after_commit");
+	else
+		TPG_FAULT("task_after_commit");
 	return true;
 }
 

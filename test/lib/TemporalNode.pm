@@ -71,11 +71,20 @@ sub try_query
 {
 	my ($self, $sql, %opt) = @_;
 	my ($out, $err) = ('', '');
-	my $status = $self->psql(
-		$opt{db} // 'postgres', $sql,
-		stdout => \$out,
-		stderr => \$err,
-		on_error_stop => 1);
+	# a psql that cannot connect may be gone before it has been given its input
+	my $status = eval {
+		local $SIG{PIPE} = 'IGNORE';
+		$self->psql(
+			$opt{db} // 'postgres', $sql,
+			stdout => \$out,
+			stderr => \$err,
+			on_error_stop => 1);
+	};
+	if (!defined $status)
+	{
+		die $@ unless $@ =~ /Broken pipe/;
+		($status, $err) = (2, "could not connect: $err$@");
+	}
 	return ($status, $out, $err);
 }
 
@@ -170,9 +179,18 @@ sub arm_fault
 {
 	my ($self, $name) = @_;
 	my $file = $self->data_dir . "/temporal_pg_fault_$name";
+	$self->{epoch_at_arming}{$name} = $self->epoch;
 	open my $fh, '>', $file or croak "$file: $!";
 	close $fh;
 	return;
+}
+
+# Something that changes with every crash and every start of the server.
+sub epoch
+{
+	my ($self) = @_;
+	return $self->query(
+		"SELECT pid || ' since ' || backend_start FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
 }
 
 # Wait until an armed fault point has struck, and the server is back.
@@ -186,7 +204,10 @@ sub wait_fault
 		croak "fault point $name was never reached" if time() > $until;
 		sleep 0.02;
 	}
-	return $self->wait_ready(%opt);
+	# the file goes first, then the process, then everything else
+	return $self->wait_for(
+		"SELECT pid || ' since ' || backend_start <> '$self->{epoch_at_arming}{$name}' "
+		  . "FROM pg_stat_activity WHERE backend_type = 'checkpointer'", %opt);
 }
 
 # Take back a fault point that has not struck; says whether it was still armed.
@@ -194,6 +215,61 @@ sub disarm_fault
 {
 	my ($self, $name) = @_;
 	return unlink($self->data_dir . "/temporal_pg_fault_$name");
+}
+
+# What must hold of every run whatever has happened to the server: one line for
+# each that is broken, so '' is good. Invariants 1, 4 and 5 of the architecture.
+sub broken_runs
+{
+	my ($self, %opt) = @_;
+	my $where = $opt{where} // 'true';    # on temporal.workflow w
+
+	# replay() raises an error where code and history disagree: one at a time
+	$self->query(
+		q{
+		CREATE OR REPLACE FUNCTION pg_temp.replay_error(workflow_id text, run_id uuid) RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN
+			PERFORM temporal.replay(workflow_id, run_id);
+			RETURN NULL;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN SQLSTATE || ' ' || SQLERRM;
+		END $$;
+		} . qq{
+		WITH run AS (
+			SELECT e.key, w.workflow_id, w.run_id, w.status, w.history_length
+			FROM temporal.workflow w JOIN temporal_internal.execution e USING (run_id)
+			WHERE $where
+		), events AS (
+			SELECT execution_key AS key, count(*) AS n, min(event_id) AS first, max(event_id) AS last,
+				(array_agg(event_type ORDER BY event_id DESC))[1] AS last_type,
+				count(*) FILTER (WHERE event_type = 10) AS scheduled,
+				count(*) FILTER (WHERE event_type IN (12, 13, 14, 16)) AS ended,
+				count(DISTINCT attributes ->> 'scheduledEventId') FILTER (WHERE event_type IN (12, 13, 14, 16)) AS ended_once
+			FROM temporal_internal.history GROUP BY execution_key
+		)
+		SELECT workflow_id || ' (' || status || '): ' || problem
+		FROM run LEFT JOIN events USING (key),
+		LATERAL (VALUES
+			(first <> 1 OR last <> n OR n <> history_length, format('events %s to %s, %s of them, row says %s', first, last, n, history_length)),
+			(n IS NULL, 'no history'),
+			(status::text IS DISTINCT FROM coalesce((SELECT replace(t::text, 'WorkflowExecution', '')
+				FROM unnest(enum_range(NULL::temporal.event_type)) WITH ORDINALITY AS u(t, i)
+				WHERE i = last_type AND i IN (2, 3, 4, 21, 27, 28)), 'Running'), 'last event is of type ' || last_type),
+			(ended <> ended_once, 'an activity ended twice'),
+			(ended > scheduled, 'more activities ended than were scheduled'),
+			(status <> 'Running' AND EXISTS (SELECT FROM temporal_internal.message m WHERE m.execution_key = key), 'closed, with mail'),
+			(status <> 'Running' AND EXISTS (SELECT FROM temporal_internal.activity_task a WHERE a.execution_key = key), 'closed, with pending activities'),
+			(status = 'Completed' AND pg_temp.replay_error(workflow_id, run_id) IS NOT NULL, 'replay: ' || pg_temp.replay_error(workflow_id, run_id))
+		) AS v(broken, problem)
+		WHERE broken
+		UNION ALL
+		SELECT 'rows of a run that does not exist: ' || key FROM (
+			SELECT execution_key AS key FROM temporal_internal.history
+			UNION SELECT execution_key FROM temporal_internal.message
+			UNION SELECT execution_key FROM temporal_internal.activity_task) AS all_rows
+		WHERE NOT EXISTS (SELECT FROM temporal_internal.execution e WHERE e.key = all_rows.key)
+		ORDER BY 1
+		});
 }
 
 1;
