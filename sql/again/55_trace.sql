@@ -75,7 +75,7 @@ SET search_path = pg_catalog, pg_temp
 ROWS 50
 AS $$
 	WITH run AS (
-		SELECT e.key, e.start_time, e.status, e.wft_attempt, e.last_task_failure
+		SELECT e.key, e.workflow_type, e.start_time, e.status, e.wft_attempt, e.last_task_failure
 		FROM temporal_internal.execution e
 		WHERE e.key = $1
 	), ev AS MATERIALIZED (
@@ -85,7 +85,8 @@ AS $$
 					THEN (h.attributes #>> '{activityType,name}') || ' #' || (h.attributes ->> 'activityId')
 				ELSE temporal_internal.activity_label(h.attributes #>> '{activityType,name}', h.attributes ->> 'activityId') END AS activity,
 			(h.attributes ->> 'scheduledEventId')::integer AS scheduled_id,
-			(h.attributes ->> 'startedEventId')::integer AS started_id
+			-- not stored where it is the event before
+			coalesce((h.attributes ->> 'startedEventId')::integer, h.event_id - 1) AS started_id
 		FROM temporal_internal.history h
 		WHERE h.execution_key = $1
 	), labelled AS (
@@ -106,7 +107,7 @@ AS $$
 	), line AS (
 		SELECT 1 AS part, l.event_id AS pos, l.event_id, l.event_time,
 			CASE l.event_type
-				WHEN 1 THEN 'workflow ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' started'
+				WHEN 1 THEN 'workflow ' || temporal_internal.short_text((SELECT r.workflow_type FROM run r), 25) || ' started'
 				WHEN 2 THEN 'workflow completed'
 				WHEN 3 THEN 'workflow failed'
 				WHEN 4 THEN 'workflow timed out'

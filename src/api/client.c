@@ -245,7 +245,7 @@ find_run(const char *workflow_id, const pg_uuid_t *run_id)
 	if (namespace_id == 0)
 		not_found(workflow_id, run_id);
 	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
-	exec = tpg_execution_find(namespace_id, workflow_id, run_id, true);
+	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	if (exec == NULL)
 		not_found(workflow_id, run_id);
 	return exec;
@@ -325,7 +325,7 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 		long		ms = -1;
 
 		tpg_waiter_prepare(key);
-		exec = tpg_execution_find(namespace_id, workflow_id, &run_id, true);
+		exec = tpg_execution_find(namespace_id, workflow_id, &run_id);
 		if (exec == NULL)
 		{
 			tpg_waiter_cancel();
@@ -353,14 +353,14 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 		if (ms == 0 || tpg_waiter_sleep(key, ms))
 		{
 			/* a last look: it may have closed just now */
-			exec = tpg_execution_find(namespace_id, workflow_id, &run_id, true);
+			exec = tpg_execution_find(namespace_id, workflow_id, &run_id);
 			if (exec != NULL && !tpg_status_is_open(exec->status))
 				break;
 			tpg_waiter_cancel();
 			ereport(ERROR,
 					(errcode(TPG_ERR_WAIT_TIMEOUT),
 					 errmsg("workflow \"%s\" has not closed in time", workflow_id),
-					 errdetail("It is still open after waiting %s s.", tpg_duration_to_text(timeout_us)),
+					 errdetail("It is still open after waiting %s.", tpg_duration_to_text(timeout_us)),
 					 errhint("SELECT * FROM temporal.explain('%s') tells what it waits for.", workflow_id)));
 		}
 	}

@@ -101,7 +101,7 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 	if (namespace_id != 0)
 	{
 		tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
-		exec = tpg_execution_find(namespace_id, workflow_id, run_id, false);
+		exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	}
 	if (exec == NULL)
 		ereport(ERROR,

@@ -97,7 +97,7 @@ tpg_sql_test_drive(PG_FUNCTION_ARGS)
 		TpgExecution *exec;
 
 		tpg_id_check(workflow_id, "workflow id");
-		exec = tpg_execution_find(tpg_namespace_current(), workflow_id, NULL, true);
+		exec = tpg_execution_find(tpg_namespace_current(), workflow_id, NULL);
 		if (exec == NULL || !tpg_testenv_owns(exec->key))
 			ereport(ERROR,
 					(errcode(TPG_ERR_WORKFLOW_NOT_FOUND),

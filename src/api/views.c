@@ -73,7 +73,7 @@ tpg_sql_find_run(PG_FUNCTION_ARGS)
 	if (namespace_id == 0)
 		not_found(workflow_id, run_id);
 	tpg_access_require(namespace_id, PG_GETARG_INT32(2));
-	exec = tpg_execution_find(namespace_id, workflow_id, run_id, false);
+	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	if (exec == NULL)
 		not_found(workflow_id, run_id);
 	PG_RETURN_INT64(exec->key);

@@ -55,7 +55,7 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 	int			n;
 
 	/* ids below those taken up may have been committed since: read all, skip the known */
-	n = tpg_message_read_due(run->exec->key, now, 0, &messages);
+	n = tpg_message_read_due(run->exec->key, now, &messages);
 	if (run->nmessages > 0)
 	{
 		int			kept = 0;

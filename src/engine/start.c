@@ -246,7 +246,7 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 	{
 		e.run_no = 1;
 		if (!fresh_id &&
-			resolve_current(&request, tpg_execution_find(e.namespace_id, e.workflow_id, NULL, true), result, &e.run_no))
+			resolve_current(&request, tpg_execution_find(e.namespace_id, e.workflow_id, NULL), result, &e.run_no))
 			return;
 
 		e.start_time = tpg_clock_now();

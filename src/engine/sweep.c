@@ -120,24 +120,38 @@ record_crash(TpgActivityTask *t, TimestampTz now)
 		tpg_task_wake_activity(t);
 }
 
-/* Once a dispatcher's life: only a restart leaves such attempts behind. */
+/*
+ * Attempts that were recorded as started and whose process is gone.  One that
+ * was merely told to end (pg_terminate_backend, a shutdown) has not happened.
+ * They come up in careful mode only, so some time after it the last have been
+ * found.
+ */
 static void
 find_crashed(TimestampTz now)
 {
 	static bool done = false;
+	bool		careful = tpg_careful_mode();
 	TpgActivityTask *tasks;
 	int			n;
 
 	if (done)
 		return;
-	/* whoever has the permit may be between its two transactions */
+	/* whoever has the permit is at an attempt, or between its two transactions */
 	if (!tpg_careful_begin())
 		return;
 	n = tpg_activity_crashed(TIMEOUT_BATCH, &tasks);
 	for (int i = 0; i < n; i++)
-		record_crash(&tasks[i], now);
+	{
+		if (tpg_careful_went_down(tasks[i].started_at))
+			record_crash(&tasks[i], now);
+		else
+		{
+			tpg_activity_record_crash(&tasks[i]);	/* no longer started, else as it was */
+			tpg_task_wake_activity(&tasks[i]);
+		}
+	}
 	tpg_careful_end();
-	done = n < TIMEOUT_BATCH;
+	done = n == 0 && !careful;
 }
 
 void

@@ -140,6 +140,7 @@ typedef struct TpgShared
 	PGPROC	   *volatile launcher;
 
 	bool		unclean;		/* recovery was needed at start */
+	TimestampTz started_at;		/* the server, or after a crash what is left of it */
 	pg_atomic_uint64 careful_until;
 	pg_atomic_uint32 careful_pid;
 

@@ -118,6 +118,7 @@ shmem_startup(void)
 		tpg_shared->ndatabases = tpg_guc_max_databases;
 		tpg_shared->nslots = tpg_guc_max_executors;
 		tpg_shared->unclean = stopped_uncleanly();
+		tpg_shared->started_at = GetCurrentTimestamp();
 		pg_atomic_init_u64(&tpg_shared->careful_until, 0);
 		pg_atomic_init_u32(&tpg_shared->careful_pid, 0);
 		for (int i = 0; i < TPG_WAITER_CVS; i++)
@@ -179,6 +180,12 @@ tpg_careful_mode(void)
 		return false;
 	until = pg_atomic_read_u64(&tpg_shared->careful_until);
 	return until == 0 || GetCurrentTimestamp() < (TimestampTz) until;
+}
+
+bool
+tpg_careful_went_down(TimestampTz started_at)
+{
+	return tpg_shmem_ready() && tpg_shared->unclean && started_at < tpg_shared->started_at;
 }
 
 static void

@@ -8,6 +8,8 @@
 #ifndef TPG_IPC_SHMEM_H
 #define TPG_IPC_SHMEM_H
 
+#include "datatype/timestamp.h"
+
 /* Hooks; from _PG_init, after tpg_guc_init(), while libraries are preloaded. */
 extern void tpg_shmem_init(void);
 
@@ -26,6 +28,9 @@ extern void tpg_require_preload(void);
 extern bool tpg_careful_mode(void);
 extern bool tpg_careful_begin(void);
 extern void tpg_careful_end(void);
+
+/* Did a crash of the server end what was going on at that time? */
+extern bool tpg_careful_went_down(TimestampTz started_at);
 
 /* Recovery is over: the period of careful mode counts from now (launcher). */
 extern void tpg_careful_arm(void);

@@ -126,7 +126,7 @@ run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *cl
 	Jsonb	   *result;
 
 	XactReadOnly = false;
-	tpg_role_enter(&role, def->owner);
+	tpg_role_enter(&role, def->owner, false);
 	level = tpg_settings_enter(def);
 	apply_attempt_settings(def);
 	PushActiveSnapshot(GetTransactionSnapshot());

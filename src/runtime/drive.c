@@ -323,6 +323,12 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		/* alone, and recorded by a commit of its own before it starts */
 		if (!tpg_careful_begin())
 			return outcome_of(TPG_TASK_LOCKED);
+		/* over by now: the dispatcher may have looked for lost attempts for the last time */
+		if (!tpg_careful_mode())
+		{
+			tpg_careful_end();
+			return outcome_of(TPG_TASK_AGAIN);
+		}
 		tpg_activity_record_start(task->execution_key, task->scheduled_event_id, tpg_clock_now());
 		careful_key = task->execution_key;
 		careful_event = task->scheduled_event_id;
@@ -347,13 +353,11 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	return outcome_of(TPG_TASK_DONE);
 }
 
-TpgTaskOutcome
-tpg_drive_activity_task(int64 execution_key, int32 event_id)
+static TpgTaskOutcome
+drive_activity(int64 execution_key, int32 event_id, bool mine)
 {
 	TpgActivityTask *task = tpg_activity_claim(execution_key, event_id);
 	TpgExecution *exec;
-	TpgTaskOutcome outcome;
-	bool		mine = careful_key == execution_key && careful_event == event_id;
 
 	/* due_at was looked at by whoever gave the hint; it may have changed */
 	if (task == NULL || task->paused || task->due_at > tpg_clock_now())
@@ -367,7 +371,15 @@ tpg_drive_activity_task(int64 execution_key, int32 event_id)
 		tpg_activity_delete(execution_key, event_id);
 		return outcome_of(TPG_TASK_DONE);
 	}
-	outcome = drive_attempt(task, exec);
+	return drive_attempt(task, exec);
+}
+
+TpgTaskOutcome
+tpg_drive_activity_task(int64 execution_key, int32 event_id)
+{
+	bool		mine = careful_key == execution_key && careful_event == event_id;
+	TpgTaskOutcome outcome = drive_activity(execution_key, event_id, mine);
+
 	if (mine)
 	{
 		careful_key = 0;

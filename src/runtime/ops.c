@@ -44,7 +44,7 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 	TpgJson    *b = tpg_json_object();
 	TpgJson    *inner;
 	const char *queue = o->task_queue;
-	int			priority = o->priority_key ? o->priority_key : (int) tpg_json_get_int(registered, "priorityKey", 0);
+	int			priority = o->priority_key ? o->priority_key : (int) tpg_json_get_int(tpg_json_get(registered, "priority"), "priorityKey", 0);
 
 	if (s2c == 0 && stc == 0)
 		stc = Max(tpg_guc_default_start_to_close_us(), 0);
@@ -164,7 +164,7 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 	op->type = pstrdup(o->type);
 	op->id = o->activity_id ? pstrdup(o->activity_id) : psprintf("%d", op->seq);
 	c = tpg_activation_add_command(act, TPG_COMMAND_SCHEDULE_ACTIVITY, op);
-	c->user_metadata = summary_metadata(o->summary);
+	c->user_metadata = summary_metadata(o->summary ? o->summary : tpg_json_get_text(def->options, "summary"));
 	/* in a replay only kind, id and type matter, but what raised an error then has to raise it now */
 	if (tpg_activation_is_live(act) || tpg_guc_default_start_to_close_us() <= 0)
 		c->attributes = activity_attributes(act, o, def, op->id, false);

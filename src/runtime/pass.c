@@ -22,6 +22,7 @@
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "ipc/slots.h"
 #include "model/failure.h"
 #include "runtime/inplace.h"
 #include "runtime/invoke.h"
@@ -172,7 +173,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		/* the context of an error is that of the code, not of who drives it */
 		error_context_stack = NULL;
 		XactReadOnly = true;
-		tpg_role_enter(&role, def->owner);
+		tpg_role_enter(&role, def->owner, !tpg_in_executor());
 		level = tpg_settings_enter(def);
 		act->base_guc_level = tpg_guc_nest_level();
 		PushActiveSnapshot(GetTransactionSnapshot());

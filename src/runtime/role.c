@@ -13,10 +13,10 @@
 #include "runtime/role.h"
 
 void
-tpg_role_enter(TpgRoleScope *scope, Oid owner)
+tpg_role_enter(TpgRoleScope *scope, Oid owner, bool restricted)
 {
 	GetUserIdAndSecContext(&scope->user, &scope->sec_context);
-	if (owner != scope->user)
+	if (owner != scope->user || restricted)
 		SetUserIdAndSecContext(owner, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 

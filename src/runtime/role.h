@@ -17,7 +17,8 @@ typedef struct TpgRoleScope
 	int			sec_context;
 } TpgRoleScope;
 
-extern void tpg_role_enter(TpgRoleScope *scope, Oid owner);
+/* restricted: as a security-restricted operation even when the user is the same. */
+extern void tpg_role_enter(TpgRoleScope *scope, Oid owner, bool restricted);
 extern void tpg_role_leave(const TpgRoleScope *scope);
 
 #endif							/* TPG_RUNTIME_ROLE_H */

@@ -17,23 +17,56 @@
 #include "base/ident.h"
 #include "store/execution.h"
 #include "store/plan.h"
+#include "store/scan.h"
 
-#define EXECUTION_COLUMNS \
-	"key, namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, original_run_id, status, " \
-	"start_time, execution_time, close_time, last_task_time, run_expiration, execution_expiration, wft_not_before, " \
-	"history_bytes, next_event_id, last_task_id, pending_activities, attempt, wft_attempt, cancel_requested, " \
-	"start_request_id, memo, last_task_failure"
+/* columns of the table, from 0, in the order of sql/once/30_tables.sql */
+enum
+{
+	EXECUTION_KEY,
+	EXECUTION_START_TIME,
+	EXECUTION_EXECUTION_TIME,
+	EXECUTION_RUN_EXPIRATION,
+	EXECUTION_EXECUTION_EXPIRATION,
+	EXECUTION_RUN_ID,
+	EXECUTION_FIRST_RUN_ID,
+	EXECUTION_ORIGINAL_RUN_ID,
+	EXECUTION_NAMESPACE_ID,
+	EXECUTION_RUN_NO,
+	EXECUTION_ATTEMPT,
+	EXECUTION_NEXT_EVENT_ID,
+	EXECUTION_LAST_TASK_ID,
+	EXECUTION_PENDING_ACTIVITIES,
+	EXECUTION_WFT_ATTEMPT,
+	EXECUTION_HISTORY_BYTES,
+	EXECUTION_LAST_TASK_TIME,
+	EXECUTION_CLOSE_TIME,
+	EXECUTION_WFT_NOT_BEFORE,
+	EXECUTION_WFT_DEADLINE,
+	EXECUTION_WFT_SCHEDULED_EVENT_ID,
+	EXECUTION_WFT_STARTED_EVENT_ID,
+	EXECUTION_SIGNAL_COUNT,
+	EXECUTION_UPDATE_COUNT,
+	EXECUTION_WFT_STATE,
+	EXECUTION_STATUS,
+	EXECUTION_CANCEL_REQUESTED,
+	EXECUTION_WORKFLOW_ID,
+	EXECUTION_WORKFLOW_TYPE,
+	EXECUTION_TASK_QUEUE,
+	EXECUTION_START_REQUEST_ID,
+	EXECUTION_MEMO,
+	EXECUTION_PARENT,
+	EXECUTION_VERSIONING,
+	EXECUTION_LAST_TASK_FAILURE,
+	EXECUTION_COLUMNS
+};
 
-static TpgPlan by_key_plan = TPG_PLAN(
-	"SELECT " EXECUTION_COLUMNS " FROM temporal_internal.execution WHERE key = $1", 1, {INT8OID}
-);
 static TpgPlan current_plan = TPG_PLAN(
-	"SELECT " EXECUTION_COLUMNS " FROM temporal_internal.execution "
-	"WHERE namespace_id = $1 AND workflow_id = $2 ORDER BY run_no DESC LIMIT 1", 2, {INT4OID, TEXTOID}
+	"SELECT key FROM temporal_internal.execution WHERE namespace_id = $1 AND workflow_id = $2 ORDER BY run_no DESC LIMIT 1",
+	2, {INT4OID, TEXTOID}
 );
 static TpgPlan by_run_id_plan = TPG_PLAN(
-	"SELECT " EXECUTION_COLUMNS " FROM temporal_internal.execution "
-	"WHERE namespace_id = $1 AND workflow_id = $2 AND run_id = $3", 3, {INT4OID, TEXTOID, UUIDOID}
+	"SELECT key FROM temporal_internal.execution WHERE namespace_id = $1 AND workflow_id = $2 AND run_id = $3",
+	3, {INT4OID, TEXTOID, UUIDOID}
 );
 #define INSERT_EXECUTION \
 	"INSERT INTO temporal_internal.execution (namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, " \
@@ -92,94 +125,81 @@ static TpgPlan expired_plan = TPG_PLAN(
 );
 
 static TimestampTz
-row_time(uint64 r, int column, TimestampTz dflt)
+scan_time(const TpgScan *s, int column, TimestampTz dflt)
 {
-	bool		isnull;
-	Datum		value = tpg_row_datum(r, column, &isnull);
-
-	return isnull ? dflt : DatumGetTimestampTz(value);
+	return s->nulls[column] ? dflt : DatumGetTimestampTz(s->values[column]);
 }
 
-static void
-row_uuid(uint64 r, int column, pg_uuid_t *uuid, const pg_uuid_t *dflt)
+static pg_uuid_t
+scan_uuid(const TpgScan *s, int column, const pg_uuid_t *dflt)
 {
-	bool		isnull;
-	Datum		value = tpg_row_datum(r, column, &isnull);
-
-	*uuid = isnull ? *dflt : *DatumGetUUIDP(value);
+	return s->nulls[column] ? *dflt : *DatumGetUUIDP(s->values[column]);
 }
 
 static TpgExecution *
-execution_from_row(MemoryContext ctx)
+execution_from_scan(const TpgScan *s)
 {
-	TpgExecution *e;
+	TpgExecution *e = palloc0(sizeof(TpgExecution));
 
-	if (SPI_processed == 0)
-		return NULL;
-	e = MemoryContextAllocZero(ctx, sizeof(TpgExecution));
-	e->key = tpg_row_int64(0, 1);
-	e->namespace_id = tpg_row_int32(0, 2);
-	e->run_no = tpg_row_int32(0, 3);
-	e->workflow_id = tpg_row_text(0, 4, ctx);
-	e->workflow_type = tpg_row_text(0, 5, ctx);
-	e->task_queue = tpg_row_text(0, 6, ctx);
-	row_uuid(0, 7, &e->run_id, NULL);
-	row_uuid(0, 8, &e->first_run_id, &e->run_id);
-	row_uuid(0, 9, &e->original_run_id, &e->run_id);
-	e->status = tpg_row_int16(0, 10);
-	e->start_time = row_time(0, 11, 0);
-	e->execution_time = row_time(0, 12, 0);
-	e->close_time = row_time(0, 13, 0);
-	e->last_task_time = row_time(0, 14, 0);
-	e->run_expiration = row_time(0, 15, DT_NOEND);
-	e->execution_expiration = row_time(0, 16, DT_NOEND);
-	e->wft_not_before = row_time(0, 17, 0);
-	e->history_bytes = tpg_row_int64(0, 18);
-	e->next_event_id = tpg_row_int32(0, 19);
-	e->last_task_id = tpg_row_int32(0, 20);
-	e->pending_activities = tpg_row_int32(0, 21);
-	e->attempt = tpg_row_int32(0, 22);
-	e->wft_attempt = tpg_row_int32(0, 23);
-	e->cancel_requested = tpg_row_bool(0, 24);
-	e->start_request_id = tpg_row_text(0, 25, ctx);
-	e->memo = (Jsonb *) tpg_row_varlena(0, 26, ctx);
-	e->last_task_failure = (Jsonb *) tpg_row_varlena(0, 27, ctx);
+	e->key = DatumGetInt64(s->values[EXECUTION_KEY]);
+	e->namespace_id = DatumGetInt32(s->values[EXECUTION_NAMESPACE_ID]);
+	e->run_no = DatumGetInt32(s->values[EXECUTION_RUN_NO]);
+	e->workflow_id = tpg_scan_text(s, EXECUTION_WORKFLOW_ID);
+	e->workflow_type = tpg_scan_text(s, EXECUTION_WORKFLOW_TYPE);
+	e->task_queue = tpg_scan_text(s, EXECUTION_TASK_QUEUE);
+	e->run_id = *DatumGetUUIDP(s->values[EXECUTION_RUN_ID]);
+	e->first_run_id = scan_uuid(s, EXECUTION_FIRST_RUN_ID, &e->run_id);
+	e->original_run_id = scan_uuid(s, EXECUTION_ORIGINAL_RUN_ID, &e->run_id);
+	e->status = DatumGetInt16(s->values[EXECUTION_STATUS]);
+	e->start_time = scan_time(s, EXECUTION_START_TIME, 0);
+	e->execution_time = scan_time(s, EXECUTION_EXECUTION_TIME, 0);
+	e->close_time = scan_time(s, EXECUTION_CLOSE_TIME, 0);
+	e->last_task_time = scan_time(s, EXECUTION_LAST_TASK_TIME, 0);
+	e->run_expiration = scan_time(s, EXECUTION_RUN_EXPIRATION, DT_NOEND);
+	e->execution_expiration = scan_time(s, EXECUTION_EXECUTION_EXPIRATION, DT_NOEND);
+	e->wft_not_before = scan_time(s, EXECUTION_WFT_NOT_BEFORE, 0);
+	e->history_bytes = DatumGetInt64(s->values[EXECUTION_HISTORY_BYTES]);
+	e->next_event_id = DatumGetInt32(s->values[EXECUTION_NEXT_EVENT_ID]);
+	e->last_task_id = DatumGetInt32(s->values[EXECUTION_LAST_TASK_ID]);
+	e->pending_activities = DatumGetInt32(s->values[EXECUTION_PENDING_ACTIVITIES]);
+	e->attempt = DatumGetInt32(s->values[EXECUTION_ATTEMPT]);
+	e->wft_attempt = DatumGetInt32(s->values[EXECUTION_WFT_ATTEMPT]);
+	e->cancel_requested = DatumGetBool(s->values[EXECUTION_CANCEL_REQUESTED]);
+	e->start_request_id = tpg_scan_text(s, EXECUTION_START_REQUEST_ID);
+	e->memo = (Jsonb *) tpg_scan_varlena(s, EXECUTION_MEMO);
+	e->last_task_failure = (Jsonb *) tpg_scan_varlena(s, EXECUTION_LAST_TASK_FAILURE);
 	return e;
 }
 
 TpgExecution *
 tpg_execution_by_key(int64 key)
 {
-	TpgStoreScope scope;
-	Datum		value = Int64GetDatum(key);
-	TpgExecution *e;
+	TpgScan		scan;
+	TpgExecution *e = NULL;
 
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&by_key_plan, &value, NULL, false, 1);
-	e = execution_from_row(scope.caller_context);
-	tpg_store_end(&scope);
+	tpg_scan_begin(&scan, "execution", EXECUTION_COLUMNS, key, -1);
+	if (tpg_scan_next(&scan))
+		e = execution_from_scan(&scan);
+	tpg_scan_end(&scan);
 	return e;
 }
 
 TpgExecution *
-tpg_execution_find(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id, bool latest)
+tpg_execution_find(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id)
 {
 	TpgStoreScope scope;
 	Datum		values[3];
 	TpgPlan    *plan = run_id ? &by_run_id_plan : &current_plan;
-	TpgExecution *e;
+	int64		key;
 
 	tpg_store_begin(&scope);
 	values[0] = Int32GetDatum(namespace_id);
 	values[1] = CStringGetTextDatum(workflow_id);
 	values[2] = UUIDPGetDatum(run_id);
-	if (latest)
-		tpg_plan_execute_latest(plan, values, NULL, 1);
-	else
-		tpg_plan_execute(plan, values, NULL, false, 1);
-	e = execution_from_row(scope.caller_context);
+	tpg_plan_execute_latest(plan, values, NULL, 1);
+	key = SPI_processed == 1 ? tpg_row_int64(0, 1) : 0;
 	tpg_store_end(&scope);
-	return e;
+	return key == 0 ? NULL : tpg_execution_by_key(key);
 }
 
 int64

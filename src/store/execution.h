@@ -48,15 +48,11 @@ typedef enum TpgRowLock
 	TPG_ROW_UPDATE_NOWAIT		/* close; refuses instead of waiting */
 } TpgRowLock;
 
-/* By key, with a fresh snapshot; NULL when it is gone. */
+/* By key, as of now in any isolation level; NULL when it is gone. */
 extern TpgExecution *tpg_execution_by_key(int64 key);
 
-/*
- * The current (latest) run of an id, or the run with that run id; NULL when
- * there is none.  latest: as of now, whatever the isolation level is.
- */
-extern TpgExecution *tpg_execution_find(int32 namespace_id, const char *workflow_id,
-										const pg_uuid_t *run_id, bool latest);
+/* The current (latest) run of an id, or the run with that run id, as of now; NULL when there is none. */
+extern TpgExecution *tpg_execution_find(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id);
 
 /*
  * Inserts a run and gives its key; 0 when another run of that number exists

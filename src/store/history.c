@@ -19,6 +19,7 @@
 #include "base/compat.h"
 #include "store/history.h"
 #include "store/plan.h"
+#include "store/scan.h"
 
 /* columns of the table, from 0, in the order of sql/once/30_tables.sql */
 enum
@@ -37,66 +38,58 @@ enum
 /* events written at once, bounds memory */
 #define APPEND_BATCH 256
 
-#define EVENT_COLUMNS "event_id, task_id, event_type, event_time, task_time, attributes, user_metadata"
-
-static TpgPlan read_plan = TPG_PLAN(
-	"SELECT " EVENT_COLUMNS " FROM temporal_internal.history "
-	"WHERE execution_key = $1 AND event_id >= $2 ORDER BY event_id", 2, {INT8OID, INT4OID}
-);
-static TpgPlan event_plan = TPG_PLAN(
-	"SELECT " EVENT_COLUMNS " FROM temporal_internal.history "
-	"WHERE execution_key = $1 AND event_id = $2", 2, {INT8OID, INT4OID}
-);
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.history WHERE execution_key = $1", 1, {INT8OID}
 );
 
 static void
-event_from_row(uint64 r, TpgEvent *event, MemoryContext ctx)
+event_from_scan(const TpgScan *scan, TpgEvent *event)
 {
-	bool		isnull;
-
-	event->event_id = tpg_row_int32(r, 1);
-	event->task_id = tpg_row_int32(r, 2);
-	event->type = tpg_row_int16(r, 3);
-	event->time = tpg_row_int64(r, 4);
-	event->task_time = DatumGetTimestampTz(tpg_row_datum(r, 5, &isnull));
-	if (isnull)
-		event->task_time = event->time;
-	event->attributes = (Jsonb *) tpg_row_varlena(r, 6, ctx);
-	event->user_metadata = (Jsonb *) tpg_row_varlena(r, 7, ctx);
+	event->event_id = DatumGetInt32(scan->values[HISTORY_EVENT_ID]);
+	event->task_id = DatumGetInt32(scan->values[HISTORY_TASK_ID]);
+	event->type = DatumGetInt16(scan->values[HISTORY_EVENT_TYPE]);
+	event->time = DatumGetTimestampTz(scan->values[HISTORY_EVENT_TIME]);
+	event->task_time = scan->nulls[HISTORY_TASK_TIME] ? event->time : DatumGetTimestampTz(scan->values[HISTORY_TASK_TIME]);
+	event->attributes = (Jsonb *) tpg_scan_varlena(scan, HISTORY_ATTRIBUTES);
+	event->user_metadata = (Jsonb *) tpg_scan_varlena(scan, HISTORY_USER_METADATA);
 }
 
 int
 tpg_history_read(int64 execution_key, int32 from_event_id, TpgEvent **events)
 {
-	TpgStoreScope scope;
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(from_event_id)};
-	int			n;
+	TpgScan		scan;
+	int			max = 16;
+	int			n = 0;
 
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&read_plan, values, NULL, false, 0);
-	n = (int) SPI_processed;
-	*events = MemoryContextAlloc(scope.caller_context, sizeof(TpgEvent) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-		event_from_row(i, &(*events)[i], scope.caller_context);
-	tpg_store_end(&scope);
+	*events = palloc(sizeof(TpgEvent) * max);
+	tpg_scan_begin(&scan, "history", HISTORY_COLUMNS, execution_key, from_event_id);
+	while (tpg_scan_next(&scan))
+	{
+		if (n == max)
+		{
+			max *= 2;
+			*events = repalloc_huge(*events, sizeof(TpgEvent) * max);
+		}
+		event_from_scan(&scan, &(*events)[n++]);
+	}
+	tpg_scan_end(&scan);
 	return n;
 }
 
 bool
 tpg_history_event(int64 execution_key, int32 event_id, TpgEvent *event)
 {
-	TpgStoreScope scope;
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(event_id)};
+	TpgScan		scan;
 	bool		found;
 
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&event_plan, values, NULL, false, 1);
-	found = SPI_processed == 1;
+	tpg_scan_begin(&scan, "history", HISTORY_COLUMNS, execution_key, event_id);
+	found = tpg_scan_next(&scan);
 	if (found)
-		event_from_row(0, event, scope.caller_context);
-	tpg_store_end(&scope);
+	{
+		event_from_scan(&scan, event);
+		found = event->event_id == event_id;
+	}
+	tpg_scan_end(&scan);
 	return found;
 }
 

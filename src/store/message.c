@@ -14,19 +14,24 @@
 
 #include "store/message.h"
 #include "store/plan.h"
+#include "store/scan.h"
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.message (execution_key, kind, ref_event_id, deliver_at, payload) "
 	"VALUES ($1, $2, $3, $4, $5)", 5, {INT8OID, INT2OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
 );
-static TpgPlan read_plan = TPG_PLAN(
-	"SELECT id, kind, ref_event_id, deliver_at, payload FROM temporal_internal.message "
-	"WHERE execution_key = $1 AND id > $3 AND deliver_at <= $2 ORDER BY id", 3, {INT8OID, TIMESTAMPTZOID, INT8OID}
-);
-static TpgPlan more_plan = TPG_PLAN(
-	"SELECT FROM temporal_internal.message WHERE execution_key = $1 AND deliver_at <= $2 AND id <> ALL ($3)",
-	3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}
-);
+/* columns of the table, from 0, in the order of sql/once/30_tables.sql */
+enum
+{
+	MESSAGE_EXECUTION_KEY,
+	MESSAGE_ID,
+	MESSAGE_DELIVER_AT,
+	MESSAGE_REF_EVENT_ID,
+	MESSAGE_KIND,
+	MESSAGE_PAYLOAD,
+	MESSAGE_COLUMNS
+};
+
 static TpgPlan delete_one_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND id = $2", 2, {INT8OID, INT8OID}
 );
@@ -84,42 +89,53 @@ tpg_message_insert(int64 execution_key, TpgMessageKind kind, int32 ref_event_id,
 }
 
 int
-tpg_message_read_due(int64 execution_key, TimestampTz now, int64 after_id, TpgMessage **messages)
+tpg_message_read_due(int64 execution_key, TimestampTz now, TpgMessage **messages)
 {
-	TpgStoreScope scope;
-	Datum		values[3] = {Int64GetDatum(execution_key), TimestampTzGetDatum(now), Int64GetDatum(after_id)};
-	int			n;
+	TpgScan		scan;
+	int			max = 8;
+	int			n = 0;
 
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&read_plan, values, NULL, false, 0);
-	n = (int) SPI_processed;
-	*messages = MemoryContextAlloc(scope.caller_context, sizeof(TpgMessage) * Max(n, 1));
-	for (int i = 0; i < n; i++)
+	*messages = palloc(sizeof(TpgMessage) * max);
+	tpg_scan_begin(&scan, "message", MESSAGE_COLUMNS, execution_key, -1);
+	while (tpg_scan_next(&scan))
 	{
-		TpgMessage *m = &(*messages)[i];
+		TpgMessage *m;
 
-		m->id = tpg_row_int64(i, 1);
-		m->kind = tpg_row_int16(i, 2);
-		m->ref_event_id = tpg_row_int32(i, 3);
-		m->deliver_at = tpg_row_int64(i, 4);
-		m->payload = (Jsonb *) tpg_row_varlena(i, 5, scope.caller_context);
+		if (DatumGetTimestampTz(scan.values[MESSAGE_DELIVER_AT]) > now)
+			continue;
+		if (n == max)
+		{
+			max *= 2;
+			*messages = repalloc_huge(*messages, sizeof(TpgMessage) * max);
+		}
+		m = &(*messages)[n++];
+		m->id = DatumGetInt64(scan.values[MESSAGE_ID]);
+		m->kind = DatumGetInt16(scan.values[MESSAGE_KIND]);
+		m->ref_event_id = scan.nulls[MESSAGE_REF_EVENT_ID] ? 0 : DatumGetInt32(scan.values[MESSAGE_REF_EVENT_ID]);
+		m->deliver_at = DatumGetTimestampTz(scan.values[MESSAGE_DELIVER_AT]);
+		m->payload = (Jsonb *) tpg_scan_varlena(&scan, MESSAGE_PAYLOAD);
 	}
-	tpg_store_end(&scope);
+	tpg_scan_end(&scan);
 	return n;
 }
 
 bool
 tpg_message_more_due(int64 execution_key, TimestampTz now, const int64 *ids, int nids)
 {
-	TpgStoreScope scope;
-	Datum		values[3] = {Int64GetDatum(execution_key), TimestampTzGetDatum(now), id_array(ids, nids)};
-	bool		more;
+	TpgScan		scan;
+	bool		more = false;
 
-	tpg_store_begin(&scope);
-	/* as of now in any isolation level: what has been committed must be seen before a run closes */
-	tpg_plan_execute_latest(&more_plan, values, NULL, 1);
-	more = SPI_processed > 0;
-	tpg_store_end(&scope);
+	tpg_scan_begin(&scan, "message", MESSAGE_COLUMNS, execution_key, -1);
+	while (!more && tpg_scan_next(&scan))
+	{
+		int64		id = DatumGetInt64(scan.values[MESSAGE_ID]);
+		bool		known = DatumGetTimestampTz(scan.values[MESSAGE_DELIVER_AT]) > now;
+
+		for (int i = 0; i < nids && !known; i++)
+			known = ids[i] == id;
+		more = !known;
+	}
+	tpg_scan_end(&scan);
 	return more;
 }
 

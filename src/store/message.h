@@ -34,10 +34,13 @@ typedef struct TpgMessage
 extern void tpg_message_insert(int64 execution_key, TpgMessageKind kind, int32 ref_event_id,
 							   TimestampTz deliver_at, const Jsonb *payload);
 
-/* What is due at `now`, in order of id, with a snapshot of its own. Only ids above after_id. */
-extern int	tpg_message_read_due(int64 execution_key, TimestampTz now, int64 after_id, TpgMessage **messages);
+/* What is due at `now`, in order of id, as of now in any isolation level. */
+extern int	tpg_message_read_due(int64 execution_key, TimestampTz now, TpgMessage **messages);
 
-/* Is there mail that a workflow task has to see, due at `now`, other than the n ids given? */
+/*
+ * Is there mail that a workflow task has to see, due at `now`, other than the n
+ * ids given?  As of now: what has been committed must be seen before a run closes.
+ */
 extern bool tpg_message_more_due(int64 execution_key, TimestampTz now, const int64 *ids, int nids);
 
 extern void tpg_message_delete(int64 execution_key, const int64 *ids, int nids);

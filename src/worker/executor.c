@@ -263,7 +263,7 @@ clean_session(void)
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	DropAllPreparedStatements();
 	PortalHashTableDeleteAll();
-	ResetAllOptions();
+	/* settings need no RESET: user code runs in GUC nest levels that are always reverted (runtime/settings) */
 
 	GetTempNamespaceState(&temp_namespace, &temp_toast_namespace);
 	if (role_changed || OidIsValid(temp_namespace))
