@@ -286,7 +286,12 @@ outcome_of_run(const TpgExecution *exec)
 			break;
 		case TPG_EVENT_WORKFLOW_EXECUTION_TIMED_OUT:
 			/* whatever expired, Temporal's clients say start-to-close (N-5) */
-			failure = tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL);
+			{
+				TpgJson    *b = tpg_json_object_from(tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL));
+
+				tpg_json_add_text(b, "message", "workflow timed out");
+				failure = tpg_json_finish(b);
+			}
 			ereport(ERROR,
 					(errcode(TPG_ERR_TIMEOUT_FAILURE),
 					 errmsg("workflow \"%s\" timed out", exec->workflow_id),

@@ -49,7 +49,7 @@ check_end(TpgRun *run, const TpgPass *pass)
 	bool		agrees;
 
 	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
-		ReThrowError(pass->error);
+		tpg_pass_rethrow(pass->error);
 	if (closing == NULL || closing->task_id == 0)
 		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED)
@@ -231,7 +231,7 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	run = tpg_run_load_readonly(exec);
 	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
-		ReThrowError(pass.error);
+		tpg_pass_rethrow(pass.error);
 	location = pass.where ? location_of(pass.where) : NULL;
 	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->fiber.nwaits_for; i++)
 	{

@@ -122,7 +122,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			if (tpg_in_executor() && tpg_slot_interrupt_reason() == TPG_INTERRUPT_NONE)
 				task_failed(run, pass, now);	/* pg_cancel_backend, statement_timeout */
 			else
-				ReThrowError(pass->error);
+				tpg_pass_rethrow(pass->error);
 			return false;
 		case TPG_PASS_RETURNED:
 		case TPG_PASS_FAILED:

@@ -262,6 +262,21 @@ tpg_pass_free(TpgPass *pass)
 	pass->act = NULL;
 }
 
+void
+tpg_pass_rethrow(const ErrorData *e)
+{
+	/*
+	 * As a new error: the record may be one of our own making, or of a time
+	 * when the thresholds of the log were raised, and says where it may be heard.
+	 */
+	ereport(ERROR,
+			(errcode(e->sqlerrcode),
+			 errmsg_internal("%s", e->message),
+			 e->detail ? errdetail_internal("%s", e->detail) : 0,
+			 e->hint ? errhint("%s", e->hint) : 0,
+			 e->context ? errcontext_msg("%s", e->context) : 0));
+}
+
 Jsonb *
 tpg_pass_error_failure(const ErrorData *error)
 {

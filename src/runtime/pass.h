@@ -39,6 +39,9 @@ extern void tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 /* Frees the pass. */
 extern void tpg_pass_free(TpgPass *pass);
 
+/* Raises the error of a pass to the caller. */
+extern void tpg_pass_rethrow(const ErrorData *error) pg_attribute_noreturn();
+
 /* An error of the code as the failure of its workflow task, with where it came from. */
 extern Jsonb *tpg_pass_error_failure(const ErrorData *error);
 

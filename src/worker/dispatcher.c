@@ -58,8 +58,8 @@ static TimestampTz next_due = DT_NOBEGIN;
 /* rows that were due before have been seen, or announced */
 static TimestampTz seen_until = DT_NOBEGIN;
 
-/* a function changed: failed workflow tasks may go through now */
-static bool functions_changed = false;
+/* a function changed, now or while nobody looked: failed workflow tasks may go through now */
+static bool functions_changed = true;
 
 static void
 function_changed(Datum arg, int cacheid, uint32 hashvalue)
