@@ -334,6 +334,7 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_ACTIVITY_TASK_CANCELED:
 			op = op_of_event(act, e, "scheduledEventId");
 			op->done_event_id = e->event_id;
+			act->npending--;
 			op->result = tpg_json_get_raw(e->attributes, "result");
 			op->failure = tpg_json_get(e->attributes, "failure");
 			op->retry_state = tpg_json_get_text(e->attributes, "retryState");

@@ -99,6 +99,7 @@ typedef struct TpgActivation
 	TpgCommand *commands;		/* of the open activation */
 	int			ncommands;
 	int			maxcommands;
+	int			npending;		/* activities that are not done */
 	int			nside_effects;
 	int			next_marker;	/* replay: where to look for the next side effect */
 

@@ -30,6 +30,7 @@
 #include "runtime/drive.h"
 #include "runtime/eager.h"
 #include "runtime/pass.h"
+#include "runtime/settings.h"
 #include "store/runlock.h"
 
 static TpgTaskOutcome
@@ -192,6 +193,8 @@ drive_run(TpgRun *run, TimestampTz now)
 		return outcome;
 	}
 
+	if (tpg_in_executor())
+		tpg_settings_adopt(def);
 	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));
 	do
 	{
@@ -335,6 +338,8 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		return outcome_of(TPG_TASK_AGAIN);
 	}
 
+	if (tpg_in_executor())
+		tpg_settings_adopt(def);
 	tpg_slot_set_inflight(task->execution_key, task->scheduled_event_id);
 	TPG_FAULT("activity_claimed");
 	switch (tpg_attempt_run(task, exec, def, false, -1, true, &attempt))

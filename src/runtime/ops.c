@@ -121,13 +121,8 @@ summary_metadata(const char *summary)
 static void
 check_pending_activities(TpgActivation *act)
 {
-	int			pending = 0;
-
-	if (act->nops[TPG_OP_ACTIVITY] < tpg_guc_max_pending_activities)
-		return;
-	for (int i = 0; i < act->nops[TPG_OP_ACTIVITY]; i++)
-		pending += !tpg_op_done(act->ops[TPG_OP_ACTIVITY][i]);
-	tpg_size_check(pending, tpg_guc_max_pending_activities, "number of pending activities", "temporal_pg.max_pending_activities");
+	/* counted as such, not by looking at each: this is asked for every start */
+	tpg_size_check(act->npending, tpg_guc_max_pending_activities, "number of pending activities", "temporal_pg.max_pending_activities");
 }
 
 /* START_ACTIVITY_DUPLICATE_ID: unique among the pending ones (D-49). */
@@ -160,6 +155,7 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (o->activity_id != NULL)
 		check_activity_id(act, o->activity_id);
 	op = tpg_activation_add_op(act, TPG_OP_ACTIVITY);
+	act->npending++;
 	old = MemoryContextSwitchTo(act->context);
 	op->type = pstrdup(o->type);
 	op->id = o->activity_id ? pstrdup(o->activity_id) : psprintf("%d", op->seq);

@@ -24,6 +24,7 @@
 #include "utils/varlena.h"
 
 #include "base/json.h"
+#include "ipc/slots.h"
 #include "runtime/settings.h"
 
 /* What a registration records besides search_path. */
@@ -39,18 +40,14 @@ static const char *const refused[] = {
 	"synchronous_commit", "session_replication_role"
 };
 
+/*
+ * Sets those that differ from what is in force: comparing is much cheaper than
+ * setting.  search_path is compared only where the process has one role, since
+ * what is in force may have been computed for another.
+ */
 static void
-apply(const char *name, const char *value)
+apply_settings(const TpgDefinition *def, GucAction action, bool one_role)
 {
-	(void) set_config_option(name, value, superuser() ? PGC_SUSET : PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-int
-tpg_settings_enter(const TpgDefinition *def)
-{
-	int			level = NewGUCNestLevel();
-
 	for (int i = 0; i < def->nsettings; i++)
 	{
 		const char *name = def->setting_names[i];
@@ -60,20 +57,30 @@ tpg_settings_enter(const TpgDefinition *def)
 		if (value == NULL)
 			continue;
 
-		/*
-		 * Most are what they are everywhere; comparing is much cheaper than
-		 * setting.  But search_path is set always: what is in force now may have been
-		 * computed for another role.
-		 */
-		if (strcmp(name, "search_path") != 0)
+		if (one_role || strcmp(name, "search_path") != 0)
 		{
 			current = GetConfigOption(name, true, false);
 			if (current != NULL && strcmp(current, value) == 0)
 				continue;
 		}
-		apply(name, value);
+		(void) set_config_option(name, value, superuser() ? PGC_SUSET : PGC_USERSET,
+								 PGC_S_SESSION, action, true, 0, false);
 	}
+}
+
+int
+tpg_settings_enter(const TpgDefinition *def)
+{
+	int			level = NewGUCNestLevel();
+
+	apply_settings(def, GUC_ACTION_SAVE, tpg_in_executor());
 	return level;
+}
+
+void
+tpg_settings_adopt(const TpgDefinition *def)
+{
+	apply_settings(def, GUC_ACTION_SET, true);
 }
 
 void

@@ -16,6 +16,13 @@
  * has set meanwhile.  An abort of the surrounding (sub)transaction undoes them as well.
  */
 extern int	tpg_settings_enter(const TpgDefinition *def);
+
+/*
+ * Executors: makes them the settings of the session, so that the next task of
+ * the same definition finds them in force.  Before tpg_settings_enter, outside of
+ * any nest level.
+ */
+extern void tpg_settings_adopt(const TpgDefinition *def);
 extern void tpg_settings_leave(int level);
 
 /*
