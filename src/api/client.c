@@ -27,6 +27,7 @@
 #include "engine/close.h"
 #include "engine/start.h"
 #include "engine/testenv.h"
+#include "ipc/shmem.h"
 #include "ipc/waiters.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
@@ -136,6 +137,8 @@ start_from_args(FunctionCallInfo fcinfo, const char *function, TpgStartResult *r
 	TpgStartRequest r = {0};
 
 	not_in_workflow(function, "Call it in an activity.");
+	/* nothing would run it */
+	tpg_require_preload();
 	r.workflow_type = text_arg(fcinfo, 0);
 	tpg_id_check(r.workflow_type, "workflow type");
 	r.input = jsonb_arg(fcinfo, 1);

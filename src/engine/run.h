@@ -47,6 +47,7 @@ typedef struct TpgRun
 	/* an eager outcome in the open group, in case its task fails and it must become mail */
 	TpgOutcome *eager_outcome;
 	int32		eager_scheduled_event_id;
+	int32		mailed_event_id;	/* of the activity for which it did; else 0 */
 
 	/* activities of this transaction that were tried eagerly and wait for their next attempt */
 	TpgActivityTask *retries;
