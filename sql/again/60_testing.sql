@@ -8,7 +8,7 @@ COMMENT ON FUNCTION temporal.test_start(timestamptz) IS
 $$Makes this transaction the worker of the workflows that it starts from now on, with a clock of its own that only test_drive(), test_run() and test_advance() move. Ends with the transaction; ROLLBACK leaves nothing.
 
 start_time: what the clock shows first; the real time when not given.
-Errors: TP021 in workflow or activity code, 42501 without level "client", 22023.$$;
+Errors: TP021 in workflow or activity code, 42501 without level "author" (also at the start of a workflow), 22023.$$;
 
 CREATE FUNCTION temporal.test_active()
 RETURNS boolean

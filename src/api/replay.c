@@ -92,6 +92,16 @@ definition_of(const TpgExecution *exec)
 	return def;
 }
 
+static void
+not_in_workflow(void)
+{
+	if (tpg_current_activation != NULL)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("temporal.replay() cannot be called by workflow code"),
+				 errhint("Call it in an activity or a client.")));
+}
+
 /* replay(workflow_id, run_id): number of events replayed */
 Datum
 tpg_sql_replay(PG_FUNCTION_ARGS)
@@ -104,10 +114,7 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 	TpgPass		pass;
 
 	tpg_id_check(workflow_id, "workflow id");
-	if (tpg_current_activation != NULL)
-		ereport(ERROR,
-				(errcode(TPG_ERR_WRONG_CONTEXT),
-				 errmsg("temporal.replay() cannot be called by workflow code")));
+	not_in_workflow();
 	if (namespace_id != 0)
 	{
 		tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
@@ -188,6 +195,7 @@ tpg_sql_replay_history(PG_FUNCTION_ARGS)
 	JsonbValue	v;
 	TpgPass		pass;
 
+	not_in_workflow();
 	tpg_id_check(workflow_type, "workflow type");
 	if (history == NULL || !tpg_json_is_array(history) || JB_ROOT_COUNT(history) == 0)
 		ereport(ERROR,

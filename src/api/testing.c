@@ -27,6 +27,7 @@
 #include "runtime/mock.h"
 #include "runtime/testdrive.h"
 #include "store/execution.h"
+#include "store/function.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_test_start);
@@ -43,7 +44,8 @@ outside_of_code(const char *what)
 	if (tpg_current_activation != NULL || tpg_current_attempt != NULL)
 		ereport(ERROR,
 				(errcode(TPG_ERR_WRONG_CONTEXT),
-				 errmsg("temporal.%s() cannot be called by workflow or activity code", what)));
+				 errmsg("temporal.%s() cannot be called by workflow or activity code", what),
+				 errhint("Call it in the session that tests them.")));
 }
 
 static void
@@ -68,7 +70,7 @@ tpg_sql_test_start(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("start_time must be finite")));
-	tpg_access_require(tpg_namespace_current_for_write(), TPG_ACCESS_CLIENT);
+	tpg_access_require(tpg_namespace_current_for_write(), TPG_ACCESS_AUTHOR);
 	tpg_testenv_begin();
 	tpg_clock_set_virtual(start);
 	PG_RETURN_VOID();
@@ -171,15 +173,14 @@ tpg_sql_mock_activity(PG_FUNCTION_ARGS)
 		(void) tpg_failure_detail_delay(fails); /* a wrong one is an error of this call */
 	if (handler != NULL)
 	{
-		/* resolves it here and now: an unknown function is an error of this call; the name is used as regprocedure prints it */
-		Oid			oid = DatumGetObjectId(DirectFunctionCall1(to_regprocedure, CStringGetTextDatum(
-						strchr(handler, '(') ? handler : psprintf("%s(jsonb)", handler))));
+		Oid			oid;
 
-		if (!OidIsValid(oid))
+		if (handler[0] == '\0')
 			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("mock handler %s(jsonb) does not exist", handler),
-					 errhint("A handler takes the activity's input as jsonb and gives its result.")));
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("handler must not be empty")));
+		/* here and now: an unknown function is an error of this call */
+		oid = tpg_function_by_text(strchr(handler, '(') ? handler : psprintf("%s(jsonb)", handler));
 		handler = quote_qualified_identifier(get_namespace_name(get_func_namespace(oid)), get_func_name(oid));
 	}
 	tpg_mock_set(type, returns, handler, fails);

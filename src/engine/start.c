@@ -29,6 +29,7 @@
 #include "engine/testenv.h"
 #include "store/definition.h"
 #include "store/history.h"
+#include "store/namespace.h"
 #include "store/runlock.h"
 #include "store/search_attribute.h"
 
@@ -224,6 +225,10 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 	TpgSearchAttribute *attributes;
 	int			nattributes;
 	bool		fresh_id = r->workflow_id == NULL;
+
+	/* who owns the clock and mocks activities decides what a run does, and may commit it: as much as writing its code */
+	if (tpg_testenv_active())
+		tpg_access_require(r->namespace_id, TPG_ACCESS_AUTHOR);
 
 	/* before anything is written: unknown names and wrong types are the caller's error */
 	nattributes = tpg_search_attributes_check(r->namespace_id, r->search_attributes, &attributes);

@@ -181,6 +181,8 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 				 errmsg("local activity \"%s\" belongs to another role than its workflow", o->type),
 				 errhint("A process never runs the code of two roles: use temporal.execute_activity().")));
 	tpg_payload_check(o->input, "activity input");
+	if (o->activity_id != NULL)
+		tpg_id_check(o->activity_id, "activity id");
 	op = tpg_activation_add_op(act, TPG_OP_LOCAL_ACTIVITY);
 	old = MemoryContextSwitchTo(act->context);
 	op->type = pstrdup(o->type);

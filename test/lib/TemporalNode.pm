@@ -227,16 +227,16 @@ sub broken_runs
 	# replay() raises an error where code and history disagree: one at a time
 	$self->query(
 		q{
-		CREATE OR REPLACE FUNCTION pg_temp.replay_error(workflow_id text, run_id uuid) RETURNS text LANGUAGE plpgsql AS $$
+		CREATE OR REPLACE FUNCTION pg_temp.replay_error(namespace text, workflow_id text, run_id uuid) RETURNS text LANGUAGE plpgsql AS $$
 		BEGIN
-			PERFORM temporal.replay(workflow_id, run_id);
+			PERFORM set_config('temporal_pg.namespace', namespace, true), temporal.replay(workflow_id, run_id);
 			RETURN NULL;
 		EXCEPTION WHEN OTHERS THEN
 			RETURN SQLSTATE || ' ' || SQLERRM;
 		END $$;
 		} . qq{
 		WITH run AS (
-			SELECT e.key, w.workflow_id, w.run_id, w.status, w.history_length
+			SELECT e.key, w.namespace, w.workflow_id, w.run_id, w.status, w.history_length
 			FROM temporal.workflow w JOIN temporal_internal.execution e USING (run_id)
 			WHERE $where
 		), events AS (
@@ -259,7 +259,7 @@ sub broken_runs
 			(ended > scheduled, 'more activities ended than were scheduled'),
 			(status <> 'Running' AND EXISTS (SELECT FROM temporal_internal.message m WHERE m.execution_key = key), 'closed, with mail'),
 			(status <> 'Running' AND EXISTS (SELECT FROM temporal_internal.activity_task a WHERE a.execution_key = key), 'closed, with pending activities'),
-			(status = 'Completed' AND pg_temp.replay_error(workflow_id, run_id) IS NOT NULL, 'replay: ' || pg_temp.replay_error(workflow_id, run_id))
+			(status = 'Completed' AND pg_temp.replay_error(namespace, workflow_id, run_id) IS NOT NULL, 'replay: ' || pg_temp.replay_error(namespace, workflow_id, run_id))
 		) AS v(broken, problem)
 		WHERE broken
 		UNION ALL

@@ -252,10 +252,6 @@ pass('with one worker slot left, two roles take turns');
 my $warnings = () = PostgreSQL::Test::Utils::slurp_file($small->logfile) =~ /WARNING:  too few background worker slots to start an executor of temporal_pg/g;
 is($warnings, 1, '... with one warning in the log');
 like(PostgreSQL::Test::Utils::slurp_file($small->logfile), qr/HINT:  Raise max_worker_processes, or lower temporal_pg\.max_executors, and restart the server\./, '... that says what to do');
-# a dispatcher finds room, too
-$small->query('CREATE DATABASE two');
-$small->query($setup, db => 'two');
-$small->query(q{SELECT temporal.start_workflow('run_as_ann', '"here"', id => 'here')}, db => 'two');
 $small->stop;
 
 # --- no preload

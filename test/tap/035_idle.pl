@@ -2,7 +2,7 @@
 # dispatcher executes nothing but its slow sweep, writes nothing, and takes less
 # than 0.1 % of a core, the launcher included.
 #
-# TEMPORAL_PG_LONG=1 looks for a minute instead of 15 seconds.
+# TEMPORAL_PG_LONG=1 looks for a minute instead of 11 seconds.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $WORKFLOWS = 10000;
-my $window = $ENV{TEMPORAL_PG_LONG} ? 60 : 15;
+my $window = $ENV{TEMPORAL_PG_LONG} ? 60 : 11;
 my $sweep_s = 5;    # the default of temporal_pg.sweep_interval
 
 my $node = TemporalNode->new_preloaded('main', fsync => 0, conf => q{
@@ -68,14 +68,9 @@ $node->wait_for(q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type =
 pass('the executors are gone');
 $node->query('VACUUM ANALYZE; CHECKPOINT');
 
-# two sweeps later everything has settled
-my $dispatcher = $node->query(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'temporal_pg dispatcher'});
-sub swept { return $node->query(q{SELECT query_start FROM pg_stat_activity WHERE backend_type = 'temporal_pg dispatcher'}) }
-foreach (1 .. 2)
-{
-	my $last = swept();
-	$node->wait_for("SELECT query_start <> '$last' AND state = 'idle' FROM pg_stat_activity WHERE backend_type = 'temporal_pg dispatcher'", interval => 0.3);
-}
+# after one more sweep everything has settled
+my $last = $node->query(q{SELECT query_start FROM pg_stat_activity WHERE backend_type = 'temporal_pg dispatcher'});
+$node->wait_for("SELECT query_start <> '$last' AND state = 'idle' FROM pg_stat_activity WHERE backend_type = 'temporal_pg dispatcher'", interval => 0.3);
 
 # --- the window, in which nobody asks anything
 
@@ -97,7 +92,8 @@ my @statements = split /\n/, $node->query(q{SELECT calls || ' x ' || regexp_repl
 	WHERE query !~ 'pg_stat_|pg_current_wal' ORDER BY calls DESC});
 note($_) foreach @statements;
 my $sweeps = int($elapsed / $sweep_s) + 1;
-my @too_many = grep { /^(\d+)/ && $1 > $sweeps } @statements;
+# a sweep is two transactions, each of which looks whether the database is a copy
+my @too_many = grep { /^(\d+) x (.*)/ && $1 > ($2 =~ /temporal_internal\.home/ ? 2 : 1) * $sweeps } @statements;
 is("@too_many", '', "only the sweep: no statement more than $sweeps times in the window");
 cmp_ok(scalar @statements, '<=', 12, 'and a sweep is a dozen statements at most');
 is($node->query($writes), $writes_before, 'nothing was written, no dead rows grew');
