@@ -104,7 +104,7 @@ $$Registers a function as the code of an activity type, in the namespace of the 
 activity_type: name of the type, at most 1000 bytes; '*' registers the function that runs every type without one of its own, called as f(name text, input jsonb).
 function: the function: name, schema.name, or name(argument types) where the name is overloaded; the name of the type when not given.
 mode: transactional: what the attempt does and the record of its completion are one transaction, so it happens exactly once. autonomous and external are not supported yet.
-task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5.
+task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5; these two and heartbeat_timeout are kept, without effect yet.
 settings: settings for each attempt, for example {"statement_timeout": "5s"}; the function's owner must be allowed to set them.
 
 The code runs as the owner of the function, with the search_path, TimeZone, DateStyle, IntervalStyle and extra_float_digits of the session that registers it.
@@ -140,7 +140,7 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_unregister_activity';
 COMMENT ON FUNCTION temporal.unregister_activity(text) IS
-$$Removes the registration of an activity type from the namespace of the session. Attempts that are due wait until the type is registered again, or time out.
+$$Removes the registration of an activity type from the namespace of the session. Attempts that come due fail (NotFoundError) and are tried again by their retry policy, so they go on when the type is registered again in time.
 
 activity_type: name of the type, or '*'.
 Errors: TP014 when it is not registered (HINT: near names), 42501 without the level "author" in the namespace, 22004, 22023.$$;

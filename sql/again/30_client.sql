@@ -29,13 +29,16 @@ workflow_type: a registered type.
 input: its arguments: one value for one argument; an array by position or an object by name for several.
 id: the workflow id, unique among open workflows of the namespace; a new uuid when not given.
 task_queue: the registration's when not given.
-execution_timeout, run_timeout: the longest life of the workflow with all its runs, and of one run; none when not given. task_timeout: for one piece of its code between two waits, 10 s when not given, at most 120 s.
+execution_timeout, run_timeout: the longest life of the workflow with all its runs, and of one run; none when not given.
+task_timeout: for one piece of its code between two waits, 10 s when not given, at most 120 s. Kept with the run; not enforced yet.
 id_reuse_policy: when the last run of this id is closed: allow_duplicate, allow_duplicate_failed_only, reject_duplicate.
 id_conflict_policy: when a run of this id is open: fail, use_existing, terminate_existing.
-retry_policy, cron_schedule: kept with the run.
+retry_policy, cron_schedule: kept with the run; without effect yet.
 start_delay: the first task waits so long.
-memo: an object of notes, not indexed. search_attributes: an object of registered attributes, typed and indexed.
-static_summary, static_details: shown by describe(). priority_key: 1 (first) to 5.
+memo: an object of notes, not indexed.
+search_attributes: an object of registered attributes, typed and indexed.
+static_summary, static_details: shown by describe().
+priority_key: 1 (first) to 5. Kept with the run; without effect yet.
 request_id: the same request id again gives the same run again, whatever the policies say, also when it is closed.
 Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023. Source of the rules: Temporal, StartWorkflowExecution.$$;
 

@@ -118,7 +118,7 @@ CREATE VIEW temporal.history WITH (security_barrier) AS
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.history IS 'The events of the runs in the namespaces that you may see. Their order in a run is that of event_id.';
 COMMENT ON COLUMN temporal.history.event_id IS '1, 2, 3 ... in each run, without a gap.';
-COMMENT ON COLUMN temporal.history.event_time IS 'When it happened; that of an ActivityTaskStarted lies before the events in front of it.';
+COMMENT ON COLUMN temporal.history.event_time IS 'When it happened; that of an ActivityTaskStarted may lie before those of events in front of it, since it is written when the activity has ended.';
 COMMENT ON COLUMN temporal.history.attributes IS 'Attribute names in camelCase, as in Temporal''s JSON.';
 COMMENT ON COLUMN temporal.history.task_id IS 'The activation of the code that was told of the event, or whose command it is; 0: none.';
 COMMENT ON COLUMN temporal.history.task_time IS 'The workflow''s clock (temporal.now()) in that activation.';

@@ -120,4 +120,4 @@ COMMENT ON COLUMN temporal.worker.status IS 'starting, connecting, idle or busy.
 COMMENT ON COLUMN temporal.worker.task IS 'What it is working on: workflow (a workflow task), activity, or nothing.';
 COMMENT ON COLUMN temporal.worker.workflow_id IS 'Whose task it is; NULL also when you may not see that namespace.';
 COMMENT ON COLUMN temporal.worker.since IS 'Busy or idle since.';
-COMMENT ON COLUMN temporal.worker.workflow_tasks IS 'Workflow tasks done since it started; likewise activities and failures.';
+COMMENT ON COLUMN temporal.worker.workflow_tasks IS 'Workflow tasks done since it started; likewise activities (attempts that went through the queue, also those that failed). failures: tasks whose transaction failed.';

@@ -28,6 +28,7 @@
 #include "engine/close.h"
 #include "engine/start.h"
 #include "engine/testenv.h"
+#include "ipc/shmem.h"
 #include "ipc/waiters.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
@@ -137,6 +138,8 @@ tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, Tp
 	TpgStartRequest r = {0};
 
 	tpg_not_in_workflow(function, "Call it in an activity.");
+	/* nothing would run it */
+	tpg_require_preload();
 	r.workflow_type = tpg_arg_text(fcinfo, 0);
 	tpg_id_check(r.workflow_type, "workflow type");
 	r.input = tpg_arg_jsonb(fcinfo, first + 0);

@@ -21,6 +21,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/testenv.h"
+#include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
 #include "runtime/mock.h"
@@ -166,6 +167,8 @@ tpg_sql_mock_activity(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("fails must be a JSON object"),
 				 errhint("For example '{\"type\": \"CardDeclined\", \"message\": \"no money\", \"non_retryable\": true}'.")));
+	if (fails != NULL)
+		(void) tpg_failure_detail_delay(fails); /* a wrong one is an error of this call */
 	if (handler != NULL)
 	{
 		/* resolves it here and now: an unknown function is an error of this call; the name is used as regprocedure prints it */

@@ -173,6 +173,7 @@ tpg_run_load(int64 execution_key)
 	run->group_start = run->group_delivered = run->nevents;
 	run->nmessages = 0;
 	run->nretries = 0;
+	run->mailed_event_id = 0;
 	run->retries = NULL;
 	run->update_request = NULL;
 	run->run_timed_out = false;

@@ -56,6 +56,7 @@ typedef struct TpgRun
 	/* an eager outcome in the open group, in case its task fails and it must become mail */
 	TpgOutcome *eager_outcome;
 	int32		eager_scheduled_event_id;
+	int32		mailed_event_id;	/* of the activity for which it did; else 0 */
 
 	/* an update that the open group delivers, if its task is that one */
 	const TpgUpdateRequest *update_request;

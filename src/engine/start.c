@@ -32,10 +32,10 @@
 #include "store/runlock.h"
 #include "store/search_attribute.h"
 
-/* Keys started by this transaction; a short list is enough, for the error TP009 and its like. */
-#define STARTED_MAX 64
-static int64 started_keys[STARTED_MAX];
+/* Keys started by this transaction, for the error TP009 and its like; in TopTransactionContext. */
+static int64 *started_keys;
 static int	nstarted;
+static int	maxstarted;
 static LocalTransactionId started_lxid = InvalidLocalTransactionId;
 
 static void
@@ -43,10 +43,17 @@ remember_start(int64 key)
 {
 	if (started_lxid != tpg_my_lxid())
 	{
-		started_lxid = tpg_my_lxid();
+		maxstarted = 16;
 		nstarted = 0;
+		started_keys = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * maxstarted);
+		started_lxid = tpg_my_lxid();
 	}
-	started_keys[nstarted++ % STARTED_MAX] = key;
+	if (nstarted == maxstarted)
+	{
+		started_keys = repalloc_huge(started_keys, sizeof(int64) * maxstarted * 2);
+		maxstarted *= 2;
+	}
+	started_keys[nstarted++] = key;
 }
 
 bool
@@ -54,7 +61,7 @@ tpg_engine_started_here(int64 execution_key)
 {
 	if (started_lxid != tpg_my_lxid())
 		return false;
-	for (int i = 0; i < Min(nstarted, STARTED_MAX); i++)
+	for (int i = 0; i < nstarted; i++)
 		if (started_keys[i] == execution_key)
 			return true;
 	return false;

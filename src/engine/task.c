@@ -142,12 +142,15 @@ write_activity(TpgRun *run, const TpgEvent *e)
 {
 	TpgActivityTask task;
 
+	run->exec->pending_activities++;
+	/* done, within this transaction: its outcome is in the mailbox */
+	if (e->event_id == run->mailed_event_id)
+		return;
 	tpg_task_from_event(run->exec, e, &task);
 	for (int i = 0; i < run->nretries; i++)
 		if (run->retries[i].scheduled_event_id == e->event_id)
 			task = run->retries[i];
 	tpg_activity_insert(&task, 1);
-	run->exec->pending_activities++;
 	tpg_task_wake_activity(&task);
 }
 

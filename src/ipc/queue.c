@@ -350,6 +350,12 @@ my_queue(void)
 }
 
 bool
+tpg_queue_is_mine(TpgQueueRef ref)
+{
+	return tpg_my_slot >= 0 && tpg_slots[tpg_my_slot].queue.index == ref.index;
+}
+
+bool
 tpg_queue_pop(TpgWorkItem *item)
 {
 	TpgQueue   *queue = my_queue();

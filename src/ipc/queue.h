@@ -49,8 +49,10 @@ extern void tpg_park(TpgWorkItem item, Oid owner);
  * For an executor and its own queue.  pop: false = nothing there, and the
  * caller is now on the idle list.  finish: done with the popped item; if it was
  * offered again meanwhile, it goes back into the ring.  leave: off the idle
- * list; false = somebody has just given us work.
+ * list; false = somebody has just given us work.  is_mine: does an executor
+ * take items from that queue?
  */
+extern bool tpg_queue_is_mine(TpgQueueRef ref);
 extern bool tpg_queue_pop(TpgWorkItem *item);
 extern void tpg_queue_finish(void);
 extern bool tpg_queue_leave(void);

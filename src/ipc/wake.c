@@ -93,7 +93,6 @@ static void
 deliver(void)
 {
 	Oid			dboid = MyDatabaseId;
-	int			self = will_pop ? TPG_OFFER_SELF : 0;
 
 	if (pending.phase == PHASE_COMMITTED)
 	{
@@ -102,14 +101,16 @@ deliver(void)
 
 		for (int i = 0; i < pending.nwork; i++)
 		{
+			bool		self = will_pop && tpg_queue_is_mine(pending.work[i].queue);
 			TpgOffer	offer = tpg_queue_offer(pending.work[i].queue,
-												pending.work[i].item, self);
+												pending.work[i].item,
+												self ? TPG_OFFER_SELF : 0);
 
 			if (offer == TPG_OFFER_FULL || offer == TPG_OFFER_GONE)
 				pending.scan = true;
 			/* we shall take one item ourselves; the others are for others */
-			if (offer == TPG_OFFER_TAKEN)
-				self = 0;
+			if (self && offer == TPG_OFFER_TAKEN)
+				will_pop = false;
 		}
 		if (pending.scan)
 			tpg_database_wake_scan(pending.database, dboid);

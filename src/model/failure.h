@@ -90,6 +90,9 @@ extern Jsonb *tpg_failure_truncate(Jsonb *failure);
  */
 extern Jsonb *tpg_failure_detail(const Jsonb *failure);
 
+/* Its next_retry_delay, a duration or an interval, in microseconds; -1 when absent. */
+extern int64 tpg_failure_detail_delay(const Jsonb *detail);
+
 /* Type of the innermost application failure (or the name of the timeout type); may be NULL. */
 extern char *tpg_failure_type(const Jsonb *failure);
 

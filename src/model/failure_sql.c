@@ -131,8 +131,8 @@ tpg_failure_detail(const Jsonb *failure)
 }
 
 /* A delay as "1.5s" or as an interval, which is what people write by hand; -1 when absent. */
-static int64
-detail_delay(const Jsonb *detail)
+int64
+tpg_failure_detail_delay(const Jsonb *detail)
 {
 	char	   *text = tpg_json_get_text(detail, "next_retry_delay");
 	size_t		len;
@@ -204,7 +204,7 @@ failure_from_detail(const Jsonb *detail, int sqlstate, const char *message, cons
 		case TPG_FAILURE_APPLICATION:
 			result = tpg_failure_application(message, tpg_json_get_text(detail, "type"), details,
 											 tpg_json_get_bool(detail, "non_retryable", false),
-											 detail_delay(detail), tpg_json_get_text(detail, "category"),
+											 tpg_failure_detail_delay(detail), tpg_json_get_text(detail, "category"),
 											 NULL, cause);
 			break;
 		case TPG_FAILURE_TIMEOUT:

@@ -247,7 +247,7 @@ nondeterminism(TpgActivation *act, const TpgEvent *expected, const TpgCommand *g
 						 psprintf("workflow code does not match history at event %d", expected->event_id) :
 						 psprintf("workflow code does not match history after event %d", act->group_end),
 						 psprintf("History has %s; the code asked for %s.", e ? e : "nothing more in this activation", g ? g : "nothing more"),
-						 "Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type.");
+						 TPG_NONDETERMINISM_HINT);
 }
 
 /* ---------- groups ---------- */
@@ -287,7 +287,7 @@ op_of_event(TpgActivation *act, const TpgEvent *e, const char *key)
 		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
 							 psprintf("workflow code does not match history at event %d", e->event_id),
 							 psprintf("History has %s for event " INT64_FORMAT ", which the code did not ask for.", tpg_event_type_name(e->type), id),
-							 NULL);
+							 TPG_NONDETERMINISM_HINT);
 	return op;
 }
 
@@ -304,7 +304,7 @@ deliver_local_activity(TpgActivation *act, const TpgEvent *e)
 		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
 							 psprintf("workflow code does not match history at event %d", e->event_id),
 							 psprintf("History has local activity \"%s\"; the code asked for %s.", type ? type : "?",
-									  op ? psprintf("local activity \"%s\"", op->type) : "none"), NULL);
+									  op ? psprintf("local activity \"%s\"", op->type) : "none"), TPG_NONDETERMINISM_HINT);
 	op->failure = tpg_json_get(e->attributes, "failure");
 	if (backoff >= 0)
 	{
@@ -392,10 +392,15 @@ tpg_activation_next(TpgActivation *act)
 
 	act->settled = false;
 	act->phase = 0;
-	while (act->pos < run->nevents && run->events[act->pos].task_id == act->task_id)
+	for (int i = act->pos; i < run->nevents; i++)
 	{
-		act->now = Max(act->now, run->events[act->pos].task_time);
-		act->pos++;
+		/* the first activation, whose event was there before, may have failed and gone on behind the failure */
+		if (run->events[i].task_id == 0)
+			continue;
+		if (run->events[i].task_id != act->task_id)
+			break;
+		act->pos = i + 1;
+		act->now = Max(act->now, run->events[i].task_time);
 	}
 	act->group_end = act->pos;
 	return true;

@@ -25,6 +25,10 @@ typedef enum TpgOpKind
 	TPG_OP_KINDS = 8
 } TpgOpKind;
 
+/* What every error of nondeterminism advises. */
+#define TPG_NONDETERMINISM_HINT \
+	"Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type."
+
 /* Something that the code has started and can await. */
 typedef struct TpgOp
 {

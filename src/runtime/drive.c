@@ -66,7 +66,10 @@ put_back_group(TpgRun *run, TimestampTz now)
 	if (run->group_from_mail)
 		return;					/* its messages were not deleted yet */
 	if (outcome != NULL)
+	{
 		tpg_mail_send(run->exec, TPG_MESSAGE_ACTIVITY, run->eager_scheduled_event_id, now, tpg_outcome_to_jsonb(outcome));
+		run->mailed_event_id = run->eager_scheduled_event_id;
+	}
 	for (int i = start; i < end; i++)
 		if (run->events[i].type == TPG_EVENT_MARKER_RECORDED)
 			tpg_mail_send(run->exec, TPG_MESSAGE_MARKER, 0, run->events[i].time, run->events[i].attributes);

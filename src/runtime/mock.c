@@ -88,7 +88,7 @@ failure_of(const Jsonb *fails)
 
 	return tpg_failure_application(message ? message : "mocked failure", tpg_json_get_text(fails, "type"),
 								   tpg_json_get(fails, "details"), tpg_json_get_bool(fails, "non_retryable", false),
-								   tpg_json_get_duration(fails, "next_retry_delay", -1), NULL, "temporal_pg", NULL);
+								   tpg_failure_detail_delay(fails), NULL, "temporal_pg", NULL);
 }
 
 /* handler(input jsonb) returns jsonb, as the tester; its error fails the attempt. */

@@ -108,7 +108,7 @@ finish_code(TpgActivation *act)
 	if (rest != NULL)
 		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
 							 psprintf("workflow code does not match history at event %d", rest->event_id),
-							 psprintf("The code has returned, but history goes on with %s.", tpg_event_type_name(rest->type)), NULL);
+							 psprintf("The code has returned, but history goes on with %s.", tpg_event_type_name(rest->type)), TPG_NONDETERMINISM_HINT);
 }
 
 /*

@@ -206,6 +206,12 @@ tpg_search_attributes_check(int32 namespace_id, const Jsonb *values, TpgSearchAt
 						(errcode(TPG_ERR_SEARCH_ATTRIBUTE_INVALID),
 						 errmsg("search attribute \"%s\" is not registered", current->name),
 						 errhint("Register it with temporal.register_search_attribute().")));
+			/* a list of one stands for its element (L-13) */
+			if (strcmp(type, "KeywordList") != 0 && v.type == jbvBinary && tpg_json_is_array(whole) && JB_ROOT_COUNT(whole) == 1)
+			{
+				v = *getIthJsonbValueFromContainer(&whole->root, 0);
+				whole = tpg_json_value_to_jsonb(&v);
+			}
 			if (v.type == jbvNull)
 				continue;
 			tpg_size_check(VARSIZE(whole), tpg_guc_max_search_attribute_size, "search attribute value", "temporal_pg.max_search_attribute_size");

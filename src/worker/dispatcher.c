@@ -76,6 +76,9 @@ leave(uint32 requests)
 	proc_exit(0);
 }
 
+/* a copy whose workflows run elsewhere gets no executors, whatever is started in it */
+static bool home_is_ours = false;
+
 /*
  * Begins a transaction; returns whether workflows of this database run here.
  * The requests are read before the extension is looked for: one that comes
@@ -92,7 +95,8 @@ begin_transaction(void)
 		tpg_bgw_commit();
 		leave(requests);
 	}
-	return tpg_home_is_ours();
+	home_is_ours = tpg_home_is_ours();
+	return home_is_ours;
 }
 
 static void
@@ -215,7 +219,8 @@ tpg_dispatcher_main(Datum main_arg)
 
 		wakeup = Min(next_sweep, next_due);
 		wakeup = Min(wakeup, tpg_parked_turn(now, released));
-		wakeup = Min(wakeup, tpg_pool_turn(now));
+		if (home_is_ours)
+			wakeup = Min(wakeup, tpg_pool_turn(now));
 		if (!tpg_dispatcher_plan(wakeup))
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

@@ -63,28 +63,27 @@ baseline() {
 
 # ---------- WAL and commits ----------
 
-# counters: remembers where the WAL and the commits of this database are
+# remembers where the WAL and the commits of this database are
 counters_begin() {
 	value CHECKPOINT >&2
-	sleep 0.2
+	# executors report their statistics when they have been idle for a second
+	sleep 1.5
 	commits_before=$(xact_commit)
 	lsn_before=$(value 'SELECT pg_current_wal_lsn()')
 }
 
-# what was done since: sets wal_bytes (without full-page images), fpi_bytes,
-# commits. POLLS commits were ours.
+# counters_end POLLS: what was done since; sets wal_bytes (without full-page
+# images), fpi_bytes, commits. POLLS commits, and those of the few statements
+# around, were ours.
 counters_end() {
 	local lsn polls=$1 stats
 	lsn=$(value 'SELECT pg_current_wal_lsn()')
-	# executors report their statistics when they have been idle for a second
 	sleep 1.5
 	commits=$(($(xact_commit) - commits_before - polls - 6))
 	stats=$(pg_waldump -p "$PGDATA/pg_wal" -s "$lsn_before" -e "$lsn" --stats 2>/dev/null | grep '^Total') || true
 	read -r wal_bytes fpi_bytes < <(sed -E 's/\[[^]]*\]//g' <<<"$stats" | awk '{ print $3, $4 }')
 }
 
-# one commit of its own, which counters_end takes off (as it does those of
-# counters_begin and of the statements around)
 xact_commit() { PGDATABASE=baseline value "SELECT xact_commit FROM pg_stat_database WHERE datname = '$PGDATABASE'"; }
 
 # ---------- processes ----------

@@ -2,7 +2,7 @@
 # W1: hello workflows of one activity, started one by one and all at once, until
 # all are complete in the database. W6: their WAL and commits.
 
-n=${N:-5000}
+n=$((${N:-5000} / 16 * 16))
 
 w6_figures() {
 	also wal_bytes_per_workflow "$(calc "round($wal_bytes / $n::numeric)")"
@@ -16,12 +16,12 @@ w1_single() {
 	fresh bench_w1
 	counters_begin
 	since=$(value 'SELECT clock_timestamp()')
-	pgbench -n -M prepared -c 16 -j 2 -t $(((n + 15) / 16)) -f start.pgb >/dev/null 2>&1
+	pgbench -n -M prepared -c 16 -j 2 -t $((n / 16)) -f start.pgb >/dev/null 2>&1
 	read -r seconds polls < <(wait_closed)
 	# without the time that pgbench needs to connect
 	seconds=$(value "SELECT extract(epoch FROM clock_timestamp() - min(start_time)) FROM temporal_internal.execution WHERE start_time > '$since'")
 	counters_end "$polls"
-	figure=$(calc "$(((n + 15) / 16 * 16)) / $seconds")
+	figure=$(calc "$n / $seconds")
 	also seconds "$seconds"
 	w6_figures
 }

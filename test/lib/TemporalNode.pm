@@ -269,7 +269,7 @@ sub broken_runs
 			UNION SELECT execution_key FROM temporal_internal.activity_task) AS all_rows
 		WHERE NOT EXISTS (SELECT FROM temporal_internal.execution e WHERE e.key = all_rows.key)
 		ORDER BY 1
-		});
+		}, %opt);
 }
 
 1;

@@ -136,9 +136,18 @@ $node->query(q{
 					|| temporal.side_effect('SELECT clock_timestamp()')::text;
 			-- fails until it is mended, see below
 			WHEN 'broken' THEN
+				IF id % 4 = 3 THEN
+					PERFORM mend(id);
+				END IF;
 				PERFORM step_of('add', id, 1);
-				PERFORM step_of('add', id, 2);
-				PERFORM temporal.sleep('100 ms');
+				IF id % 4 = 0 THEN
+					PERFORM step_of('add', id, 2);
+				ELSIF id % 4 = 1 THEN
+					PERFORM temporal.execute_local_activity('add', jsonb_build_array(id, 2));
+				ELSE
+					PERFORM step_of('add', id, 2);
+					PERFORM temporal.sleep('100 ms');
+				END IF;
 				PERFORM mend(id);
 				FOR i IN 3 .. 5 LOOP
 					PERFORM step_of('add', id, i);
