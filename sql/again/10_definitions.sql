@@ -1,4 +1,4 @@
--- Registering workflows and activities.
+-- Registering workflows, their handlers, and activities.
 
 CREATE FUNCTION temporal.register_workflow(
 	workflow_type text,
@@ -14,17 +14,72 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_register_workflow';
 COMMENT ON FUNCTION temporal.register_workflow(text, text, text, jsonb, jsonb, jsonb, text, text[], text) IS
-$$Registers a function as the code of a workflow type, in the namespace of the session (temporal_pg.namespace). Registering a type again replaces what was registered.
+$$Registers a function as the code of a workflow type, in the namespace of the session (temporal_pg.namespace). Registering a type again replaces what was registered, with the handlers that this function was given; handlers that were registered separately stay, unless they are named again.
 
 workflow_type: name of the type, at most 1000 bytes; '*' registers the function that runs every type without one of its own, called as f(name text, input jsonb).
 function: the function: name, schema.name, or name(argument types) where the name is overloaded; the name of the type when not given. It is found in the search_path and kept by its signature, so it may be dropped and created again.
-init, signals, queries, updates: handlers; not supported yet.
+init: a function that takes the input of the workflow and runs before the workflow's own function and before any handler.
+signals, queries: functions that take signals and queries, as {"name": "function"}. See register_signal_handler and register_query_handler.
+updates: functions that take updates, as {"name": "handler"} or {"name": ["handler", "validator"]}. See register_update_handler.
 task_queue: queue of runs that are started without one.
 failure_sqlstates: SQLSTATEs of errors that end a run as Failed; one that ends in 000 stands for its class. Temporal failures (TF...) always do; every other error only fails the workflow task, which is tried again until the code is mended.
 versioning_behavior: auto_upgrade: open runs go on with the code as it is when they are replayed. pinned is not supported yet.
 
-The code runs as the owner of the function, with the search_path, TimeZone, DateStyle, IntervalStyle and extra_float_digits of the session that registers it.
-Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+The code, also that of handlers, runs as the owner of the function, with the search_path, TimeZone, DateStyle, IntervalStyle and extra_float_digits of the session that registers the workflow type.
+Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for a validator, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, a handler that belongs to another role than the function, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+
+CREATE FUNCTION temporal.register_signal_handler(
+	workflow_type text,
+	signal_name text,
+	handler text)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_register_signal_handler';
+COMMENT ON FUNCTION temporal.register_signal_handler(text, text, text) IS
+$$Registers a function as the handler of a signal to runs of a workflow type, in the namespace of the session (temporal_pg.namespace). It takes such signals before wait_signal() sees them. Registering it again replaces what was registered.
+
+workflow_type: a registered type, or '*' for the handlers of every run that the function registered as '*' runs.
+signal_name: name of the signal, at most 1000 bytes, not beginning with "__temporal_" or "__stack_trace"; '*' registers the function for every signal without one of its own, called as f(name text, input jsonb).
+handler: the function: name, schema.name, or name(argument types) where the name is overloaded. It takes the input of the signal; what it returns is ignored. It may do what a workflow may, and wait.
+
+The code runs as the owner of the workflow's function, which has to be its own, with the settings that the registration of the workflow recorded.
+Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*', 0A000 types that JSON cannot carry, 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+
+CREATE FUNCTION temporal.register_query_handler(
+	workflow_type text,
+	query_name text,
+	handler text)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_register_query_handler';
+COMMENT ON FUNCTION temporal.register_query_handler(text, text, text) IS
+$$Registers a function as the handler of a query of runs of a workflow type, in the namespace of the session (temporal_pg.namespace). Registering it again replaces what was registered.
+
+workflow_type: a registered type, or '*' for the handlers of every run that the function registered as '*' runs.
+query_name: name of the query, at most 1000 bytes, not beginning with "__temporal_" or "__stack_trace"; '*' registers the function for every query without one of its own, called as f(name text, input jsonb).
+handler: the function: name, schema.name, or name(argument types) where the name is overloaded. It takes the input of the query, and returns the answer. It must neither write nor wait.
+
+The code runs as the owner of the workflow's function, which has to be its own, with the settings that the registration of the workflow recorded.
+Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*', 0A000 types that JSON cannot carry, 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+
+CREATE FUNCTION temporal.register_update_handler(
+	workflow_type text,
+	update_name text,
+	handler text,
+	validator text DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_register_update_handler';
+COMMENT ON FUNCTION temporal.register_update_handler(text, text, text, text) IS
+$$Registers a function as the handler of an update of runs of a workflow type, in the namespace of the session (temporal_pg.namespace). Registering it again replaces what was registered, with the validator.
+
+workflow_type: a registered type, or '*' for the handlers of every run that the function registered as '*' runs.
+update_name: name of the update, at most 1000 bytes, not beginning with "__temporal_" or "__stack_trace"; '*' registers the functions for every update without one of its own, called as f(name text, input jsonb).
+handler: the function: name, schema.name, or name(argument types) where the name is overloaded. It takes the input of the update, and returns its result. It may do what a workflow may, and wait.
+validator: a function with the arguments of the handler (names, types, and defaults for the same ones) that is called first: an error rejects the update, which then leaves no trace. It must neither write nor wait; what it returns is ignored.
+
+The code runs as the owner of the workflow's function, which has to be its own, with the settings that the registration of the workflow recorded.
+Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for the validator, 0A000 types that JSON cannot carry, 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_activity(
 	activity_type text,
@@ -60,10 +115,25 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_unregister_workflow';
 COMMENT ON FUNCTION temporal.unregister_workflow(text) IS
-$$Removes the registration of a workflow type from the namespace of the session. Open runs of the type stay open; their workflow tasks fail until the type is registered again.
+$$Removes the registration of a workflow type, and of its handlers, from the namespace of the session. Open runs of the type stay open; their workflow tasks fail until the type is registered again.
 
 workflow_type: name of the type, or '*'.
 Errors: TP014 when it is not registered (HINT: near names), 42501 without the level "author" in the namespace, 22004, 22023.$$;
+
+CREATE FUNCTION temporal.unregister_handler(
+	workflow_type text,
+	kind text,
+	name text DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_unregister_handler';
+COMMENT ON FUNCTION temporal.unregister_handler(text, text, text) IS
+$$Removes the registration of a handler of a workflow type from the namespace of the session, however it was registered.
+
+workflow_type: a registered type, or '*'.
+kind: signal, query, update (its validator goes with it), validator (by the name of its update) or init.
+name: name of the signal, query or update, or '*'; not given for init.
+Errors: TP014 the type or the handler is not registered (HINT: near names), 42501 without the level "author" in the namespace, 22004, 22023.$$;
 
 CREATE FUNCTION temporal.unregister_activity(activity_type text)
 RETURNS void

@@ -156,21 +156,26 @@ COMMENT ON VIEW temporal.timer IS 'The timers that have been started and have ne
 COMMENT ON COLUMN temporal.timer.started_event_id IS 'Its TimerStarted event in the history.';
 
 CREATE VIEW temporal.definition WITH (security_barrier) AS
-	SELECT n.name AS namespace, d.kind, d.name,
+	SELECT n.name AS namespace, d.kind, nullif(d.workflow_type, '') AS workflow_type, nullif(d.name, '') AS name,
 		format('%I.%I(%s)', d.function_schema, d.function_name, d.function_arguments) AS function,
-		d.task_queue, d.mode, d.options, d.settings,
+		d.task_queue, d.mode,
+		CASE d.kind WHEN 'activity' THEN d.options END AS options,
+		coalesce(w.settings, d.settings) AS settings,
 		CASE d.kind WHEN 'workflow' THEN d.failure_sqlstates END AS failure_sqlstates,
 		CASE d.kind WHEN 'workflow' THEN d.versioning_behavior END AS versioning_behavior,
 		d.registered_at
 	FROM temporal_internal.definition d
 	JOIN temporal_internal.namespace n ON n.id = d.namespace_id
+	LEFT JOIN temporal_internal.definition w	-- of a handler
+		ON w.namespace_id = d.namespace_id AND w.kind = 'workflow' AND w.workflow_type = '' AND w.name = d.workflow_type
 	WHERE d.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
-COMMENT ON VIEW temporal.definition IS 'The workflow and activity types that are registered in the namespaces that you may see.';
-COMMENT ON COLUMN temporal.definition.kind IS 'workflow or activity.';
-COMMENT ON COLUMN temporal.definition.name IS 'Name of the type; * runs every type without a function of its own.';
+COMMENT ON VIEW temporal.definition IS 'The workflow and activity types, and the handlers of workflow types, that are registered in the namespaces that you may see.';
+COMMENT ON COLUMN temporal.definition.kind IS 'workflow or activity; of a handler: signal, query, update, validator or init.';
+COMMENT ON COLUMN temporal.definition.workflow_type IS 'Of a handler: the workflow type that it belongs to.';
+COMMENT ON COLUMN temporal.definition.name IS 'Name of the type, or of the signal, query or update; * is the one for every name without a function of its own. An init has none.';
 COMMENT ON COLUMN temporal.definition.function IS 'The function by its signature. It may be dropped and created again.';
 COMMENT ON COLUMN temporal.definition.options IS 'Default options of the activity.';
-COMMENT ON COLUMN temporal.definition.settings IS 'Settings under which the code runs: those of the session that registered it, and those given for each attempt.';
+COMMENT ON COLUMN temporal.definition.settings IS 'Settings under which the code runs: those of the session that registered it (a handler: of the one that registered its workflow type), and those given for each attempt.';
 COMMENT ON COLUMN temporal.definition.failure_sqlstates IS 'SQLSTATEs of errors that end a run as Failed, besides temporal failures.';
 
 CREATE VIEW temporal.search_attribute WITH (security_barrier) AS

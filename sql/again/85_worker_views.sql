@@ -59,6 +59,7 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 	FROM (
 		SELECT d.namespace_id, coalesce(d.task_queue, 'default') AS task_queue, d.kind
 		FROM temporal_internal.definition d
+		WHERE d.kind IN ('workflow', 'activity')
 		UNION
 		SELECT e.namespace_id, e.task_queue, 'workflow'
 		FROM temporal_internal.message m

@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "api/client.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/guc.h"
@@ -43,14 +44,14 @@ PG_FUNCTION_INFO_V1(tpg_sql_terminate);
 
 /* ---------- arguments ---------- */
 
-static char *
-text_arg(FunctionCallInfo fcinfo, int n)
+char *
+tpg_arg_text(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static Jsonb *
-jsonb_arg(FunctionCallInfo fcinfo, int n)
+Jsonb *
+tpg_arg_jsonb(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? NULL : PG_GETARG_JSONB_P(n);
 }
@@ -61,8 +62,8 @@ interval_arg(FunctionCallInfo fcinfo, int n, const char *what, int64 dflt)
 	return PG_ARGISNULL(n) ? dflt : tpg_interval_arg_us(PG_GETARG_INTERVAL_P(n), what);
 }
 
-static void
-not_in_workflow(const char *what, const char *hint)
+void
+tpg_not_in_workflow(const char *what, const char *hint)
 {
 	if (tpg_current_activation != NULL)
 		ereport(ERROR,
@@ -71,8 +72,8 @@ not_in_workflow(const char *what, const char *hint)
 				 errhint("%s", hint)));
 }
 
-static const char *
-client_identity(void)
+const char *
+tpg_client_identity(void)
 {
 	return psprintf("%s(%d)", GetUserNameFromId(GetUserId(), true), MyProcPid);
 }
@@ -128,43 +129,43 @@ parse_policies(const char *reuse, const char *conflict, TpgStartRequest *r)
 				 errhint("A terminated run is a used id: allow duplicates, or let the start fail.")));
 }
 
-/* Arguments 0 to 17 of start_workflow and its like. */
+/* Argument 0, the type, and from `first` on the others of start_workflow, in order. */
 #define START_NARGS 18
 
-static void
-start_from_args(FunctionCallInfo fcinfo, const char *function, TpgStartResult *result)
+void
+tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, TpgStartResult *result)
 {
 	TpgStartRequest r = {0};
 
-	not_in_workflow(function, "Call it in an activity.");
+	tpg_not_in_workflow(function, "Call it in an activity.");
 	/* nothing would run it */
 	tpg_require_preload();
-	r.workflow_type = text_arg(fcinfo, 0);
+	r.workflow_type = tpg_arg_text(fcinfo, 0);
 	tpg_id_check(r.workflow_type, "workflow type");
-	r.input = jsonb_arg(fcinfo, 1);
+	r.input = tpg_arg_jsonb(fcinfo, first + 0);
 	tpg_payload_check(r.input, "workflow input");
-	r.workflow_id = text_arg(fcinfo, 2);
+	r.workflow_id = tpg_arg_text(fcinfo, first + 1);
 	if (r.workflow_id != NULL)
 		tpg_id_check(r.workflow_id, "workflow id");
-	r.task_queue = text_arg(fcinfo, 3);
+	r.task_queue = tpg_arg_text(fcinfo, first + 2);
 	if (r.task_queue != NULL)
 		tpg_id_check(r.task_queue, "task queue");
-	r.execution_timeout_us = interval_arg(fcinfo, 4, "execution_timeout", 0);
-	r.run_timeout_us = interval_arg(fcinfo, 5, "run_timeout", 0);
-	r.task_timeout_us = interval_arg(fcinfo, 6, "task_timeout", 0);
-	parse_policies(text_arg(fcinfo, 7), text_arg(fcinfo, 8), &r);
-	if (!PG_ARGISNULL(9))
-		r.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(9));
-	r.cron_schedule = text_arg(fcinfo, 10);
+	r.execution_timeout_us = interval_arg(fcinfo, first + 3, "execution_timeout", 0);
+	r.run_timeout_us = interval_arg(fcinfo, first + 4, "run_timeout", 0);
+	r.task_timeout_us = interval_arg(fcinfo, first + 5, "task_timeout", 0);
+	parse_policies(tpg_arg_text(fcinfo, first + 6), tpg_arg_text(fcinfo, first + 7), &r);
+	if (!PG_ARGISNULL(first + 8))
+		r.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(first + 8));
+	r.cron_schedule = tpg_arg_text(fcinfo, first + 9);
 	if (r.cron_schedule != NULL)
 		tpg_id_check(r.cron_schedule, "cron schedule");
-	r.start_delay_us = interval_arg(fcinfo, 11, "start_delay", 0);
+	r.start_delay_us = interval_arg(fcinfo, first + 10, "start_delay", 0);
 	if (r.cron_schedule != NULL && r.start_delay_us > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cron_schedule and start_delay exclude each other"),
 				 errhint("A cron workflow starts at the first match of its schedule.")));
-	r.memo = jsonb_arg(fcinfo, 12);
+	r.memo = tpg_arg_jsonb(fcinfo, first + 11);
 	if (r.memo != NULL)
 	{
 		if (!tpg_json_is_object(r.memo))
@@ -174,16 +175,16 @@ start_from_args(FunctionCallInfo fcinfo, const char *function, TpgStartResult *r
 					 errhint("For example '{\"note\": \"by phone\"}'.")));
 		tpg_size_check(VARSIZE(r.memo), tpg_guc_max_memo_size, "memo", "temporal_pg.max_memo_size");
 	}
-	r.search_attributes = jsonb_arg(fcinfo, 13);
-	r.static_summary = text_arg(fcinfo, 14);
+	r.search_attributes = tpg_arg_jsonb(fcinfo, first + 12);
+	r.static_summary = tpg_arg_text(fcinfo, first + 13);
 	if (r.static_summary != NULL)
 		tpg_size_check(strlen(r.static_summary), tpg_guc_max_summary_size, "static_summary", "temporal_pg.max_summary_size");
-	r.static_details = text_arg(fcinfo, 15);
+	r.static_details = tpg_arg_text(fcinfo, first + 14);
 	if (r.static_details != NULL)
 		tpg_size_check(strlen(r.static_details), tpg_guc_max_details_size, "static_details", "temporal_pg.max_details_size");
-	if (!PG_ARGISNULL(16))
+	if (!PG_ARGISNULL(first + 15))
 	{
-		r.priority_key = PG_GETARG_INT32(16);
+		r.priority_key = PG_GETARG_INT32(first + 15);
 		if (r.priority_key < 1 || r.priority_key > 5)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -191,9 +192,9 @@ start_from_args(FunctionCallInfo fcinfo, const char *function, TpgStartResult *r
 					 errdetail("It is %d.", r.priority_key),
 					 errhint("1 goes first; 3 is the default.")));
 	}
-	r.request_id = text_arg(fcinfo, 17);
+	r.request_id = tpg_arg_text(fcinfo, first + 16);
 	tpg_id_check_optional(r.request_id, "request id");
-	r.identity = client_identity();
+	r.identity = tpg_client_identity();
 	r.namespace_id = tpg_namespace_current_for_write();
 	tpg_access_require(r.namespace_id, TPG_ACCESS_CLIENT);
 	tpg_engine_start(&r, result);
@@ -204,7 +205,7 @@ tpg_sql_start_workflow(PG_FUNCTION_ARGS)
 {
 	TpgStartResult result;
 
-	start_from_args(fcinfo, "start_workflow", &result);
+	tpg_start_from_args(fcinfo, "start_workflow", 1, &result);
 	PG_RETURN_TEXT_P(cstring_to_text(result.workflow_id));
 }
 
@@ -218,7 +219,7 @@ tpg_sql_start_workflow_execution(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	start_from_args(fcinfo, "start_workflow_execution", &result);
+	tpg_start_from_args(fcinfo, "start_workflow_execution", 1, &result);
 	values[0] = CStringGetTextDatum(result.workflow_id);
 	values[1] = UUIDPGetDatum(&result.run_id);
 	values[2] = BoolGetDatum(result.started);
@@ -238,18 +239,22 @@ not_found(const char *workflow_id, const pg_uuid_t *run_id)
 			 errhint("See temporal.workflow for the workflows that you may see; closed ones are deleted after the namespace's retention.")));
 }
 
-static TpgExecution *
-find_run(const char *workflow_id, const pg_uuid_t *run_id)
+TpgExecution *
+tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok)
 {
 	int32		namespace_id = tpg_namespace_current();
 	TpgExecution *exec;
 
 	tpg_id_check(workflow_id, "workflow id");
 	if (namespace_id == 0)
+	{
+		if (missing_ok)
+			return NULL;
 		not_found(workflow_id, run_id);
+	}
 	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
 	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
-	if (exec == NULL)
+	if (exec == NULL && !missing_ok)
 		not_found(workflow_id, run_id);
 	return exec;
 }
@@ -379,18 +384,18 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 Datum
 tpg_sql_result(PG_FUNCTION_ARGS)
 {
-	char	   *workflow_id = text_arg(fcinfo, 0);
+	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
 	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
 	int64		timeout_us = interval_arg(fcinfo, 2, "timeout", -1);
 
-	not_in_workflow("result", "Call it in an activity or a client.");
-	PG_RETURN_JSONB_P(outcome_of_run(wait_closed(find_run(workflow_id, run_id), timeout_us, false)));
+	tpg_not_in_workflow("result", "Call it in an activity or a client.");
+	PG_RETURN_JSONB_P(outcome_of_run(wait_closed(tpg_find_run(workflow_id, run_id, false), timeout_us, false)));
 }
 
 /* ---------- CALL forms ---------- */
 
-static void
-require_nonatomic(FunctionCallInfo fcinfo, const char *what)
+void
+tpg_require_nonatomic(FunctionCallInfo fcinfo, const char *what)
 {
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,
@@ -400,8 +405,8 @@ require_nonatomic(FunctionCallInfo fcinfo, const char *what)
 }
 
 /* The one INOUT argument as the procedure's result. */
-static Datum
-call_result(FunctionCallInfo fcinfo, Jsonb *result)
+Datum
+tpg_call_result(FunctionCallInfo fcinfo, Jsonb *result)
 {
 	TupleDesc	tupdesc;
 	Datum		values[1] = {JsonbPGetDatum(result)};
@@ -435,32 +440,32 @@ tpg_sql_execute_workflow(PG_FUNCTION_ARGS)
 	TpgStartResult started;
 	Jsonb	   *result;
 
-	require_nonatomic(fcinfo, "execute_workflow");
+	tpg_require_nonatomic(fcinfo, "execute_workflow");
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
-	start_from_args(fcinfo, "execute_workflow", &started);
+	tpg_start_from_args(fcinfo, "execute_workflow", 1, &started);
 	SPI_commit();
 	MemoryContextSwitchTo(context);
-	result = call_wait(find_run(started.workflow_id, &started.run_id), timeout_us, context);
+	result = call_wait(tpg_find_run(started.workflow_id, &started.run_id, false), timeout_us, context);
 	SPI_finish();
-	return call_result(fcinfo, result);
+	return tpg_call_result(fcinfo, result);
 }
 
 Datum
 tpg_sql_await_result(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
-	char	   *workflow_id = text_arg(fcinfo, 0);
+	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
 	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
 	int64		timeout_us = interval_arg(fcinfo, 2, "wait_timeout", -1);
 	Jsonb	   *result;
 
-	require_nonatomic(fcinfo, "await_result");
+	tpg_require_nonatomic(fcinfo, "await_result");
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
-	result = call_wait(find_run(workflow_id, run_id), timeout_us, context);
+	result = call_wait(tpg_find_run(workflow_id, run_id, false), timeout_us, context);
 	SPI_finish();
-	return call_result(fcinfo, result);
+	return tpg_call_result(fcinfo, result);
 }
 
 /* ---------- ending ---------- */
@@ -468,18 +473,18 @@ tpg_sql_await_result(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_terminate(PG_FUNCTION_ARGS)
 {
-	char	   *workflow_id = text_arg(fcinfo, 0);
-	char	   *reason = text_arg(fcinfo, 1);
-	Jsonb	   *details = jsonb_arg(fcinfo, 2);
+	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
+	char	   *reason = tpg_arg_text(fcinfo, 1);
+	Jsonb	   *details = tpg_arg_jsonb(fcinfo, 2);
 	pg_uuid_t  *run_id = PG_ARGISNULL(3) ? NULL : PG_GETARG_UUID_P(3);
 	TpgExecution *exec;
 
-	not_in_workflow("terminate", "Call it in an activity.");
-	exec = find_run(workflow_id, run_id);
+	tpg_not_in_workflow("terminate", "Call it in an activity.");
+	exec = tpg_find_run(workflow_id, run_id, false);
 	tpg_payload_check(details, "details");
 	if (reason != NULL)
 		tpg_size_check(strlen(reason), tpg_guc_max_payload_size, "reason", "temporal_pg.max_payload_size");
-	if (!tpg_status_is_open(exec->status) || !tpg_engine_terminate(exec, reason, details, client_identity()))
+	if (!tpg_status_is_open(exec->status) || !tpg_engine_terminate(exec, reason, details, tpg_client_identity()))
 		ereport(ERROR,
 				(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
 				 errmsg("workflow \"%s\" is already closed", exec->workflow_id),

@@ -24,6 +24,7 @@
 #include "runtime/attempt.h"
 #include "runtime/ops.h"
 #include "runtime/random.h"
+#include "runtime/scheduler.h"
 #include "runtime/state.h"
 #include "store/namespace.h"
 
@@ -59,17 +60,56 @@ required_text(FunctionCallInfo fcinfo, int n, const char *what)
 
 /* ---------- state ---------- */
 
+/* What the fiber was told, for when it is run again. */
+static TpgLogEntry *
+record_json(TpgActivation *act, const char *call, const Jsonb *value)
+{
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+	TpgLogEntry *e = tpg_fiber_record(act, call);
+
+	e->isnull = value == NULL;
+	e->json = value ? tpg_json_copy(value) : NULL;
+	MemoryContextSwitchTo(old);
+	return e;
+}
+
+static Jsonb *
+state_value(TpgActivation *act, const char *key)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "state");
+
+	if (e == NULL)
+		e = record_json(act, "state", tpg_state_get(act, key));
+	return e->isnull ? NULL : e->json;
+}
+
+/* May the state be changed, and has it not been already, by this call, before the fiber waited? */
+static bool
+state_change(TpgActivation *act)
+{
+	if (tpg_fiber_replayed(act, "set_state") != NULL)
+		return false;
+	tpg_activation_writable(act, "set_state");
+	(void) tpg_fiber_record(act, "set_state");
+	return true;
+}
+
 Datum
 tpg_sql_state(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(tpg_state_all(tpg_activation_require("state")));
+	TpgActivation *act = tpg_activation_require("state");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "state");
+
+	if (e == NULL)
+		e = record_json(act, "state", tpg_state_all(act));
+	PG_RETURN_JSONB_P(tpg_json_copy(e->json));
 }
 
 Datum
 tpg_sql_state_key(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("state");
-	Jsonb	   *value = tpg_state_get(act, required_text(fcinfo, 0, "key"));
+	Jsonb	   *value = state_value(act, required_text(fcinfo, 0, "key"));
 
 	if (value == NULL)
 		PG_RETURN_NULL();
@@ -132,7 +172,7 @@ Datum
 tpg_sql_state_default(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("state");
-	Jsonb	   *value = tpg_state_get(act, required_text(fcinfo, 0, "key"));
+	Jsonb	   *value = state_value(act, required_text(fcinfo, 0, "key"));
 	bool		isnull;
 	Datum		result;
 
@@ -170,7 +210,8 @@ tpg_sql_set_state(PG_FUNCTION_ARGS)
 	Jsonb	   *value = PG_ARGISNULL(1) ? tpg_json_null() : tpg_any_arg_to_jsonb(fcinfo, 1);
 
 	tpg_payload_check(value, "state");
-	tpg_state_set(act, key, value);
+	if (state_change(act))
+		tpg_state_set(act, key, value);
 	PG_RETURN_VOID();
 }
 
@@ -186,7 +227,8 @@ tpg_sql_set_state_all(PG_FUNCTION_ARGS)
 				 errmsg("state must be a JSON object"),
 				 errhint("To set one value: temporal.set_state('name', value).")));
 	tpg_payload_check(value, "state");
-	tpg_state_replace(act, value);
+	if (state_change(act))
+		tpg_state_replace(act, value);
 	PG_RETURN_VOID();
 }
 
@@ -195,7 +237,10 @@ tpg_sql_delete_state(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("delete_state");
 
-	tpg_state_delete(act, required_text(fcinfo, 0, "key"));
+	char	   *key = required_text(fcinfo, 0, "key");
+
+	if (state_change(act))
+		tpg_state_delete(act, key);
 	PG_RETURN_VOID();
 }
 
@@ -204,19 +249,48 @@ tpg_sql_delete_state(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_now(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(tpg_activation_require("now")->now);
+	TpgActivation *act = tpg_activation_require("now");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "now");
+
+	if (e == NULL)
+	{
+		e = tpg_fiber_record(act, "now");
+		e->number = act->now;
+	}
+	PG_RETURN_TIMESTAMPTZ(e->number);
 }
 
 Datum
 tpg_sql_random(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(tpg_random_double(tpg_activation_require("random")));
+	TpgActivation *act = tpg_activation_require("random");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "random");
+
+	if (e == NULL)
+	{
+		/* what only looks must not draw from the run's numbers (G-05) */
+		tpg_activation_writable(act, "random");
+		e = tpg_fiber_record(act, "random");
+		e->real = tpg_random_double(act);
+	}
+	PG_RETURN_FLOAT8(e->real);
 }
 
 Datum
 tpg_sql_uuid4(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_UUID_P(tpg_random_uuid(tpg_activation_require("uuid4")));
+	TpgActivation *act = tpg_activation_require("uuid4");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "uuid4");
+	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
+
+	if (e == NULL)
+	{
+		tpg_activation_writable(act, "uuid4");
+		e = tpg_fiber_record(act, "uuid4");
+		e->uuid = *tpg_random_uuid(act);
+	}
+	*uuid = e->uuid;
+	PG_RETURN_UUID_P(uuid);
 }
 
 typedef struct SideEffect
@@ -467,16 +541,16 @@ tpg_sql_failure(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("failure");
 
-	if (act->fiber.last_failure == NULL)
+	if (act->fiber->last_failure == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(tpg_failure_detail(act->fiber.last_failure));
+	PG_RETURN_JSONB_P(tpg_failure_detail(act->fiber->last_failure));
 }
 
 Datum
 tpg_sql_last_failure_type(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("failure_type");
-	char	   *type = act->fiber.last_failure ? tpg_failure_type(act->fiber.last_failure) : NULL;
+	char	   *type = act->fiber->last_failure ? tpg_failure_type(act->fiber->last_failure) : NULL;
 
 	if (type == NULL)
 		PG_RETURN_NULL();

@@ -10,31 +10,22 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "base/compat.h"
+#include "api/registration.h"
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "model/retry.h"
-#include "runtime/callable.h"
 #include "runtime/settings.h"
 #include "store/definition.h"
 #include "store/function.h"
 #include "store/namespace.h"
-
-/* Names that the server keeps for itself, as Temporal's does. */
-#define RESERVED_PREFIX "__temporal_"
 
 PG_FUNCTION_INFO_V1(tpg_sql_register_workflow);
 PG_FUNCTION_INFO_V1(tpg_sql_register_activity);
@@ -64,89 +55,6 @@ invalid_word(const char *what, const char *word, const char *words)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid %s: \"%s\"", what, word),
 			 errhint("Possible are %s.", words)));
-}
-
-static void
-check_name(const char *name, const char *what)
-{
-	tpg_id_check(name, what);
-	if (strncmp(name, RESERVED_PREFIX, strlen(RESERVED_PREFIX)) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s \"%s\" is reserved", what, name),
-				 errhint("Names must not begin with \"" RESERVED_PREFIX "\".")));
-}
-
-/*
- * Whoever may register code runs it as its owner from then on, so it takes the right
- * to act as that role.
- */
-static void
-check_owner(Oid function, const char *signature)
-{
-	Oid			owner = tpg_function_owner(function);
-	char	   *owner_name = GetUserNameFromId(owner, false);
-
-	if (superuser_arg(owner) && !superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to register function %s", signature),
-				 errdetail("It belongs to \"%s\", a superuser, and would run as that role.", owner_name),
-				 errhint("Only a superuser can register it. ALTER FUNCTION %s OWNER TO %s makes it run as your role.",
-						 signature, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-	if (!is_member_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to register function %s", signature),
-				 errdetail("It belongs to \"%s\" and would run as that role.", owner_name),
-				 errhint("Become a member with GRANT %s TO %s.", quote_identifier(owner_name),
-						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-	if (TPG_OWNER_NEEDS_LOGIN)
-	{
-		HeapTuple	tuple;
-		bool		can_login;
-
-		tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(owner));
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for role %u", owner);
-		can_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-		ReleaseSysCache(tuple);
-		if (!can_login)
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("function %s cannot be registered", signature),
-					 errdetail("It belongs to \"%s\", a role without LOGIN, as which no process can run before PostgreSQL 17.", owner_name),
-					 errhint("Run ALTER ROLE %s LOGIN; a role without a password cannot be used from outside where one is asked for.",
-							 quote_identifier(owner_name))));
-	}
-}
-
-/* Finds and checks the function, and fills in what the row says of it. */
-static Oid
-registered_function(TpgDefinitionRow *row, const char *function)
-{
-	bool		dynamic = (strcmp(row->name, "*") == 0);
-	const char *what = (row->kind == TPG_DEF_WORKFLOW) ? "a workflow" : "an activity";
-	TpgFunctionName *name;
-	Oid			oid;
-
-	if (function == NULL && dynamic)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("function must not be null where the type is '*'")));
-	if (function != NULL && function[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("function must not be empty")));
-
-	oid = tpg_function_by_text(function != NULL ? function : row->name);
-	tpg_callable_check(oid, what, dynamic);
-	name = tpg_function_name(oid);
-	check_owner(oid, tpg_function_signature(name));
-	row->function_schema = name->schema;
-	row->function_name = name->name;
-	row->function_arguments = name->arguments;
-	return oid;
 }
 
 static void
@@ -204,13 +112,12 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	TpgDefinitionRow row = {.kind = TPG_DEF_WORKFLOW};
 	char	   *function = text_arg(fcinfo, 1);
 	const char *default_sqlstate = "P0001";
+	TpgHandlersGiven given;
+	List	   *handlers;
+	Oid			oid;
 
 	row.name = text_arg(fcinfo, 0);
-	check_name(row.name, "workflow type");
-	if (!PG_ARGISNULL(2))
-		not_supported("argument \"init\" is");
-	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5))
-		not_supported("handlers for signals, queries and updates are");
+	tpg_register_check_name(row.name, "workflow type");
 	row.task_queue = queue_arg(fcinfo, 6, "default");
 	if (PG_ARGISNULL(7))
 	{
@@ -224,10 +131,15 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 
 	row.namespace_id = tpg_namespace_current_for_write();
 	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
-	(void) registered_function(&row, function);
-	row.options = tpg_json_finish(tpg_json_object());
+	oid = tpg_register_function(&row, function);
 	row.settings = tpg_settings_capture();
+	given.init = text_arg(fcinfo, 2);
+	given.signals = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	given.queries = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	given.updates = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
+	handlers = tpg_handlers_check(&row, oid, &given);
 	tpg_definition_put(&row);
+	tpg_handlers_put(&row, oid, handlers);
 	PG_RETURN_VOID();
 }
 
@@ -332,7 +244,7 @@ tpg_sql_register_activity(PG_FUNCTION_ARGS)
 	Oid			oid;
 
 	row.name = text_arg(fcinfo, 0);
-	check_name(row.name, "activity type");
+	tpg_register_check_name(row.name, "activity type");
 	row.mode = PG_ARGISNULL(2) ? "transactional" : text_arg(fcinfo, 2);
 	check_mode(row.mode);
 	row.options = activity_options(fcinfo);
@@ -340,7 +252,7 @@ tpg_sql_register_activity(PG_FUNCTION_ARGS)
 
 	row.namespace_id = tpg_namespace_current_for_write();
 	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
-	oid = registered_function(&row, function);
+	oid = tpg_register_function(&row, function);
 	row.settings = merged_settings(PG_ARGISNULL(12) ? NULL : PG_GETARG_JSONB_P(12), tpg_function_owner(oid));
 	tpg_definition_put(&row);
 	PG_RETURN_VOID();

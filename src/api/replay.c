@@ -236,7 +236,12 @@ tpg_sql_replay_history(PG_FUNCTION_ARGS)
 static const char *
 op_kind_name(TpgOpKind kind)
 {
-	return kind == TPG_OP_TIMER ? "timer" : kind == TPG_OP_ACTIVITY ? "activity" : "local_activity";
+	static const char *const names[] = {
+		[TPG_OP_ACTIVITY] = "activity", [TPG_OP_TIMER] = "timer", [TPG_OP_LOCAL_ACTIVITY] = "local_activity",
+		[TPG_OP_SIGNAL] = "signal", [TPG_OP_CONDITION] = "condition", [TPG_OP_LOCK] = "lock", [TPG_OP_FIBER] = "function"
+	};
+
+	return names[kind];
 }
 
 /* "PL/pgSQL function buy(text,integer) line 4 at PERFORM": the outermost such line */
@@ -260,6 +265,35 @@ location_of(const char *context)
 	return end ? pnstrdup(found, end - found) : pstrdup(found);
 }
 
+/* What one fiber waits for, a row each. */
+static void
+put_blocked(ReturnSetInfo *rsinfo, const TpgFiber *f)
+{
+	char	   *location = f->where ? location_of(f->where) : NULL;
+
+	for (int i = 0; i < f->nwaits_for; i++)
+	{
+		TpgOp	   *op = f->waits_for[i];
+		Datum		values[6];
+		bool		nulls[6] = {false};
+
+		if (op->done_order != 0)
+			continue;
+		values[0] = CStringGetTextDatum(f->kind == TPG_FIBER_RUN ? "run" : psprintf("%s %s", f->kind == TPG_FIBER_SIGNAL ? "signal" :
+												f->kind == TPG_FIBER_UPDATE ? "update" : "spawned", f->name));
+		values[1] = CStringGetTextDatum(op_kind_name(op->kind));
+		values[2] = Int32GetDatum(op->event_id);
+		nulls[2] = op->event_id == 0;
+		values[3] = CStringGetTextDatum(op->kind == TPG_OP_SIGNAL || op->kind == TPG_OP_CONDITION || op->kind == TPG_OP_LOCK || op->kind == TPG_OP_FIBER ?
+										op->type : psprintf("%s:%d", op_kind_name(op->kind), op->seq));
+		values[4] = location ? CStringGetTextDatum(location) : (Datum) 0;
+		nulls[4] = location == NULL;
+		values[5] = f->where ? CStringGetTextDatum(f->where) : (Datum) 0;
+		nulls[5] = f->where == NULL;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
 /* blocked_operations(key): what an open run's code is blocked on. For explain(), which has checked the rights. */
 Datum
 tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
@@ -268,7 +302,6 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	TpgExecution *exec = PG_ARGISNULL(0) ? NULL : tpg_execution_by_key(PG_GETARG_INT64(0));
 	TpgRun	   *run;
 	TpgPass		pass;
-	char	   *location;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (exec == NULL || !tpg_status_is_open(exec->status) || exec->last_task_id == 0)
@@ -277,26 +310,9 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);
-	location = pass.where ? location_of(pass.where) : NULL;
-	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->fiber.nwaits_for; i++)
-	{
-		TpgOp	   *op = pass.act->fiber.waits_for[i];
-		Datum		values[6];
-		bool		nulls[6] = {false};
-
-		if (op->done_event_id != 0)
-			continue;
-		values[0] = CStringGetTextDatum(pass.act->fiber.name);
-		values[1] = CStringGetTextDatum(op_kind_name(op->kind));
-		values[2] = Int32GetDatum(op->event_id);
-		nulls[2] = op->event_id == 0;
-		values[3] = CStringGetTextDatum(psprintf("%s:%d", op_kind_name(op->kind), op->seq));
-		values[4] = location ? CStringGetTextDatum(location) : (Datum) 0;
-		nulls[4] = location == NULL;
-		values[5] = pass.where ? CStringGetTextDatum(pass.where) : (Datum) 0;
-		nulls[5] = pass.where == NULL;
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
+	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->nfibers; i++)
+		if (!pass.act->fibers[i]->finished)
+			put_blocked(rsinfo, pass.act->fibers[i]);
 	tpg_pass_free(&pass);
 	return (Datum) 0;
 }

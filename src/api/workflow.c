@@ -228,5 +228,5 @@ tpg_sql_is_done(PG_FUNCTION_ARGS)
 	TpgActivation *act = tpg_activation_require("is_done");
 
 	required(fcinfo, 0, "future");
-	PG_RETURN_BOOL(tpg_op_done(tpg_future_op(act, PG_GETARG_DATUM(0))));
+	PG_RETURN_BOOL(tpg_op_is_done(act, tpg_future_op(act, PG_GETARG_DATUM(0))));
 }

@@ -105,6 +105,10 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 					outcome_started[i] = tpg_run_append(run, TPG_EVENT_ACTIVITY_TASK_STARTED, outcomes[i].started_at,
 														tpg_outcome_started_attributes(&outcomes[i], m->ref_event_id), NULL);
 				break;
+			case TPG_MESSAGE_SIGNAL:
+				tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED, m->deliver_at, m->payload, NULL);
+				run->exec->signal_count++;
+				break;
 			case TPG_MESSAGE_MARKER:
 				tpg_run_append(run, TPG_EVENT_MARKER_RECORDED, m->deliver_at, m->payload, NULL);
 				break;

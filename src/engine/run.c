@@ -175,6 +175,7 @@ tpg_run_load(int64 execution_key)
 	run->nretries = 0;
 	run->mailed_event_id = 0;
 	run->retries = NULL;
+	run->update_request = NULL;
 	run->run_timed_out = false;
 	run->eager_outcome = NULL;
 	run->used = ++cache_clock;

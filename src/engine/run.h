@@ -11,6 +11,15 @@
 #include "store/history.h"
 #include "store/message.h"
 
+/* What a session asks of a run. */
+typedef struct TpgUpdateRequest
+{
+	const char *id;
+	const char *name;
+	Jsonb	   *input;			/* may be NULL */
+	const char *identity;
+} TpgUpdateRequest;
+
 /*
  * events[0 .. nstored) stand in the table; events[nstored .. nevents) are new.
  * The new ones form groups, one an activation: first what it delivers, then the
@@ -48,6 +57,10 @@ typedef struct TpgRun
 	TpgOutcome *eager_outcome;
 	int32		eager_scheduled_event_id;
 	int32		mailed_event_id;	/* of the activity for which it did; else 0 */
+
+	/* an update that the open group delivers, if its task is that one */
+	const TpgUpdateRequest *update_request;
+	int32		update_task_id;
 
 	/* activities of this transaction that were tried eagerly and wait for their next attempt */
 	TpgActivityTask *retries;

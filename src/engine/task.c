@@ -173,6 +173,9 @@ write_events(TpgRun *run, bool closing)
 		TpgEvent   *e = &run->events[i];
 
 		run->exec->history_bytes += VARSIZE(e->attributes);
+		/* a session may wait for it */
+		if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED)
+			tpg_wake_waiters(run->exec->key);
 		if (closing || ended[i - run->nstored])
 			continue;
 		if (e->type == TPG_EVENT_ACTIVITY_TASK_SCHEDULED)

@@ -25,6 +25,9 @@
 #include "base/json.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
+#include "runtime/scheduler.h"
+#include "runtime/updates.h"
+#include "runtime/waits.h"
 
 TpgActivation *tpg_current_activation = NULL;
 
@@ -40,9 +43,10 @@ tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live)
 	act->run = run;
 	act->def = def;
 	act->live = live;
-	act->fiber.name = "run";
+	act->phase = 2;
 	act->log_min_messages = log_min_messages;
 	act->client_min_messages = client_min_messages;
+	act->main = act->fiber = tpg_fiber_create(act, TPG_FIBER_RUN, "run", def, NULL);
 	return act;
 }
 
@@ -56,10 +60,10 @@ tpg_activation_require(const char *what)
 				(errcode(TPG_ERR_WRONG_CONTEXT),
 				 errmsg("temporal.%s() can only be called by workflow code", what),
 				 errhint("Register the function that calls it with temporal.register_workflow() and start it with temporal.start_workflow().")));
-	if (act->fatal != NULL || act->suspended)
+	if (act->fatal != NULL || act->fiber->suspended)
 		tpg_activation_fatal(act, TPG_ERR_WRONG_CONTEXT,
 							 psprintf("workflow code caught the suspension and went on to call temporal.%s()", what),
-							 act->suspended_at ? psprintf("It was suspended at: %s", act->suspended_at) : NULL,
+							 act->fiber->suspended_at ? psprintf("It was suspended at: %s", act->fiber->suspended_at) : NULL,
 							 "A waiting call ends the code by an error (assert_failure) when it has to wait. Do not catch assert_failure, and in other languages re-raise it.");
 	return act;
 }
@@ -169,7 +173,7 @@ tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 	raised->failure = failure;
 	raised->detail = tpg_json_to_text(tpg_failure_detail(failure));
 	act->raised = lappend(act->raised, raised);
-	act->fiber.last_failure = failure;
+	act->fiber->last_failure = failure;
 	MemoryContextSwitchTo(old);
 	tpg_failure_throw(failure, 0);
 }
@@ -224,6 +228,10 @@ describe_command(const TpgCommand *c)
 			return psprintf("timer %s to be cancelled", c->op->id);
 		case TPG_COMMAND_MARKER:
 			return psprintf("marker \"%s\" to be recorded", c->name);
+		case TPG_COMMAND_UPDATE_ACCEPTED:
+			return psprintf("update \"%s\" to be accepted", c->update->id);
+		case TPG_COMMAND_UPDATE_COMPLETED:
+			return psprintf("update \"%s\" to be completed", c->update->id);
 	}
 	return NULL;
 }
@@ -253,6 +261,8 @@ is_command_event(const TpgEvent *e)
 		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
 		case TPG_EVENT_TIMER_STARTED:
 		case TPG_EVENT_TIMER_CANCELED:
+		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
 			return true;
 		case TPG_EVENT_MARKER_RECORDED:
 			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
@@ -313,9 +323,9 @@ deliver_local_activity(TpgActivation *act, const TpgEvent *e)
 		c->attributes = tpg_json_finish(b);
 		return;
 	}
-	op->done_event_id = e->event_id;
 	op->result = tpg_json_get_raw(details, "result");
 	op->retry_state = tpg_json_get_text(data, "retryState");
+	tpg_activation_done(act, op);
 }
 
 static void
@@ -333,17 +343,20 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_ACTIVITY_TASK_TIMED_OUT:
 		case TPG_EVENT_ACTIVITY_TASK_CANCELED:
 			op = op_of_event(act, e, "scheduledEventId");
-			op->done_event_id = e->event_id;
 			act->npending--;
 			op->result = tpg_json_get_raw(e->attributes, "result");
 			op->failure = tpg_json_get(e->attributes, "failure");
 			op->retry_state = tpg_json_get_text(e->attributes, "retryState");
+			tpg_activation_done(act, op);
 			break;
 		case TPG_EVENT_TIMER_FIRED:
 			op = op_of_event(act, e, "startedEventId");
-			op->done_event_id = e->event_id;
 			if (op->backoff_for != NULL)
 				op->backoff_for->backoff_timer = NULL;	/* its next attempt is due */
+			tpg_activation_done(act, op);
+			break;
+		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
+			tpg_signal_deliver(act, tpg_json_get_text(e->attributes, "signalName"), tpg_json_get_raw(e->attributes, "input"));
 			break;
 		case TPG_EVENT_MARKER_RECORDED:
 			deliver_local_activity(act, e);
@@ -357,7 +370,6 @@ bool
 tpg_activation_next(TpgActivation *act)
 {
 	TpgRun	   *run = act->run;
-	MemoryContext old;
 
 	/* events that no activation delivered: failed tasks, forced closes */
 	while (act->pos < run->nevents && run->events[act->pos].task_id == 0)
@@ -379,24 +391,37 @@ tpg_activation_next(TpgActivation *act)
 	client_min_messages = tpg_activation_is_live(act) ? act->client_min_messages : ERROR;
 
 	act->settled = false;
-	old = MemoryContextSwitchTo(act->context);
+	act->phase = 0;
 	for (int i = act->pos; i < run->nevents; i++)
+	{
+		/* the first activation, whose event was there before, may have failed and gone on behind the failure */
+		if (run->events[i].task_id == 0)
+			continue;
+		if (run->events[i].task_id != act->task_id)
+			break;
+		act->pos = i + 1;
+		act->now = Max(act->now, run->events[i].task_time);
+	}
+	act->group_end = act->pos;
+	return true;
+}
+
+void
+tpg_activation_deliver(TpgActivation *act, bool signals)
+{
+	TpgRun	   *run = act->run;
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+
+	for (int i = act->group_start; i < act->group_end; i++)
 	{
 		TpgEvent   *e = &run->events[i];
 
-		/* the first activation, whose event was there before, may have failed and gone on behind the failure */
-		if (e->task_id == 0)
-			continue;
-		if (e->task_id != act->task_id)
-			break;
-		act->pos = i + 1;
-		act->now = Max(act->now, e->task_time);
-		if (!is_command_event(e))
+		if (!is_command_event(e) && (e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED) == signals)
 			deliver(act, e);
 	}
-	act->group_end = act->pos;
+	if (signals)
+		tpg_updates_deliver(act);
 	MemoryContextSwitchTo(old);
-	return true;
 }
 
 /* ---------- the end of an activation ---------- */
@@ -406,6 +431,8 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_START_TIMER] = TPG_EVENT_TIMER_STARTED,
 	[TPG_COMMAND_CANCEL_TIMER] = TPG_EVENT_TIMER_CANCELED,
 	[TPG_COMMAND_MARKER] = TPG_EVENT_MARKER_RECORDED,
+	[TPG_COMMAND_UPDATE_ACCEPTED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
+	[TPG_COMMAND_UPDATE_COMPLETED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
 };
 
 /* Kind, id and type have to be the same; inputs and options may differ (G-15). */
@@ -424,6 +451,10 @@ command_matches(const TpgCommand *c, const TpgEvent *e)
 			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "timerId")) == 0;
 		case TPG_COMMAND_MARKER:
 			return strcmp(c->name, tpg_json_get_text(e->attributes, "markerName")) == 0;
+		case TPG_COMMAND_UPDATE_ACCEPTED:
+			return strcmp(c->update->id, tpg_json_get_text(e->attributes, "protocolInstanceId")) == 0;
+		case TPG_COMMAND_UPDATE_COMPLETED:
+			return strcmp(c->update->id, tpg_json_get_text(tpg_json_get(e->attributes, "meta"), "updateId")) == 0;
 	}
 	return false;
 }
@@ -448,6 +479,8 @@ compare_commands(TpgActivation *act)
 			nondeterminism(act, i < act->group_end ? &run->events[i] : NULL, command);
 		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
 			bind_event(act, command->op, run->events[i].event_id);
+		else if (command->kind == TPG_COMMAND_UPDATE_ACCEPTED)
+			command->update->accepted_event_id = run->events[i].event_id;
 		i++;
 	}
 }
@@ -474,9 +507,13 @@ append_commands(TpgActivation *act)
 			tpg_json_add_int(b, "startedEventId", command->op->event_id);
 			command->attributes = tpg_json_finish(b);
 		}
+		if (command->kind == TPG_COMMAND_UPDATE_COMPLETED)
+			command->attributes = tpg_update_completed_attributes(command->update);
 		id = tpg_run_append(run, command_event[command->kind], time, command->attributes, command->user_metadata);
 		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
 			bind_event(act, command->op, id);
+		else if (command->kind == TPG_COMMAND_UPDATE_ACCEPTED)
+			command->update->accepted_event_id = id;
 	}
 	act->pos = act->group_end = run->nevents;
 }
@@ -498,7 +535,7 @@ const TpgEvent *
 tpg_activation_rest(TpgActivation *act)
 {
 	for (int i = act->pos; i < act->run->nevents; i++)
-		if (act->run->events[i].task_id != 0)
+		if (act->run->events[i].task_id != 0 && !tpg_event_type_is_closing(act->run->events[i].type))
 			return &act->run->events[i];
 	return NULL;
 }
@@ -508,15 +545,18 @@ tpg_activation_rest(TpgActivation *act)
 static void
 suspend(TpgActivation *act)
 {
+	TpgFiber   *f = act->fiber;
+	int			level = f->kind == TPG_FIBER_RUN ? act->base_nest_level : f->nest_level;
+
 	/* inside an EXCEPTION block, or in another language, it could be swallowed: then say where */
-	if (GetCurrentTransactionNestLevel() > act->base_nest_level)
+	if (GetCurrentTransactionNestLevel() > level)
 	{
 		MemoryContext old = MemoryContextSwitchTo(act->context);
 
-		act->suspended_at = GetErrorContextStack();
+		f->suspended_at = GetErrorContextStack();
 		MemoryContextSwitchTo(old);
 	}
-	act->suspended = true;
+	f->suspended = true;
 	ereport(ERROR,
 			(errcode(ERRCODE_ASSERT_FAILURE),
 			 errmsg_internal("workflow is suspended"),
@@ -526,25 +566,37 @@ suspend(TpgActivation *act)
 void
 tpg_activation_block(TpgActivation *act, TpgReady ready, void *arg, const char *how, TpgOp **ops, int nops)
 {
-	MemoryContext old;
+	TpgFiber   *f = act->fiber;
 
-	for (;;)
-	{
-		if (ready(act, arg))
-			return;
-		CHECK_FOR_INTERRUPTS();
-		tpg_activation_settle(act);
-		if (tpg_activation_next(act))
-			continue;
-		if (act->run_in_place != NULL && act->run_in_place(act, act->in_place_arg) && tpg_activation_next(act))
-			continue;
-		break;
-	}
-	old = MemoryContextSwitchTo(act->context);
-	act->fiber.waits_how = how;
-	act->fiber.nwaits_for = nops;
-	act->fiber.waits_for = palloc(sizeof(TpgOp *) * Max(nops, 1));
-	memcpy(act->fiber.waits_for, ops, sizeof(TpgOp *) * nops);
-	MemoryContextSwitchTo(old);
+	if (ready(act, arg))
+		return;
+	tpg_activation_writable(act, how);
+	f->ready = ready;
+	f->ready_arg = arg;
+	f->waits_how = how;
+	f->waits_for = ops;
+	f->nwaits_for = nops;
+	if (f->since != act->now)
+		f->since = act->now;
+	if (f->kind == TPG_FIBER_RUN && tpg_scheduler_run(act))
+		return;
 	suspend(act);
+}
+
+void
+tpg_activation_writable(TpgActivation *act, const char *what)
+{
+	if (act->read_only)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("temporal.%s() cannot be called by a query, validator or condition", what),
+				 errhint("These only look: they cannot wait, start anything or change the state.")));
+}
+
+bool
+tpg_activation_fails_workflow(const TpgActivation *act, int sqlstate)
+{
+	if (TPG_ERR_IS_FAILURE(sqlstate) && sqlstate != TPG_ERR_WORKFLOW_EXECUTION_FAILED && sqlstate != TPG_ERR_UPDATE_FAILED)
+		return true;
+	return tpg_definition_fails_workflow(act->def, sqlstate);
 }

@@ -18,7 +18,11 @@ typedef enum TpgOpKind
 	TPG_OP_ACTIVITY = 1,
 	TPG_OP_TIMER = 2,
 	TPG_OP_LOCAL_ACTIVITY = 3,
-	TPG_OP_KINDS = 4
+	TPG_OP_SIGNAL = 4,			/* wait_signal: the next signal of that name */
+	TPG_OP_CONDITION = 5,		/* wait_condition */
+	TPG_OP_LOCK = 6,
+	TPG_OP_FIBER = 7,			/* spawn() */
+	TPG_OP_KINDS = 8
 } TpgOpKind;
 
 /* What every error of nondeterminism advises. */
@@ -31,11 +35,11 @@ typedef struct TpgOp
 	TpgOpKind	kind;
 	int32		seq;			/* per kind, from 1 (G-17) */
 	char	   *id;				/* activity id, timer id */
-	char	   *type;			/* activity type */
+	char	   *type;			/* activity type; name of a signal, lock or function; a condition's expression */
 	int32		event_id;		/* ActivityTaskScheduled or TimerStarted; 0: its command is not an event yet */
 	int32		started_event_id;	/* ActivityTaskStarted */
-	int32		done_event_id;	/* the event that ended it; 0: pending */
-	bool		cancelled;		/* a timer, by the code */
+	int32		done_order;		/* counts what is done in the run, from 1; 0: pending */
+	bool		cancelled;		/* a timer, by the code; a wait that was given up */
 	Jsonb	   *result;
 	Jsonb	   *failure;		/* as the event has it: without wrapper */
 	const char *retry_state;
@@ -47,6 +51,9 @@ typedef struct TpgOp
 	Jsonb	   *last_failure;
 	struct TpgOp *backoff_timer;	/* until its next attempt */
 	struct TpgOp *backoff_for;	/* of such a timer: the local activity */
+
+	Jsonb	   *args;			/* of a condition */
+	struct TpgFiber *holder;	/* of a lock */
 } TpgOp;
 
 typedef enum TpgCommandKind
@@ -54,7 +61,9 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_SCHEDULE_ACTIVITY,
 	TPG_COMMAND_START_TIMER,
 	TPG_COMMAND_CANCEL_TIMER,
-	TPG_COMMAND_MARKER
+	TPG_COMMAND_MARKER,
+	TPG_COMMAND_UPDATE_ACCEPTED,
+	TPG_COMMAND_UPDATE_COMPLETED
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -62,20 +71,102 @@ typedef struct TpgCommand
 	TpgCommandKind kind;
 	TpgOp	   *op;
 	bool		elided;			/* started and cancelled in one activation (S-3) */
-	const char *name;			/* of a marker */
+	const char *name;			/* of a marker; an update's id */
+	struct TpgUpdate *update;
 	Jsonb	   *attributes;
 	Jsonb	   *user_metadata;
 } TpgCommand;
 
-/* One thread of the code.  The run function is fiber 0; handlers and spawned functions will be others. */
+/*
+ * What a call of a fiber was answered, so that the fiber can be unwound when it
+ * waits and run again from its top later.  Which of the members holds the
+ * answer is known by the call.
+ */
+typedef struct TpgLogEntry
+{
+	const char *call;			/* name of the function, to find out that the code differs */
+	bool		isnull;
+	Jsonb	   *json;
+	Jsonb	   *failure;		/* it was raised */
+	TpgOp	   *op;
+	int64		number;
+	double		real;
+	pg_uuid_t	uuid;
+} TpgLogEntry;
+
+typedef enum TpgFiberKind
+{
+	TPG_FIBER_RUN,				/* the run function */
+	TPG_FIBER_SIGNAL,
+	TPG_FIBER_UPDATE,
+	TPG_FIBER_SPAWN
+} TpgFiberKind;
+
+struct TpgActivation;
+typedef bool (*TpgReady) (struct TpgActivation *act, void *arg);
+
+/*
+ * One thread of the code: the run function, a handler in progress, a spawned
+ * function.  The run function keeps its stack while others run on top of its
+ * waiting call; each of these is unwound when it waits and run again over its
+ * log when it can go on.
+ */
 typedef struct TpgFiber
 {
-	const char *name;
-	TpgOp	  **waits_for;		/* what it is blocked on; for explain() */
+	TpgFiberKind kind;
+	int			id;
+	const char *name;			/* "run", a signal's or update's name, a function */
+	TpgDefinition *def;
+	Jsonb	   *input;
+	struct TpgUpdate *update;
+	TpgOp	   *future;			/* of a spawned one */
+
+	bool		queued;			/* in the ready queue */
+	bool		finished;
+	bool		suspended;		/* has been told to unwind */
+	char	   *suspended_at;	/* context, where it could be swallowed */
+	int			nest_level;		/* of the subtransaction around it */
+
+	struct WaitFor *wait;		/* the wait in which it was unwound (runtime/ops) */
+	TpgReady	ready;			/* what it waits for, NULL: it runs or has not begun */
+	void	   *ready_arg;
+	TpgOp	  **waits_for;		/* the same for explain() */
 	int			nwaits_for;
 	const char *waits_how;		/* "await", "await_all", ... */
+	const char *where;			/* context of its last suspension */
+	TimestampTz since;
+
+	TpgLogEntry *log;
+	int			nlog;
+	int			maxlog;
+	int			log_pos;
+
 	Jsonb	   *last_failure;	/* what failure() gives */
 } TpgFiber;
+
+/* An update of the run: asked for, accepted, completed. */
+typedef struct TpgUpdate
+{
+	char	   *id;
+	char	   *name;
+	Jsonb	   *input;
+	char	   *identity;
+	int64		message_id;		/* of the request in the mailbox; 0: none */
+	int32		accepted_event_id;	/* 0: its command is not an event yet */
+	bool		accepted;
+	bool		completed;
+	ErrorData  *rejection;
+	Jsonb	   *result;
+	Jsonb	   *failure;
+} TpgUpdate;
+
+/* A signal that nobody has taken yet. */
+typedef struct TpgSignal
+{
+	char	   *name;
+	Jsonb	   *input;			/* may be NULL */
+	bool		taken;
+} TpgSignal;
 
 typedef struct TpgActivation
 {
@@ -93,6 +184,8 @@ typedef struct TpgActivation
 	int32		task_id;
 	TimestampTz now;			/* the workflow's clock */
 	bool		settled;		/* its commands were compared or appended */
+	int			phase;			/* 0: signals and updates to come, 1: the rest, 2: delivered */
+	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
 
 	TpgOp	  **ops[TPG_OP_KINDS];
 	int			nops[TPG_OP_KINDS];
@@ -111,7 +204,26 @@ typedef struct TpgActivation
 	int			log_min_messages;
 	int			client_min_messages;
 
-	TpgFiber	fiber;
+	/* fibers; the first is the run function */
+	TpgFiber   *fiber;			/* the one that runs */
+	TpgFiber   *main;
+	TpgFiber  **fibers;
+	int			nfibers;
+	int			maxfibers;
+	TpgFiber  **queue;			/* those that can go on, first in first out */
+	int			queue_head;
+	int			queue_tail;
+	int			maxqueue;
+	int			ndone;			/* ops that are done */
+	int			first_condition;	/* before it, all are done or given up */
+	Jsonb	   *failed;			/* a signal handler failed the run */
+
+	TpgSignal  *signals;
+	int			nsignals;
+	int			maxsignals;
+	TpgUpdate **updates;
+	int			nupdates;
+	int			maxupdates;
 
 	/* state(): name and value, in order of their making */
 	struct TpgStateEntry *state;
@@ -125,8 +237,6 @@ typedef struct TpgActivation
 	List	   *raised;			/* of TpgRaised */
 
 	/* how it ended */
-	bool		suspended;
-	char	   *suspended_at;	/* context, where it could be swallowed */
 	ErrorData  *fatal;			/* fails the task, whatever the code does about it */
 
 	/*
@@ -157,8 +267,23 @@ extern TpgActivation *tpg_activation_require(const char *what);
 
 extern TpgActivation *tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live);
 
-/* Delivers the next group of history. False: there is none. */
+/*
+ * Goes to the next group of history; tpg_scheduler delivers it.  False: there
+ * is none.
+ */
 extern bool tpg_activation_next(TpgActivation *act);
+
+/* Delivers what of the group belongs to a phase: first signals, then the rest. */
+extern void tpg_activation_deliver(TpgActivation *act, bool signals);
+
+/* An op is done: whoever waited for it can go on. */
+extern void tpg_activation_done(TpgActivation *act, TpgOp *op);
+
+/* Does an error with this SQLSTATE end the run as Failed?  Others fail only the workflow task (E-09, E-10). */
+extern bool tpg_activation_fails_workflow(const TpgActivation *act, int sqlstate);
+
+/* The code wants to do something that read-only code may not: TP021 as the error of the task. */
+extern void tpg_activation_writable(TpgActivation *act, const char *what);
 
 /* The open activation is over: its commands become events, or are compared with them. */
 extern void tpg_activation_settle(TpgActivation *act);
@@ -173,11 +298,11 @@ extern TpgOp *tpg_activation_add_op(TpgActivation *act, TpgOpKind kind);
 extern TpgOp *tpg_activation_op(TpgActivation *act, TpgOpKind kind, int32 seq);
 extern TpgCommand *tpg_activation_add_command(TpgActivation *act, TpgCommandKind kind, TpgOp *op);
 
-typedef bool (*TpgReady) (TpgActivation *act, void *arg);
-
 /*
- * The calling code waits until ready() is true: delivers what comes next, and
- * when nothing does, unwinds the code.  The ops are for explain().
+ * The calling code waits until ready() is true: the run function delivers what
+ * comes next and lets other fibers run meanwhile, and is unwound when nothing
+ * comes; any other fiber is unwound at once.  arg and ops must live in
+ * act->context.  The ops are for explain().
  */
 extern void tpg_activation_block(TpgActivation *act, TpgReady ready, void *arg, const char *how, TpgOp **ops, int nops);
 

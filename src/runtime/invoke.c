@@ -86,7 +86,7 @@ call_cache(TpgDefinition *def)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("function %s of %s \"%s\" does not exist", def->signature,
-						def->kind == TPG_DEF_WORKFLOW ? "workflow" : "activity", def->name),
+						tpg_definition_kind_name(def->kind), def->name),
 				 errhint("Create it again, or register another function under that name.")));
 
 	/* goes with the transaction if loading fails halfway */

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "model/failure.h"
 #include "runtime/ops.h"
+#include "runtime/scheduler.h"
 
 /* ---------- activities ---------- */
 
@@ -145,11 +146,16 @@ check_activity_id(TpgActivation *act, const char *id)
 TpgOp *
 tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 {
-	TpgDefinition *def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
+	TpgLogEntry *e = tpg_fiber_replayed(act, "start_activity");
+	TpgDefinition *def;
 	MemoryContext old;
 	TpgOp	   *op;
 	TpgCommand *c;
 
+	if (e != NULL)
+		return e->op;
+	tpg_activation_writable(act, "start_activity");
+	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
 	check_pending_activities(act);
 	tpg_payload_check(o->input, "activity input");
 	if (o->activity_id != NULL)
@@ -165,16 +171,22 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (tpg_activation_is_live(act) || tpg_guc_default_start_to_close_us() <= 0)
 		c->attributes = activity_attributes(act, o, def, op->id, false);
 	MemoryContextSwitchTo(old);
+	tpg_fiber_record(act, "start_activity")->op = op;
 	return op;
 }
 
 TpgOp *
 tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 {
-	TpgDefinition *def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
+	TpgLogEntry *e = tpg_fiber_replayed(act, "start_local_activity");
+	TpgDefinition *def;
 	MemoryContext old;
 	TpgOp	   *op;
 
+	if (e != NULL)
+		return e->op;
+	tpg_activation_writable(act, "start_local_activity");
+	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
 	if (def->owner != act->def->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -190,6 +202,7 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 	op->attributes = activity_attributes(act, o, def, op->id, true);
 	op->scheduled_at = act->now;
 	MemoryContextSwitchTo(old);
+	tpg_fiber_record(act, "start_local_activity")->op = op;
 	return op;
 }
 
@@ -208,8 +221,8 @@ tpg_op_next_local_activity(TpgActivation *act, int *from)
 
 /* ---------- timers ---------- */
 
-TpgOp *
-tpg_op_start_timer(TpgActivation *act, int64 us, const char *summary)
+static TpgOp *
+new_timer(TpgActivation *act, int64 us, const char *summary)
 {
 	TpgOp	   *op = tpg_activation_add_op(act, TPG_OP_TIMER);
 	TpgCommand *c = tpg_activation_add_command(act, TPG_COMMAND_START_TIMER, op);
@@ -222,6 +235,20 @@ tpg_op_start_timer(TpgActivation *act, int64 us, const char *summary)
 	c->attributes = tpg_json_finish(b);
 	c->user_metadata = summary_metadata(summary);
 	MemoryContextSwitchTo(old);
+	return op;
+}
+
+TpgOp *
+tpg_op_start_timer(TpgActivation *act, int64 us, const char *summary)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "start_timer");
+	TpgOp	   *op;
+
+	if (e != NULL)
+		return e->op;
+	tpg_activation_writable(act, "start_timer");
+	op = new_timer(act, us, summary);
+	tpg_fiber_record(act, "start_timer")->op = op;
 	return op;
 }
 
@@ -267,12 +294,16 @@ recorded_side_effect(TpgActivation *act)
 Jsonb *
 tpg_op_side_effect(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)
 {
+	TpgLogEntry *e = tpg_fiber_replayed(act, "side_effect");
 	TpgCommand *c;
 	Jsonb	   *value = NULL;
 	MemoryContext old;
 	TpgJson    *details;
 	TpgJson    *b;
 
+	if (e != NULL)
+		return e->json;
+	tpg_activation_writable(act, "side_effect");
 	act->nside_effects++;
 	if (!tpg_activation_is_live(act))
 		value = recorded_side_effect(act);
@@ -292,7 +323,9 @@ tpg_op_side_effect(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg
 	tpg_json_add_text(b, "markerName", "SideEffect");
 	tpg_json_add_jsonb(b, "details", tpg_json_finish(details));
 	c->attributes = tpg_json_finish(b);
+	value = tpg_json_copy(value);
 	MemoryContextSwitchTo(old);
+	tpg_fiber_record(act, "side_effect")->json = value;
 	return value;
 }
 
@@ -306,7 +339,7 @@ typedef struct WaitFor
 	TpgOp	   *timer;			/* may be NULL */
 } WaitFor;
 
-/* Await: as many as are asked for, or a failure of one of all, or the timer. */
+/* As many as are asked for, or a failure of one of all, or the timer. */
 static bool
 wait_ready(TpgActivation *act, void *arg)
 {
@@ -323,8 +356,8 @@ wait_ready(TpgActivation *act, void *arg)
 	return (w->all && all_done) || (w->timer != NULL && tpg_op_done(w->timer));
 }
 
-static void
-throw_await_timeout(TpgActivation *act)
+static Jsonb *
+await_timeout_failure(TpgActivation *act)
 {
 	MemoryContext old = MemoryContextSwitchTo(act->context);
 	Jsonb	   *failure = tpg_failure_timeout(TPG_TIMEOUT_UNSPECIFIED, NULL, NULL);
@@ -336,78 +369,180 @@ throw_await_timeout(TpgActivation *act)
 	tpg_json_add_jsonb(b, "timeoutFailureInfo", tpg_json_finish(info));
 	failure = tpg_json_finish(b);
 	MemoryContextSwitchTo(old);
-	tpg_activation_throw(act, failure);
+	return failure;
 }
 
-static void
+/*
+ * Waits.  False: the timeout was first.  A fiber that was unwound here comes
+ * back with the wait that it began then (its timer runs), not with a new one.
+ */
+static bool
 wait_for(TpgActivation *act, TpgOp **ops, int nops, bool all, int64 timeout_us, const char *how)
 {
-	WaitFor		w = {.ops = ops, .nops = nops, .all = all};
+	TpgFiber   *f = act->fiber;
+	WaitFor    *w = f->wait;
+	bool		timed_out = false;
 
-	if (wait_ready(act, &w))
-		return;
-	if (timeout_us >= 0)
-		w.timer = tpg_op_start_timer(act, timeout_us, NULL);
-	tpg_activation_block(act, wait_ready, &w, how, ops, nops);
-	if (w.timer == NULL)
-		return;
-	if (tpg_op_done(w.timer))
+	if (w == NULL)
+	{
+		WaitFor		now = {.ops = ops, .nops = nops, .all = all};
+
+		/* at once and without a trace, as awaiting what is done; a condition has to be looked at first */
+		if (wait_ready(act, &now))
+			return true;
+		tpg_activation_writable(act, how);
+		w = MemoryContextAllocZero(act->context, sizeof(WaitFor));
+		w->ops = MemoryContextAlloc(act->context, sizeof(TpgOp *) * nops);
+		memcpy(w->ops, ops, sizeof(TpgOp *) * nops);
+		w->nops = nops;
+		w->all = all;
+		if (timeout_us >= 0)
+			w->timer = new_timer(act, timeout_us, NULL);
+		f->wait = w;
+	}
+	tpg_activation_block(act, wait_ready, w, how, w->ops, nops);
+	f->wait = NULL;
+	if (w->timer == NULL)
+		return true;
+	if (tpg_op_done(w->timer))
 	{
 		/* both in one activation: what was waited for counts */
-		TpgOp	   *timer = w.timer;
+		WaitFor		without = *w;
 
-		w.timer = NULL;
-		if (!wait_ready(act, &w))
-			throw_await_timeout(act);
-		(void) timer;
+		without.timer = NULL;
+		timed_out = !wait_ready(act, &without);
 	}
 	else
-		tpg_op_cancel_timer(act, w.timer);
+		tpg_op_cancel_timer(act, w->timer);
+	return !timed_out;
 }
 
-Jsonb *
-tpg_op_result(TpgActivation *act, TpgOp *op)
+/* What an op that is done raises; NULL for success. */
+static Jsonb *
+op_failure(TpgActivation *act, TpgOp *op)
 {
-	Jsonb	   *failure;
 	MemoryContext old;
+	Jsonb	   *failure;
 
-	if (op->failure == NULL)
-		return op->result ? op->result : tpg_json_null();
+	if (op->failure == NULL || op->kind == TPG_OP_FIBER)
+		return op->failure;
 
 	/* the wrapper is made here, from what history tells (E-01) */
 	old = MemoryContextSwitchTo(act->context);
 	failure = tpg_failure_activity(op->failure, op->event_id, op->started_event_id, NULL, op->type, op->id,
 								   tpg_retry_verdict_from_proto(op->retry_state));
 	MemoryContextSwitchTo(old);
+	return failure;
+}
+
+Jsonb *
+tpg_op_result(TpgActivation *act, TpgOp *op)
+{
+	Jsonb	   *failure = op_failure(act, op);
+
+	if (failure != NULL)
+		tpg_activation_throw(act, failure);
+	return op->result ? op->result : tpg_json_null();
+}
+
+/* Raises it, after it has been written down for the next time. */
+static void
+throw_recorded(TpgActivation *act, const char *call, Jsonb *failure)
+{
+	tpg_fiber_record(act, call)->failure = failure;
 	tpg_activation_throw(act, failure);
 }
 
 Jsonb *
 tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
 {
-	wait_for(act, &op, 1, true, timeout_us, "await");
-	return tpg_op_result(act, op);
+	TpgLogEntry *e = tpg_fiber_replayed(act, "await");
+	Jsonb	   *failure;
+
+	if (e != NULL)
+	{
+		if (e->failure != NULL)
+			tpg_activation_throw(act, e->failure);
+		return e->json;
+	}
+	if (!wait_for(act, &op, 1, true, timeout_us, "await"))
+		throw_recorded(act, "await", await_timeout_failure(act));
+	failure = op_failure(act, op);
+	if (failure != NULL)
+		throw_recorded(act, "await", failure);
+	e = tpg_fiber_record(act, "await");
+	e->json = op->result ? op->result : tpg_json_null();
+	return e->json;
+}
+
+bool
+tpg_op_await_within(TpgActivation *act, TpgOp *op, int64 timeout_us, const char *how)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, how);
+	bool		done;
+
+	if (e != NULL)
+		return e->number != 0;
+	done = wait_for(act, &op, 1, true, timeout_us, how);
+	if (!done)
+		op->cancelled = true;	/* it takes nothing any more */
+	tpg_fiber_record(act, how)->number = done;
+	return done;
 }
 
 void
 tpg_op_await_all(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us)
 {
+	TpgLogEntry *e = tpg_fiber_replayed(act, "await_all");
 	TpgOp	   *first = NULL;
 
-	wait_for(act, ops, nops, true, timeout_us, "await_all");
+	if (e != NULL)
+	{
+		if (e->failure != NULL)
+			tpg_activation_throw(act, e->failure);
+		return;
+	}
+	if (!wait_for(act, ops, nops, true, timeout_us, "await_all"))
+		throw_recorded(act, "await_all", await_timeout_failure(act));
 	for (int i = 0; i < nops; i++)
-		if (ops[i]->failure != NULL && tpg_op_done(ops[i]) && (first == NULL || ops[i]->done_event_id < first->done_event_id))
+		if (ops[i]->failure != NULL && tpg_op_done(ops[i]) && (first == NULL || ops[i]->done_order < first->done_order))
 			first = ops[i];
 	if (first != NULL)
-		(void) tpg_op_result(act, first);
+		throw_recorded(act, "await_all", op_failure(act, first));
+	tpg_fiber_record(act, "await_all");
 }
 
 int
 tpg_op_await_any(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us)
 {
-	wait_for(act, ops, nops, false, timeout_us, "await_any");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "await_any");
+
+	if (e != NULL)
+	{
+		if (e->failure != NULL)
+			tpg_activation_throw(act, e->failure);
+		return (int) e->number;
+	}
+	if (!wait_for(act, ops, nops, false, timeout_us, "await_any"))
+		throw_recorded(act, "await_any", await_timeout_failure(act));
 	for (int i = 0; i < nops; i++)
+	{
 		if (tpg_op_done(ops[i]))
+		{
+			tpg_fiber_record(act, "await_any")->number = i;
 			return i;
+		}
+	}
 	elog(ERROR, "await_any found nothing that is done");
+}
+
+bool
+tpg_op_is_done(TpgActivation *act, TpgOp *op)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "is_done");
+
+	if (e != NULL)
+		return e->number != 0;
+	tpg_fiber_record(act, "is_done")->number = tpg_op_done(op);
+	return tpg_op_done(op);
 }

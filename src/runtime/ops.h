@@ -41,13 +41,17 @@ extern Jsonb *tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us);
 extern void tpg_op_await_all(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us);
 extern int	tpg_op_await_any(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us);
 
+/* Waits without an error at the end of time: false. `how` names the call. */
+extern bool tpg_op_await_within(TpgActivation *act, TpgOp *op, int64 timeout_us, const char *how);
+extern bool tpg_op_is_done(TpgActivation *act, TpgOp *op);
+
 /* The outcome of an op that is done; raises its failure. */
 extern Jsonb *tpg_op_result(TpgActivation *act, TpgOp *op);
 
 static inline bool
 tpg_op_done(const TpgOp *op)
 {
-	return op->done_event_id != 0;
+	return op->done_order != 0;
 }
 
 /* Is there a local activity to run now?  In order of their starts. */

@@ -28,16 +28,8 @@
 #include "runtime/invoke.h"
 #include "runtime/pass.h"
 #include "runtime/role.h"
+#include "runtime/scheduler.h"
 #include "runtime/settings.h"
-
-/* What ends a run as Failed; anything else fails only its workflow task (E-09, E-10). */
-static bool
-fails_workflow(const TpgDefinition *def, int sqlstate)
-{
-	if (TPG_ERR_IS_FAILURE(sqlstate) && sqlstate != TPG_ERR_WORKFLOW_EXECUTION_FAILED && sqlstate != TPG_ERR_UPDATE_FAILED)
-		return true;
-	return tpg_definition_fails_workflow(def, sqlstate);
-}
 
 static void
 classify_error(TpgPass *pass, ErrorData *edata)
@@ -53,14 +45,20 @@ classify_error(TpgPass *pass, ErrorData *edata)
 			pass->error->context = edata->context;
 		return;
 	}
-	if (act->suspended && edata->sqlerrcode == ERRCODE_ASSERT_FAILURE)
+	if (act->failed != NULL)
+	{
+		pass->kind = TPG_PASS_FAILED;
+		pass->failure = act->failed;
+		return;
+	}
+	if (act->main->suspended && edata->sqlerrcode == ERRCODE_ASSERT_FAILURE)
 	{
 		pass->kind = TPG_PASS_SUSPENDED;
-		pass->where = edata->context;
+		pass->where = act->main->where = edata->context;
 		return;
 	}
 	pass->error = edata;
-	if (act->suspended)
+	if (act->main->suspended)
 	{
 		/* it was caught, and something else was raised instead */
 		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
@@ -68,7 +66,7 @@ classify_error(TpgPass *pass, ErrorData *edata)
 	}
 	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		pass->kind = TPG_PASS_INTERRUPTED;
-	else if (fails_workflow(act->def, edata->sqlerrcode))
+	else if (tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
 		pass->kind = TPG_PASS_FAILED;
 		/* one that came from history goes back as it was (E-04) */
@@ -94,8 +92,8 @@ swallowed_at_return(TpgPass *pass)
 	pass->error->elevel = ERROR;
 	pass->error->sqlerrcode = TPG_ERR_WRONG_CONTEXT;
 	pass->error->message = "workflow code caught the suspension and returned";
-	if (act->suspended_at != NULL)
-		pass->error->detail = psprintf("It was suspended at: %s", act->suspended_at);
+	if (act->main->suspended_at != NULL)
+		pass->error->detail = psprintf("It was suspended at: %s", act->main->suspended_at);
 	pass->error->hint = "A waiting call ends the code by an error (assert_failure) when it has to wait. Do not catch assert_failure, and in other languages re-raise it.";
 }
 
@@ -180,13 +178,15 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		tpg_current_activation = act;
 		if (!tpg_activation_next(act))
 			elog(ERROR, "workflow \"%s\" has no history", run->exec->workflow_id);
+		tpg_scheduler_start(act);
 		pass->result = tpg_invoke(def, run->exec->workflow_type, tpg_json_get_raw(run->events[0].attributes, "input"));
 		MemoryContextSwitchTo(act->context);
-		if (act->suspended || act->fatal != NULL)
+		if (act->main->suspended || act->fatal != NULL)
 			swallowed_at_return(pass);
 		else
 		{
 			tpg_payload_check(pass->result, "workflow result");
+			tpg_scheduler_drain(act);
 			finish_code(act);
 			pass->kind = TPG_PASS_RETURNED;
 		}

@@ -24,6 +24,9 @@
 #include "store/due.h"
 #include "store/execution.h"
 
+/* a test that has skipped time so often will not end */
+#define MAX_SKIPS 100000
+
 /* The error as the code raised it: its type is its SQLSTATE. */
 static int
 task_failure_sqlstate(const Jsonb *failure)
@@ -134,7 +137,7 @@ is_closed(int64 execution_key)
 bool
 tpg_test_drive(TpgTestUntil until, int64 execution_key)
 {
-	for (;;)
+	for (int skips = 0;; skips++)
 	{
 		TimestampTz next;
 
@@ -146,6 +149,11 @@ tpg_test_drive(TpgTestUntil until, int64 execution_key)
 		next = next_due();
 		if (TIMESTAMP_NOT_FINITE(next))
 			return until == TPG_TEST_BLOCKED;
+		if (skips >= MAX_SKIPS)
+			ereport(ERROR,
+					(errcode(TPG_ERR_WAIT_TIMEOUT),
+					 errmsg("the test does not come to an end: time was skipped %d times, to %s", skips, timestamptz_to_str(next)),
+					 errhint("An activity that fails each time is tried for ever: give it maximum_attempts, or mock it. SELECT * FROM temporal.pending_activity tells.")));
 		tpg_clock_set_virtual(next);
 	}
 }

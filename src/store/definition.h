@@ -15,23 +15,33 @@
 typedef enum TpgDefinitionKind
 {
 	TPG_DEF_WORKFLOW = 1,
-	TPG_DEF_ACTIVITY = 2
+	TPG_DEF_ACTIVITY = 2,
+
+	/* handlers: each belongs to a workflow type */
+	TPG_DEF_SIGNAL = 3,
+	TPG_DEF_QUERY = 4,
+	TPG_DEF_UPDATE = 5,
+	TPG_DEF_VALIDATOR = 6,		/* by the name of its update */
+	TPG_DEF_INIT = 7			/* name '' */
 } TpgDefinitionKind;
+
+#define TPG_DEF_IS_HANDLER(kind) ((kind) >= TPG_DEF_SIGNAL)
 
 typedef struct TpgDefinition
 {
 	int32		id;
 	int32		namespace_id;
 	TpgDefinitionKind kind;
+	char	   *workflow_type;	/* of a handler, as registered: may be '*'; else '' */
 	char	   *name;			/* as registered: '*' for the dynamic one */
-	bool		dynamic;
+	bool		dynamic;		/* called as f(name, input); an init of workflow '*' with the workflow's type as name */
 	Oid			function;		/* InvalidOid: no such function at the moment */
 	Oid			owner;			/* its owner; InvalidOid likewise */
 	char	   *signature;		/* "public.greet(text)" */
 	char	   *function_schema;
 	char	   *function_name;
 	char	   *function_arguments;
-	char	   *mode;			/* "transactional"; NULL for workflows */
+	char	   *mode;			/* "transactional"; only of activities */
 	char	   *task_queue;
 	char	   *versioning_behavior;
 	Jsonb	   *options;		/* proto-JSON names; never NULL */
@@ -51,11 +61,12 @@ typedef struct TpgDefinition
 	void	   *call_cache;
 } TpgDefinition;
 
-/* What goes into the table. */
+/* What goes into the table.  Of a handler, only what is above options, and with_workflow. */
 typedef struct TpgDefinitionRow
 {
 	int32		namespace_id;
 	TpgDefinitionKind kind;
+	const char *workflow_type;	/* of a handler, else NULL */
 	const char *name;
 	const char *function_schema;
 	const char *function_name;
@@ -64,6 +75,7 @@ typedef struct TpgDefinitionRow
 	const char *mode;
 	Jsonb	   *options;
 	Jsonb	   *settings;
+	bool		with_workflow;	/* a handler that register_workflow() was given */
 	int			nfailure_sqlstates;
 	const char **failure_sqlstates;
 	const char *versioning_behavior;
@@ -80,11 +92,62 @@ extern TpgDefinition *tpg_definition_lookup(int32 namespace_id, TpgDefinitionKin
 /* Owner of the function that runs this type; InvalidOid: nothing can run it now. */
 extern Oid	tpg_definition_owner(int32 namespace_id, TpgDefinitionKind kind, const char *name);
 
-/* Insert, or replace the row of the same name. */
+/*
+ * The handler that a run of this type has for this name: among those of its own type, or of
+ * workflow '*' when that is what runs the type, the one of that name, else the dynamic one.  A
+ * validator is that of the handler that takes the update; an init has the name ''.
+ *
+ * NULL when there is none, which is remembered as well, and when its function does not exist
+ * at the moment.  Only a validator or an init without its function is returned all the same,
+ * for the call to fail: to leave it out would take what it is there to refuse.
+ *
+ * 42501 when its function has come to belong to another role than the workflow's (ALTER
+ * FUNCTION, or DROP and CREATE by somebody else): it would run with the rights of that one.
+ * Valid until the end of the transaction.
+ */
+extern TpgDefinition *tpg_handler_lookup(int32 namespace_id, TpgDefinitionKind kind,
+										 const char *workflow_type, const char *name);
+
+/* Names of the handlers of this kind that a run of this type has, sorted; '*' among them. */
+extern char **tpg_handler_names(int32 namespace_id, TpgDefinitionKind kind,
+								const char *workflow_type, int *n);
+
+/* "workflow", "signal" ...: as in the table, and for messages */
+extern const char *tpg_definition_kind_name(TpgDefinitionKind kind);
+
+/*
+ * Insert, or replace the row of the same name.  Settings, SQLSTATEs and versioning of
+ * a handler are those of its workflow, whatever the row says.
+ */
 extern void tpg_definition_put(const TpgDefinitionRow *row);
 
-/* false: there was none */
+/* A workflow's handlers go with it.  false: there was none */
 extern bool tpg_definition_delete(int32 namespace_id, TpgDefinitionKind kind, const char *name);
+
+/* The validator of an update goes with it.  false: there was none */
+extern bool tpg_handler_delete(int32 namespace_id, TpgDefinitionKind kind,
+							   const char *workflow_type, const char *name);
+
+/* Those that an earlier register_workflow() was given. */
+extern void tpg_handler_delete_with_workflow(int32 namespace_id, const char *workflow_type);
+
+/*
+ * Keeps the workflow's registration as it is until the end of the transaction.  false: there
+ * is none of this very name.
+ */
+extern bool tpg_definition_lock_workflow(int32 namespace_id, const char *workflow_type);
+
+/* One registered handler, and whose code it is now. */
+typedef struct TpgHandlerInfo
+{
+	TpgDefinitionKind kind;
+	char	   *name;
+	char	   *signature;
+	Oid			owner;			/* InvalidOid: no such function at the moment */
+} TpgHandlerInfo;
+
+/* All handlers registered for this very workflow type. */
+extern TpgHandlerInfo *tpg_handler_list(int32 namespace_id, const char *workflow_type, int *n);
 
 /* Raises TP014 with the near names in the HINT. */
 TPG_NORETURN extern void tpg_definition_not_found(int32 namespace_id, TpgDefinitionKind kind,

@@ -90,18 +90,19 @@ static TpgPlan lock_plans[] = {
 };
 static TpgPlan update_task_plan = TPG_PLAN(
 	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"pending_activities = $6, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL WHERE key = $1",
-	6, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID}
+	"signal_count = $6, update_count = $7, pending_activities = $8, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL WHERE key = $1",
+	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID}
 );
 static TpgPlan update_close_plan = TPG_PLAN(
 	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, status = $6, close_time = $7 WHERE key = $1",
-	7, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT2OID, TIMESTAMPTZOID}
+	"signal_count = $6, update_count = $7, pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, "
+	"status = $8, close_time = $9 WHERE key = $1",
+	9, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID}
 );
 static TpgPlan update_task_failure_plan = TPG_PLAN(
 	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"pending_activities = $6, wft_attempt = $7, wft_not_before = $8, last_task_failure = $9 WHERE key = $1",
-	9, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
+	"signal_count = $6, update_count = $7, pending_activities = $8, wft_attempt = $9, wft_not_before = $10, last_task_failure = $11 WHERE key = $1",
+	11, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
 );
 static TpgPlan delete_plan = TPG_PLAN(
 	"WITH gone AS (DELETE FROM temporal_internal.search_attribute WHERE execution_key = $1) "
@@ -162,6 +163,8 @@ execution_from_scan(const TpgScan *s)
 	e->next_event_id = DatumGetInt32(s->values[EXECUTION_NEXT_EVENT_ID]);
 	e->last_task_id = DatumGetInt32(s->values[EXECUTION_LAST_TASK_ID]);
 	e->pending_activities = DatumGetInt32(s->values[EXECUTION_PENDING_ACTIVITIES]);
+	e->signal_count = s->nulls[EXECUTION_SIGNAL_COUNT] ? 0 : DatumGetInt32(s->values[EXECUTION_SIGNAL_COUNT]);
+	e->update_count = s->nulls[EXECUTION_UPDATE_COUNT] ? 0 : DatumGetInt32(s->values[EXECUTION_UPDATE_COUNT]);
 	e->attempt = DatumGetInt32(s->values[EXECUTION_ATTEMPT]);
 	e->wft_attempt = DatumGetInt32(s->values[EXECUTION_WFT_ATTEMPT]);
 	e->cancel_requested = DatumGetBool(s->values[EXECUTION_CANCEL_REQUESTED]);
@@ -261,7 +264,9 @@ tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status)
 	return found;
 }
 
-/* The five values that every update writes, as $1 to $5. */
+/* The values that every update writes, as $1 to $7. */
+#define COMMON_VALUES 7
+
 static void
 fill_common(const TpgExecution *e, Datum *values, char *nulls)
 {
@@ -272,18 +277,24 @@ fill_common(const TpgExecution *e, Datum *values, char *nulls)
 	if (e->last_task_time == 0)
 		nulls[3] = 'n';
 	values[4] = Int64GetDatum(e->history_bytes);
+	values[5] = Int32GetDatum(e->signal_count);
+	if (e->signal_count == 0)
+		nulls[5] = 'n';
+	values[6] = Int32GetDatum(e->update_count);
+	if (e->update_count == 0)
+		nulls[6] = 'n';
 }
 
 void
 tpg_execution_update_task(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[6];
-	char		nulls[7] = "      ";
+	Datum		values[COMMON_VALUES + 1];
+	char		nulls[] = "        ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
-	values[5] = Int32GetDatum(e->pending_activities);
+	values[COMMON_VALUES] = Int32GetDatum(e->pending_activities);
 	tpg_plan_execute(&update_task_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }
@@ -292,13 +303,13 @@ void
 tpg_execution_update_close(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[7];
-	char		nulls[8] = "       ";
+	Datum		values[COMMON_VALUES + 2];
+	char		nulls[] = "         ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
-	values[5] = Int16GetDatum((int16) e->status);
-	values[6] = TimestampTzGetDatum(e->close_time);
+	values[COMMON_VALUES] = Int16GetDatum((int16) e->status);
+	values[COMMON_VALUES + 1] = TimestampTzGetDatum(e->close_time);
 	tpg_plan_execute(&update_close_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }
@@ -307,15 +318,15 @@ void
 tpg_execution_update_task_failure(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[9];
-	char		nulls[10] = "         ";
+	Datum		values[COMMON_VALUES + 4];
+	char		nulls[] = "           ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
-	values[5] = Int32GetDatum(e->pending_activities);
-	values[6] = Int32GetDatum(e->wft_attempt);
-	values[7] = TimestampTzGetDatum(e->wft_not_before);
-	values[8] = PointerGetDatum(e->last_task_failure);
+	values[COMMON_VALUES] = Int32GetDatum(e->pending_activities);
+	values[COMMON_VALUES + 1] = Int32GetDatum(e->wft_attempt);
+	values[COMMON_VALUES + 2] = TimestampTzGetDatum(e->wft_not_before);
+	values[COMMON_VALUES + 3] = PointerGetDatum(e->last_task_failure);
 	tpg_plan_execute(&update_task_failure_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }

@@ -33,6 +33,8 @@ typedef struct TpgExecution
 	int32		next_event_id;
 	int32		last_task_id;
 	int32		pending_activities;
+	int32		signal_count;
+	int32		update_count;
 	int32		attempt;
 	int32		wft_attempt;
 	bool		cancel_requested;

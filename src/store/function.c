@@ -140,7 +140,7 @@ tpg_function_by_text(const char *text)
 				(errcode(ERRCODE_AMBIGUOUS_FUNCTION),
 				 errmsg("function name \"%s\" is not unique", text),
 				 errdetail("There are %s.", candidate_list(own)),
-				 errhint("Give the argument types: function => '%s'.", format_procedure(linitial_oid(own)))));
+				 errhint("Give the argument types: '%s'.", format_procedure(linitial_oid(own)))));
 	return linitial_oid(own);
 }
 

@@ -35,8 +35,8 @@ distance(const char *a, const char *b, int limit)
 	return varstr_levenshtein_less_equal(a, alen, b, blen, 1, 1, 1, limit, false);
 }
 
-void
-tpg_near_names_error(const char *what, const char *name, char **names, int count)
+char *
+tpg_near_names(const char *name, char **names, int count)
 {
 	const char *best[MAX_SUGGESTIONS];
 	int			best_distance[MAX_SUGGESTIONS];
@@ -69,20 +69,25 @@ tpg_near_names_error(const char *what, const char *name, char **names, int count
 		}
 	}
 
+	if (nbest == 0)
+		return NULL;
 	initStringInfo(&hint);
-	if (nbest > 0)
-	{
-		appendStringInfoString(&hint, "Perhaps you meant ");
-		for (int i = 0; i < nbest; i++)
-			appendStringInfo(&hint, "%s\"%s\"", i == 0 ? "" : (i == nbest - 1 ? " or " : ", "), best[i]);
-		appendStringInfoString(&hint, ".");
-	}
-	else
-		appendStringInfo(&hint, "Register it with SELECT temporal.register_%s(%s).", what, quote_literal_cstr(name));
+	appendStringInfoString(&hint, "Perhaps you meant ");
+	for (int i = 0; i < nbest; i++)
+		appendStringInfo(&hint, "%s\"%s\"", i == 0 ? "" : (i == nbest - 1 ? " or " : ", "), best[i]);
+	appendStringInfoChar(&hint, '.');
+	return hint.data;
+}
+
+void
+tpg_near_names_error(const char *what, const char *name, char **names, int count)
+{
+	char	   *near = tpg_near_names(name, names, count);
 
 	ereport(ERROR,
 			(errcode(TPG_ERR_NOT_REGISTERED),
 			 errmsg("%s \"%s\" is not registered", what, name),
-			 errhint("%s", hint.data)));
+			 near != NULL ? errhint("%s", near) :
+			 errhint("Register it with SELECT temporal.register_%s(%s).", what, quote_literal_cstr(name))));
 	pg_unreachable();
 }

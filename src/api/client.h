@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ * client.h
+ *	  What the functions for clients share: arguments, finding a run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_API_CLIENT_H
+#define TPG_API_CLIENT_H
+
+#include "fmgr.h"
+
+#include "engine/start.h"
+#include "store/execution.h"
+
+/* NULL for an SQL NULL */
+extern char *tpg_arg_text(FunctionCallInfo fcinfo, int n);
+extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
+
+/* TP021 in workflow code. */
+extern void tpg_not_in_workflow(const char *what, const char *hint);
+
+/* Who asks, for histories: "ann(12345)". */
+extern const char *tpg_client_identity(void);
+
+/* The run, which the caller may see; TP010, or NULL with missing_ok. */
+extern TpgExecution *tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok);
+
+/* Starts a run: argument 0 is its type, those from `first` on are start_workflow's from `input` on. */
+extern void tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, TpgStartResult *result);
+
+/* For procedures: 2D000 in a transaction block; the one INOUT argument as the result. */
+extern void tpg_require_nonatomic(FunctionCallInfo fcinfo, const char *what);
+extern Datum tpg_call_result(FunctionCallInfo fcinfo, Jsonb *result);
+
+#endif							/* TPG_API_CLIENT_H */

@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * registration.c
+ *	  What every registration checks: the name, the function, the rights.
+ *
+ * Callers: the SQL functions that register.  Reads catalogs, changes nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "api/registration.h"
+#include "base/compat.h"
+#include "base/ident.h"
+#include "runtime/callable.h"
+#include "store/function.h"
+
+/* Names that the server keeps for itself, as Temporal's does. */
+static const char *const reserved_prefixes[] = {"__temporal_", "__stack_trace"};
+
+void
+tpg_register_check_name(const char *name, const char *what)
+{
+	tpg_id_check(name, what);
+	for (int i = 0; i < lengthof(reserved_prefixes); i++)
+	{
+		if (strncmp(name, reserved_prefixes[i], strlen(reserved_prefixes[i])) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s \"%s\" is reserved", what, name),
+					 errhint("Names must not begin with \"%s\".", reserved_prefixes[i])));
+	}
+}
+
+/*
+ * Whoever may register code runs it as its owner from then on, so it takes the right
+ * to act as that role.
+ */
+static void
+check_owner(Oid function, const char *signature)
+{
+	Oid			owner = tpg_function_owner(function);
+	char	   *owner_name = GetUserNameFromId(owner, false);
+
+	if (superuser_arg(owner) && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to register function %s", signature),
+				 errdetail("It belongs to \"%s\", a superuser, and would run as that role.", owner_name),
+				 errhint("Only a superuser can register it. ALTER FUNCTION %s OWNER TO %s makes it run as your role.",
+						 signature, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (!is_member_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to register function %s", signature),
+				 errdetail("It belongs to \"%s\" and would run as that role.", owner_name),
+				 errhint("Become a member with GRANT %s TO %s.", quote_identifier(owner_name),
+						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (TPG_OWNER_NEEDS_LOGIN)
+	{
+		HeapTuple	tuple;
+		bool		can_login;
+
+		tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(owner));
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for role %u", owner);
+		can_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+		ReleaseSysCache(tuple);
+		if (!can_login)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("function %s cannot be registered", signature),
+					 errdetail("It belongs to \"%s\", a role without LOGIN, as which no process can run before PostgreSQL 17.", owner_name),
+					 errhint("Run ALTER ROLE %s LOGIN; a role without a password cannot be used from outside where one is asked for.",
+							 quote_identifier(owner_name))));
+	}
+}
+
+/* How messages name the code of a definition. */
+static const char *
+code_of(TpgDefinitionKind kind)
+{
+	switch (kind)
+	{
+		case TPG_DEF_WORKFLOW:
+			return "a workflow";
+		case TPG_DEF_ACTIVITY:
+			return "an activity";
+		case TPG_DEF_SIGNAL:
+			return "a signal handler";
+		case TPG_DEF_QUERY:
+			return "a query handler";
+		case TPG_DEF_UPDATE:
+			return "an update handler";
+		case TPG_DEF_VALIDATOR:
+			return "an update validator";
+		case TPG_DEF_INIT:
+			return "a workflow's init";
+	}
+	return NULL;
+}
+
+Oid
+tpg_register_function(TpgDefinitionRow *row, const char *function)
+{
+	/* an init takes what its workflow takes */
+	bool		dynamic = strcmp(row->kind == TPG_DEF_INIT ? row->workflow_type : row->name, "*") == 0;
+	TpgFunctionName *name;
+	Oid			oid;
+
+	if (function == NULL && dynamic)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("function must not be null where the type is '*'")));
+	if (function != NULL && function[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function must not be empty")));
+
+	oid = tpg_function_by_text(function != NULL ? function : row->name);
+	tpg_callable_check(oid, code_of(row->kind), dynamic);
+	name = tpg_function_name(oid);
+	check_owner(oid, tpg_function_signature(name));
+	row->function_schema = name->schema;
+	row->function_name = name->name;
+	row->function_arguments = name->arguments;
+	return oid;
+}

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ * engine/signal.h - sending a signal.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_ENGINE_SIGNAL_H
+#define TPG_ENGINE_SIGNAL_H
+
+#include "store/execution.h"
+
+/*
+ * Puts a signal into the mailbox of an open run.  False: the run is closed.
+ * The same request id again is taken and does nothing (F-03).  Takes effect at
+ * COMMIT; no lock that another signal would wait for.
+ */
+extern bool tpg_engine_signal(const TpgExecution *exec, const char *name, const Jsonb *input,
+							  const char *request_id, const char *identity);
+
+#endif							/* TPG_ENGINE_SIGNAL_H */

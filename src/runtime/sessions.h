@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ * runtime/sessions.h - queries and updates: workflow code in the caller's backend.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_SESSIONS_H
+#define TPG_RUNTIME_SESSIONS_H
+
+#include "engine/run.h"
+
+/* Runs a query handler over the run as it is, mail included. No locks, no writes. TP015. */
+extern Jsonb *tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input);
+
+/* How far an update has come. */
+typedef enum TpgUpdateStage
+{
+	TPG_UPDATE_UNKNOWN,
+	TPG_UPDATE_ACCEPTED,
+	TPG_UPDATE_COMPLETED
+} TpgUpdateStage;
+
+typedef struct TpgUpdateState
+{
+	TpgUpdateStage stage;
+	Jsonb	   *result;
+	Jsonb	   *failure;		/* of a completed one */
+} TpgUpdateState;
+
+/* What history says of an update. */
+extern void tpg_session_update_state(const TpgExecution *exec, const char *id, TpgUpdateState *state);
+
+/*
+ * Delivers an update in the caller's transaction, waiting for the run under
+ * lock_timeout.  Rejection is TP023.  must_complete: TP024 when the handler has to
+ * wait, TF008 when it fails; else both are recorded.
+ */
+extern void tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *request, bool must_complete,
+							   TpgUpdateState *state);
+
+#endif							/* TPG_RUNTIME_SESSIONS_H */

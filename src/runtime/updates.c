@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ * runtime/updates.c - updates: validated, accepted, handled.
+ *
+ * An update is asked for in a session (runtime/sessions), which runs validator
+ * and handler within an activation of its own, behind the signals of that
+ * activation.  The validator runs read-only and only there; a replay takes the
+ * accepted ones from history and starts their handlers at the same place.
+ * A rejection leaves no event (reference F-28, F-37, F-39, S-19, S-20).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/errors.h"
+#include "base/json.h"
+#include "model/failure.h"
+#include "runtime/scheduler.h"
+#include "runtime/updates.h"
+
+static TpgUpdate *
+update_add(TpgActivation *act, const char *id, const char *name, Jsonb *input, const char *identity)
+{
+	TpgUpdate  *u = MemoryContextAllocZero(act->context, sizeof(TpgUpdate));
+
+	u->id = MemoryContextStrdup(act->context, id);
+	u->name = MemoryContextStrdup(act->context, name);
+	u->identity = identity ? MemoryContextStrdup(act->context, identity) : NULL;
+	u->input = input;
+	if (act->nupdates == act->maxupdates)
+	{
+		act->maxupdates = Max(act->maxupdates * 2, 8);
+		if (act->updates == NULL)
+			act->updates = MemoryContextAlloc(act->context, sizeof(TpgUpdate *) * act->maxupdates);
+		else
+			act->updates = repalloc(act->updates, sizeof(TpgUpdate *) * act->maxupdates);
+	}
+	act->updates[act->nupdates++] = u;
+	return u;
+}
+
+TpgUpdate *
+tpg_update_find(TpgActivation *act, const char *id)
+{
+	for (int i = 0; i < act->nupdates; i++)
+		if (strcmp(act->updates[i]->id, id) == 0)
+			return act->updates[i];
+	return NULL;
+}
+
+static TpgDefinition *
+handler_of(TpgActivation *act, TpgDefinitionKind kind, const char *name)
+{
+	return tpg_handler_lookup(act->run->exec->namespace_id, kind, act->run->exec->workflow_type, name);
+}
+
+/* Its command, and its handler as a fiber. */
+static void
+accept(TpgActivation *act, TpgUpdate *u, TpgDefinition *handler)
+{
+	TpgCommand *c = tpg_activation_add_command(act, TPG_COMMAND_UPDATE_ACCEPTED, NULL);
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+	TpgJson    *b = tpg_json_object();
+	TpgJson    *request = tpg_json_object();
+	TpgJson    *meta = tpg_json_object();
+	TpgJson    *input = tpg_json_object();
+	TpgFiber   *f;
+
+	tpg_json_add_text(meta, "updateId", u->id);
+	tpg_json_add_text(meta, "identity", u->identity);
+	tpg_json_add_jsonb(request, "meta", tpg_json_finish(meta));
+	tpg_json_add_text(input, "name", u->name);
+	tpg_json_add_jsonb(input, "args", u->input);
+	tpg_json_add_jsonb(request, "input", tpg_json_finish(input));
+	tpg_json_add_text(b, "protocolInstanceId", u->id);
+	tpg_json_add_jsonb(b, "acceptedRequest", tpg_json_finish(request));
+	c->attributes = tpg_json_finish(b);
+	c->update = u;
+	u->accepted = true;
+	f = tpg_fiber_create(act, TPG_FIBER_UPDATE, u->name, handler, u->input);
+	f->update = u;
+	tpg_fiber_enqueue(act, f);
+	MemoryContextSwitchTo(old);
+}
+
+/* F-36: unknown ones are rejected, with a list of those that are known. */
+static void
+reject_unknown(TpgActivation *act, TpgUpdate *u)
+{
+	int			n;
+	char	  **names = tpg_handler_names(act->run->exec->namespace_id, TPG_DEF_UPDATE, act->run->exec->workflow_type, &n);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+	u->rejection = MemoryContextAllocZero(act->context, sizeof(ErrorData));
+	u->rejection->sqlerrcode = TPG_ERR_NOT_REGISTERED;
+	u->rejection->message = MemoryContextStrdup(act->context, psprintf("workflow type \"%s\" has no update \"%s\"", act->run->exec->workflow_type, u->name));
+	u->rejection->hint = MemoryContextStrdup(act->context, n > 0 ? psprintf("It has: %s.", list.data) : "Register a handler with temporal.register_update_handler().");
+}
+
+/* True: it may be accepted. */
+static bool
+validate(TpgActivation *act, TpgUpdate *u)
+{
+	TpgDefinition *validator = handler_of(act, TPG_DEF_VALIDATOR, u->name);
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (validator == NULL)
+		return true;
+	PG_TRY();
+	{
+		(void) tpg_scheduler_call(act, validator, u->name, u->input);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(act->context);
+		u->rejection = CopyErrorData();
+		FlushErrorState();
+		MemoryContextSwitchTo(caller);
+	}
+	PG_END_TRY();
+
+	/* a validator that tries to change something is a bug, no rejection (E-14) */
+	if (u->rejection != NULL && u->rejection->sqlerrcode == TPG_ERR_WRONG_CONTEXT)
+		tpg_activation_fatal(act, u->rejection->sqlerrcode, u->rejection->message, u->rejection->detail, u->rejection->hint);
+	return u->rejection == NULL;
+}
+
+static void
+deliver_request(TpgActivation *act, const TpgUpdateRequest *r)
+{
+	TpgUpdate  *u = update_add(act, r->id, r->name, r->input, r->identity);
+	TpgDefinition *handler = handler_of(act, TPG_DEF_UPDATE, r->name);
+
+	if (handler == NULL)
+		reject_unknown(act, u);
+	else if (validate(act, u))
+		accept(act, u, handler);
+}
+
+static void
+deliver_accepted(TpgActivation *act, const TpgEvent *e)
+{
+	Jsonb	   *request = tpg_json_get(e->attributes, "acceptedRequest");
+	Jsonb	   *input = tpg_json_get(request, "input");
+	char	   *name = tpg_json_get_text(input, "name");
+	TpgUpdate  *u = update_add(act, tpg_json_get_text(e->attributes, "protocolInstanceId"), name,
+							   tpg_json_get_raw(input, "args"), tpg_json_get_text(tpg_json_get(request, "meta"), "identity"));
+	TpgDefinition *handler = handler_of(act, TPG_DEF_UPDATE, name);
+
+	if (handler == NULL)
+		tpg_activation_fatal(act, TPG_ERR_NOT_REGISTERED,
+							 psprintf("workflow type \"%s\" has no update \"%s\" any more", act->run->exec->workflow_type, name),
+							 psprintf("Event %d has accepted one.", e->event_id),
+							 "Register its handler again with temporal.register_update_handler().");
+	accept(act, u, handler);
+}
+
+void
+tpg_updates_deliver(TpgActivation *act)
+{
+	TpgRun	   *run = act->run;
+
+	if (tpg_activation_is_live(act))
+	{
+		if (run->update_request != NULL && run->update_task_id == act->task_id)
+			deliver_request(act, run->update_request);
+		return;
+	}
+	for (int i = act->group_start; i < act->group_end; i++)
+		if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+			deliver_accepted(act, &run->events[i]);
+}
+
+void
+tpg_update_completed(TpgActivation *act, TpgUpdate *u, Jsonb *result, Jsonb *failure)
+{
+	TpgCommand *c = tpg_activation_add_command(act, TPG_COMMAND_UPDATE_COMPLETED, NULL);
+
+	u->completed = true;
+	u->result = result;
+	u->failure = failure;
+	c->update = u;
+}
+
+Jsonb *
+tpg_update_completed_attributes(const TpgUpdate *u)
+{
+	TpgJson    *b = tpg_json_object();
+	TpgJson    *meta = tpg_json_object();
+	TpgJson    *outcome = tpg_json_object();
+
+	tpg_json_add_text(meta, "updateId", u->id);
+	tpg_json_add_text(meta, "identity", u->identity);
+	tpg_json_add_jsonb(b, "meta", tpg_json_finish(meta));
+	tpg_json_add_int(b, "acceptedEventId", u->accepted_event_id);
+	if (u->failure != NULL)
+		tpg_json_add_jsonb(outcome, "failure", u->failure);
+	else
+		tpg_json_add_jsonb(outcome, "success", u->result ? u->result : tpg_json_null());
+	tpg_json_add_jsonb(b, "outcome", tpg_json_finish(outcome));
+	return tpg_json_finish(b);
+}

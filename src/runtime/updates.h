@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ * runtime/updates.h - updates: validated, accepted, handled.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_UPDATES_H
+#define TPG_RUNTIME_UPDATES_H
+
+#include "runtime/activation.h"
+
+/*
+ * Those of the present group: in a replay the accepted ones of its events
+ * (looked ahead, F-39), live the requests that came with its mail.
+ */
+extern void tpg_updates_deliver(TpgActivation *act);
+
+/* Its handler has ended. */
+extern void tpg_update_completed(TpgActivation *act, TpgUpdate *update, Jsonb *result, Jsonb *failure);
+
+/* Attributes of WorkflowExecutionUpdateCompleted. */
+extern Jsonb *tpg_update_completed_attributes(const TpgUpdate *update);
+
+extern TpgUpdate *tpg_update_find(TpgActivation *act, const char *id);
+
+#endif							/* TPG_RUNTIME_UPDATES_H */

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ * runtime/waits.h - signals, conditions, locks, spawned functions.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_WAITS_H
+#define TPG_RUNTIME_WAITS_H
+
+#include "runtime/activation.h"
+
+/* A signal has come: to its handler, else to who waits for it, else it is kept. */
+extern void tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input);
+
+/* The next signal of a name, as an op. */
+extern TpgOp *tpg_op_start_wait_signal(TpgActivation *act, const char *name);
+
+/* A condition over `state` and `args`, as an op. */
+extern TpgOp *tpg_op_start_wait_condition(TpgActivation *act, const char *expression, Jsonb *args);
+
+/* Looks at all conditions; those that are true are done. False: none was. */
+extern bool tpg_conditions_evaluate(TpgActivation *act);
+
+/* Nobody waits for it any more (a timeout): it takes nothing. */
+extern void tpg_op_give_up(TpgOp *op);
+
+/* Waits for a lock; gives it back. FIFO; belongs to its fiber. */
+extern void tpg_lock_acquire(TpgActivation *act, const char *name);
+extern void tpg_lock_release(TpgActivation *act, const char *name);
+extern void tpg_locks_release_all(TpgActivation *act, TpgFiber *fiber);
+
+/* A function as a fiber of its own. */
+extern TpgOp *tpg_op_spawn(TpgActivation *act, const char *function, Jsonb *input);
+
+#endif							/* TPG_RUNTIME_WAITS_H */

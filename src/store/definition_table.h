@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition_table.h
+ *	  What the cache (definition.c) needs of the statements (definition_table.c).
+ *	  Everybody else: definition.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_STORE_DEFINITION_TABLE_H
+#define TPG_STORE_DEFINITION_TABLE_H
+
+#include "store/definition.h"
+
+/*
+ * Reads a definition, without its function; NULL when there is none.  It is in a memory
+ * context of its own, which goes with the transaction until somebody gives it another parent.
+ */
+extern TpgDefinition *tpg_definition_read(int32 namespace_id, TpgDefinitionKind kind,
+										  const char *workflow_type, const char *name);
+
+#endif							/* TPG_STORE_DEFINITION_TABLE_H */
