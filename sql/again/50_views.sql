@@ -103,7 +103,9 @@ CREATE VIEW temporal.history WITH (security_barrier) AS
 			WHEN 1 THEN jsonb_build_object('workflowType', jsonb_build_object('name', e.workflow_type),
 				'taskQueue', jsonb_build_object('name', e.task_queue), 'originalExecutionRunId', coalesce(e.original_run_id, e.run_id),
 				'firstExecutionRunId', coalesce(e.first_run_id, e.run_id), 'attempt', e.attempt, 'workflowTaskTimeout', '10s') || h.attributes
-			WHEN 10 THEN jsonb_build_object('taskQueue', jsonb_build_object('name', e.task_queue)) || h.attributes
+			WHEN 10 THEN jsonb_build_object('taskQueue', jsonb_build_object('name', e.task_queue))
+				|| CASE WHEN h.attributes ? 'scheduleToCloseTimeout' THEN '{}' ELSE jsonb_build_object('startToCloseTimeout', '60s') END
+				|| h.attributes
 			WHEN 11 THEN jsonb_build_object('attempt', 1) || h.attributes
 			WHEN 12 THEN jsonb_build_object('startedEventId', h.event_id - 1) || h.attributes
 			WHEN 13 THEN jsonb_build_object('startedEventId', h.event_id - 1) || h.attributes
@@ -195,3 +197,19 @@ SELECT ... WHERE name = 'Amount' AND int_value BETWEEN 100 AND 200;$$;
 COMMENT ON COLUMN temporal.search_attribute.type IS 'The registered type: Text, Keyword, Int, Double, Bool, Datetime or KeywordList. The value is in the column of that type, the others are NULL.';
 COMMENT ON COLUMN temporal.search_attribute.keyword_value IS 'Of type Keyword or Text.';
 COMMENT ON COLUMN temporal.search_attribute.list_value IS 'Of type KeywordList.';
+
+CREATE VIEW temporal.workflow_update WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id, h.attributes ->> 'protocolInstanceId' AS update_id,
+		h.attributes #>> '{acceptedRequest,input,name}' AS update_name,
+		h.attributes #> '{acceptedRequest,input,args}' AS input,
+		h.event_id AS accepted_event_id, h.event_time AS accepted_time,
+		c.event_id AS completed_event_id, c.event_time AS completed_time,
+		c.attributes #> '{outcome,success}' AS result, c.attributes #> '{outcome,failure}' AS failure
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal_internal.history h ON h.execution_key = e.key AND h.event_type = 41
+	LEFT JOIN temporal_internal.history c ON c.execution_key = e.key AND c.event_type = 43
+		AND (c.attributes ->> 'acceptedEventId')::integer = h.event_id
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.workflow_update IS 'The updates that the runs in the namespaces that you may see have accepted; rejected ones leave no trace.';
+COMMENT ON COLUMN temporal.workflow_update.result IS 'What the handler gave; NULL while it is in progress, or when it failed.';

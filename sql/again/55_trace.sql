@@ -131,6 +131,10 @@ AS $$
 				WHEN 26 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' received'
 				WHEN 27 THEN 'workflow terminated'
 				WHEN 28 THEN 'workflow continued as new'
+				WHEN 41 THEN 'update ' || temporal_internal.short_text(l.a #>> '{acceptedRequest,input,name}', 25) || ' accepted'
+				WHEN 43 THEN '  update ' || coalesce((SELECT temporal_internal.short_text(u.a #>> '{acceptedRequest,input,name}', 25)
+					FROM labelled u WHERE u.event_id = (l.a ->> 'acceptedEventId')::integer), '?')
+					|| CASE WHEN l.a #> '{outcome,failure}' IS NULL THEN ' completed' ELSE ' failed' END
 				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
 			CASE l.event_type
 				WHEN 1 THEN concat_ws('; ', 'start delay ' || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval), l.summary, nullif((l.a -> 'input')::text, 'null'))
@@ -148,6 +152,8 @@ AS $$
 					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null') ELSE (l.a #> '{details,data}')::text END
 				WHEN 26 THEN nullif((l.a -> 'input')::text, 'null')
 				WHEN 27 THEN concat_ws(': ', l.a ->> 'reason', l.a ->> 'details')
+				WHEN 41 THEN nullif((l.a #> '{acceptedRequest,input,args}')::text, 'null')
+				WHEN 43 THEN coalesce(temporal_internal.failure_text(l.a #> '{outcome,failure}'), nullif((l.a #> '{outcome,success}')::text, 'null'))
 				ELSE nullif(l.failure, '') END AS detail
 		FROM labelled l
 		UNION ALL

@@ -128,7 +128,7 @@ CREATE TABLE temporal_internal.message (
 	payload			jsonb,
 	PRIMARY KEY (execution_key, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX message_deliver_at_idx ON temporal_internal.message (deliver_at, id);
+CREATE INDEX message_deliver_at_idx ON temporal_internal.message (deliver_at);
 COMMENT ON TABLE temporal_internal.message IS 'The mailbox of a run: one thing to deliver, due at deliver_at, in order of id. A timer is a message in the future.';
 COMMENT ON COLUMN temporal_internal.message.ref_event_id IS 'The event that this answers: TimerStarted of a timer, ActivityTaskScheduled of an outcome.';
 

@@ -75,7 +75,7 @@ tpg_not_in_workflow(const char *what, const char *hint)
 const char *
 tpg_client_identity(void)
 {
-	return psprintf("%s(%d)", GetUserNameFromId(GetUserId(), true), MyProcPid);
+	return GetUserNameFromId(GetUserId(), false);
 }
 
 static void

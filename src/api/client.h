@@ -19,7 +19,7 @@ extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
 /* TP021 in workflow code. */
 extern void tpg_not_in_workflow(const char *what, const char *hint);
 
-/* Who asks, for histories: "ann(12345)". */
+/* Who asks, for histories: the role. */
 extern const char *tpg_client_identity(void);
 
 /* The run, which the caller may see; TP010, or NULL with missing_ok. */

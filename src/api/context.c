@@ -419,7 +419,7 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	int64		bytes = 0;
 	int			n = 0;
 
-	for (int i = 0; i < act->group_end; i++)
+	for (int i = 0; i < act->told; i++)
 		bytes += VARSIZE(run->events[i].attributes);
 	values[n] = text_or_null(tpg_namespace_name(e->namespace_id), &nulls[n]), n++;
 	values[n] = text_or_null(e->workflow_id, &nulls[n]), n++;
@@ -437,9 +437,9 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	values[n] = jsonb_or_null(tpg_json_get(start, "searchAttributes"), &nulls[n]), n++;
 	values[n++] = TimestampTzGetDatum(e->start_time);
 	values[n++] = TimestampTzGetDatum(run->events[0].task_time);
-	values[n++] = Int32GetDatum(act->group_end);
+	values[n++] = Int32GetDatum(act->told);
 	values[n++] = Int64GetDatum(bytes);
-	values[n++] = BoolGetDatum(act->group_end >= tpg_guc_suggest_continue_as_new_events ||
+	values[n++] = BoolGetDatum(act->told >= tpg_guc_suggest_continue_as_new_events ||
 							   bytes >= (int64) tpg_guc_suggest_continue_as_new_size * 1024);
 	return make_row(fcinfo, values, nulls);
 }
@@ -481,7 +481,8 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n++] = TimestampTzGetDatum(t->attempt_scheduled_at);
 	values[n++] = TimestampTzGetDatum(info->started_at);
 	values[n] = duration_or_null(t->attributes, "scheduleToCloseTimeout", &nulls[n]), n++;
-	values[n] = duration_or_null(t->attributes, "startToCloseTimeout", &nulls[n]), n++;
+	nulls[n] = tpg_attempt_start_to_close(t) == 0;
+	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_attempt_start_to_close(t)));
 	values[n] = duration_or_null(t->attributes, "heartbeatTimeout", &nulls[n]), n++;
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
 	values[n++] = Int32GetDatum((int32) tpg_json_get_int(tpg_json_get(t->attributes, "priority"), "priorityKey", 3));

@@ -150,6 +150,13 @@ names_its_command(TpgEventType type, const Jsonb *attributes)
 			return tpg_json_get_text(attributes, "timerId") != NULL;
 		case TPG_EVENT_MARKER_RECORDED:
 			return tpg_json_get_text(attributes, "markerName") != NULL;
+		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
+			return tpg_json_get_text(attributes, "signalName") != NULL;
+		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+			return tpg_json_get_text(attributes, "protocolInstanceId") != NULL &&
+				tpg_json_get_text(tpg_json_get(tpg_json_get(attributes, "acceptedRequest"), "input"), "name") != NULL;
+		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+			return tpg_json_get_text(tpg_json_get(attributes, "meta"), "updateId") != NULL;
 		default:
 			return true;
 	}

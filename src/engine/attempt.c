@@ -39,10 +39,18 @@ expiration_of(const TpgActivityTask *t)
 	return close > 0 ? t->scheduled_at + close : DT_NOEND;
 }
 
+int64
+tpg_attempt_start_to_close(const TpgActivityTask *t)
+{
+	bool		neither = !tpg_json_has(t->attributes, "scheduleToCloseTimeout");
+
+	return tpg_json_get_duration(t->attributes, "startToCloseTimeout", neither ? TPG_USUAL_START_TO_CLOSE_US : 0);
+}
+
 TimestampTz
 tpg_attempt_deadline(const TpgActivityTask *t, TimestampTz started_at, TpgTimeoutType *type)
 {
-	int64		us = tpg_json_get_duration(t->attributes, "startToCloseTimeout", 0);
+	int64		us = tpg_attempt_start_to_close(t);
 	TimestampTz expiration = expiration_of(t);
 	TimestampTz deadline = us > 0 ? started_at + us : DT_NOEND;
 

@@ -8,6 +8,15 @@
 #include "engine/run.h"
 #include "model/failure.h"
 
+/*
+ * An ActivityTaskScheduled event without startToCloseTimeout and
+ * scheduleToCloseTimeout means this one (D-01 asks for one of them).
+ */
+#define TPG_USUAL_START_TO_CLOSE_US INT64CONST(60000000)
+
+/* The start-to-close timeout of an activity; 0: none. */
+extern int64 tpg_attempt_start_to_close(const TpgActivityTask *task);
+
 /* How one attempt went. */
 typedef enum TpgAttemptEnd
 {

@@ -56,13 +56,6 @@ extern TpgTimeoutType tpg_failure_timeout_type(const Jsonb *failure);
 /* TF001 ... TF006 for the kind */
 extern int	tpg_failure_sqlstate(const Jsonb *failure);
 
-/*
- * An SQL error as a failure.  TF001 is the application failure that its DETAIL
- * describes; an error that tpg_failure_throw() has raised gives back the failure that
- * it carried; any other is an application failure whose type is its SQLSTATE.
- */
-extern Jsonb *tpg_failure_from_error(const ErrorData *edata, const char *source);
-
 /* next_retry_delay_us: -1 for none.  category: NULL, "unspecified" or "benign". */
 extern Jsonb *tpg_failure_application(const char *message, const char *type, const Jsonb *details,
 									  bool non_retryable, int64 next_retry_delay_us,
@@ -84,15 +77,6 @@ extern Jsonb *tpg_failure_child(const Jsonb *cause, const char *namespace_name, 
 /* The failure as it is kept for a retry: over 4 KB it is cut (D-12). */
 extern Jsonb *tpg_failure_truncate(Jsonb *failure);
 
-/*
- * What SQL sees in PG_EXCEPTION_DETAIL: {"kind", "type", "message", "details",
- * "non_retryable", "retry_state", "timeout_type", "activity_type", ..., "cause"}.
- */
-extern Jsonb *tpg_failure_detail(const Jsonb *failure);
-
-/* Its next_retry_delay, a duration or an interval, in microseconds; -1 when absent. */
-extern int64 tpg_failure_detail_delay(const Jsonb *detail);
-
 /* Type of the innermost application failure (or the name of the timeout type); may be NULL. */
 extern char *tpg_failure_type(const Jsonb *failure);
 
@@ -102,11 +86,6 @@ extern char *tpg_failure_message(const Jsonb *failure);
 /* Message at the top: "Activity task failed". */
 extern char *tpg_failure_top_message(const Jsonb *failure);
 
-/*
- * Raises the failure as an SQL error: SQLSTATE of its kind or the one given (0:
- * of its kind), the message at the top followed by the innermost one, DETAIL the
- * chain as JSON.
- */
-TPG_NORETURN extern void tpg_failure_throw(const Jsonb *failure, int sqlstate) TPG_NORETURN_AFTER;
+#include "model/failure_sql.h"
 
 #endif							/* TPG_MODEL_FAILURE_H */

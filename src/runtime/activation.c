@@ -392,6 +392,7 @@ tpg_activation_next(TpgActivation *act)
 
 	act->settled = false;
 	act->phase = 0;
+	act->told = act->group_start;
 	for (int i = act->pos; i < run->nevents; i++)
 	{
 		/* the first activation, whose event was there before, may have failed and gone on behind the failure */
@@ -400,6 +401,8 @@ tpg_activation_next(TpgActivation *act)
 		if (run->events[i].task_id != act->task_id)
 			break;
 		act->pos = i + 1;
+		if (!is_command_event(&run->events[i]))
+			act->told = i + 1;
 		act->now = Max(act->now, run->events[i].task_time);
 	}
 	act->group_end = act->pos;
@@ -542,6 +545,18 @@ tpg_activation_rest(TpgActivation *act)
 
 /* ---------- waiting ---------- */
 
+#define SUSPENDED_MESSAGE "workflow is suspended"
+
+bool
+tpg_activation_is_suspension(const ErrorData *edata)
+{
+	if (edata->sqlerrcode == ERRCODE_ASSERT_FAILURE)
+		return true;
+	/* PL/Perl and PL/Tcl carry an error through their code as its message */
+	return edata->sqlerrcode == ERRCODE_EXTERNAL_ROUTINE_EXCEPTION && edata->message != NULL &&
+		strncmp(edata->message, SUSPENDED_MESSAGE, strlen(SUSPENDED_MESSAGE)) == 0;
+}
+
 static void
 suspend(TpgActivation *act)
 {
@@ -559,7 +574,7 @@ suspend(TpgActivation *act)
 	f->suspended = true;
 	ereport(ERROR,
 			(errcode(ERRCODE_ASSERT_FAILURE),
-			 errmsg_internal("workflow is suspended"),
+			 errmsg_internal(SUSPENDED_MESSAGE),
 			 errdetail_internal("This ends the code until what it waits for has come; it must not be caught.")));
 }
 

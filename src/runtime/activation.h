@@ -181,6 +181,7 @@ typedef struct TpgActivation
 	int			pos;
 	int			group_start;
 	int			group_end;
+	int			told;			/* events that the code has been told of, the same live and in replay */
 	int32		task_id;
 	TimestampTz now;			/* the workflow's clock */
 	bool		settled;		/* its commands were compared or appended */
@@ -254,6 +255,9 @@ typedef struct TpgRaised
 	char	   *detail;
 	Jsonb	   *failure;
 } TpgRaised;
+
+/* Is it what a waiting call raises to unwind the code?  Only a fiber that is suspended may ask. */
+extern bool tpg_activation_is_suspension(const ErrorData *edata);
 
 /* The activation whose code is running in this process, NULL: none. */
 extern TpgActivation *tpg_current_activation;

@@ -18,6 +18,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/attempt.h"
 #include "model/failure.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -92,7 +93,8 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 		tpg_json_add_duration(b, "scheduleToCloseTimeout", s2c);
 	if (s2s > 0 && !local)
 		tpg_json_add_duration(b, "scheduleToStartTimeout", s2s);
-	if (stc > 0)
+	/* neither of the two: the usual 60 s, which the view adds */
+	if (stc > 0 && (s2c > 0 || stc != TPG_USUAL_START_TO_CLOSE_US))
 		tpg_json_add_duration(b, "startToCloseTimeout", stc);
 	if (hb > 0 && !local)
 		tpg_json_add_duration(b, "heartbeatTimeout", hb);
@@ -155,7 +157,8 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "start_activity");
-	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
+	/* a replay needs no definition: it may have been unregistered since */
+	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
 	check_pending_activities(act);
 	tpg_payload_check(o->input, "activity input");
 	if (o->activity_id != NULL)

@@ -51,7 +51,7 @@ classify_error(TpgPass *pass, ErrorData *edata)
 		pass->failure = act->failed;
 		return;
 	}
-	if (act->main->suspended && edata->sqlerrcode == ERRCODE_ASSERT_FAILURE)
+	if (act->main->suspended && tpg_activation_is_suspension(edata))
 	{
 		pass->kind = TPG_PASS_SUSPENDED;
 		pass->where = act->main->where = edata->context;

@@ -335,7 +335,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		if (edata != NULL && act->fatal->context == NULL)
 			act->fatal->context = edata->context;
 	}
-	else if (f->suspended && edata != NULL && edata->sqlerrcode == ERRCODE_ASSERT_FAILURE)
+	else if (f->suspended && edata != NULL && tpg_activation_is_suspension(edata))
 		f->where = edata->context;
 	else if (f->suspended)
 	{

@@ -18,10 +18,6 @@
  */
 #include "postgres.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/prepare.h"
@@ -329,11 +325,6 @@ tpg_executor_main(Datum main_arg)
 	tpg_bgw_pin_settings();
 	wait_event = tpg_wait_event("TemporalExecutorIdle");
 	tpg_slot_connected();
-#ifdef M_TRIM_THRESHOLD
-	/* the memory of one task is that of the next: not back to the kernel in between */
-	mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
-	mallopt(M_TOP_PAD, 1024 * 1024);
-#endif
 
 	task_context = AllocSetContextCreate(TopMemoryContext, "temporal_pg task",
 										 ALLOCSET_DEFAULT_SIZES);

@@ -107,8 +107,8 @@ rss_kb() { awk '/^VmRSS/ { rss = $2 } /^RssShmem/ { shm = $2 } END { print rss -
 
 # ---------- results ----------
 
-# A workload is a function that sets figure (and unit by its entry in the
-# table of run), and may add JSON members by `also KEY VALUE`.
+# A workload is a function that sets figure and may add JSON members by
+# `also KEY VALUE`.
 also() {
 	local v=$2
 	[[ $v =~ ^-?[0-9]*\.?[0-9]+$ ]] || v="\"$v\""
@@ -117,7 +117,7 @@ also() {
 
 # repeat WORKLOAD LABEL UNIT HOW TARGET FUNCTION: the median repetition's line.
 # HOW: "rate" is put in relation to the baseline's transactions per second,
-# "time" to the time that one of them takes.
+# "time" to the time that one of them takes, "none" has no relation to it.
 repeat() {
 	local name=$1 label=$2 unit=$3 how=$4 target=$5 function=$6
 	local rep before after base ratio lines=() figure extra line
@@ -128,8 +128,9 @@ repeat() {
 		"$function"
 		after=$(baseline)
 		read -r figure base ratio < <(calc "round($figure::numeric, 3) || ' ' || round(($before + $after) / 2::numeric, 1) || ' ' ||
-			CASE '$how' WHEN 'rate' THEN round($figure * 2 / ($before + $after)::numeric, 4)
-				ELSE round($figure * ($before + $after)::numeric / 2, 1) END")
+			CASE '$how' WHEN 'rate' THEN round($figure * 2 / ($before + $after)::numeric, 4)::text
+				WHEN 'time' THEN round($figure * ($before + $after)::numeric / 2 / CASE '$unit' WHEN 'ms' THEN 1000 ELSE 1 END, 2)::text
+				ELSE 'null' END")
 		line="{\"workload\": \"$name\", \"what\": \"$label\", \"figure\": $figure, \"unit\": \"$unit\", \"baseline_tps\": $base, \"ratio\": $ratio, \"target\": \"$target\"$extra"
 		lines+=("$ratio $line")
 		[ -z "${BENCH_VERBOSE:-}" ] || say "  $line}"

@@ -142,6 +142,26 @@ $node->query(q{
 $node->wait_for("SELECT count(*) = 10 FROM done WHERE id LIKE 'order 20__'");
 pass('a trigger that is deferred to COMMIT starts workflows, too');
 
+# --- work for another role is announced, too: neither sweep nor idle timeout (20 s) is waited for
+
+$node->query(q{
+	CREATE ROLE clerk LOGIN;
+	GRANT INSERT ON done TO clerk;
+	CREATE FUNCTION do_it_as_clerk(id text) RETURNS text LANGUAGE sql AS $$ INSERT INTO done VALUES (id); SELECT current_user::text $$;
+	ALTER FUNCTION do_it_as_clerk(text) OWNER TO clerk;
+	CREATE FUNCTION delegate(id text) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.execute_activity('do_it', id);
+		PERFORM temporal.execute_activity('do_it_as_clerk', id);
+		RETURN temporal.execute_activity('do_it_as_clerk', id);
+	END $$;
+	SELECT temporal.register_activity('do_it_as_clerk'), temporal.register_workflow('delegate');
+});
+$began = time();
+is($node->query("CALL temporal.execute_workflow('delegate', '\"delegated $_\"', id => 'delegated $_', wait_timeout => '30 s')"), '"clerk"',
+	"an activity of another role, $_") foreach 1 .. 5;
+cmp_ok(time() - $began, '<', 10, '... is handed over and back at once');
+
 # --- prepared transactions: no process hears of COMMIT PREPARED, the sweep finds what it brings
 
 sweep_interval('300ms');

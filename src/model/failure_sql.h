@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * failure_sql.h
+ *	  Failures from and to SQL errors, and the form that SQL code sees.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_MODEL_FAILURE_SQL_H
+#define TPG_MODEL_FAILURE_SQL_H
+
+#include "base/compat.h"
+#include "utils/elog.h"
+#include "utils/jsonb.h"
+
+/*
+ * An SQL error as a failure.  TF001 is the application failure that its DETAIL
+ * describes; an error that tpg_failure_throw() has raised gives back the failure that
+ * it carried; any other is an application failure whose type is its SQLSTATE.
+ */
+extern Jsonb *tpg_failure_from_error(const ErrorData *edata, const char *source);
+
+/* Its next_retry_delay, a duration or an interval, in microseconds; -1 when absent. */
+extern int64 tpg_failure_detail_delay(const Jsonb *detail);
+
+/*
+ * What SQL sees in PG_EXCEPTION_DETAIL: {"kind", "type", "message", "details",
+ * "non_retryable", "retry_state", "timeout_type", "activity_type", ..., "cause"}.
+ */
+extern Jsonb *tpg_failure_detail(const Jsonb *failure);
+
+/*
+ * Raises the failure as an SQL error: SQLSTATE of its kind or the one given (0:
+ * of its kind), the message at the top followed by the innermost one, DETAIL the
+ * chain as JSON.
+ */
+TPG_NORETURN extern void tpg_failure_throw(const Jsonb *failure, int sqlstate) TPG_NORETURN_AFTER;
+
+#endif							/* TPG_MODEL_FAILURE_SQL_H */
