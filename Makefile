@@ -38,7 +38,7 @@ demo:
 	@demo/run
 
 bench:
-	@test/bin/with_server --conf test/conf/bench.conf test/bench/run $(TESTS)
+	@$(if $(BASE),test/bench/compare $(BASE) $(WORKLOADS),test/bin/with_server --conf test/conf/bench.conf test/bench/run $(TESTS))
 
 server:
 	@test/bin/with_server --extension psql

@@ -45,7 +45,7 @@ AS 'MODULE_PATHNAME', 'tpg_sql_signal_with_start';
 COMMENT ON FUNCTION temporal.signal_with_start(text, text, jsonb, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text) IS
 $$Signals the open workflow of an id, or starts it and signals it, and gives the id. Of two sessions at once one starts it and both signal it.
 
-workflow_type, and from input on: as of start_workflow(). signal_name, signal_input: as of signal().
+workflow_type, and from input on: as of start_workflow(). signal_name, signal_input: as of signal(). request_id: the same again starts and signals once.
 Errors: those of both.$$;
 
 CREATE FUNCTION temporal.signal_trigger()
@@ -116,7 +116,7 @@ COMMENT ON FUNCTION temporal.update_result(text, text, interval) IS
 $$Waits until an accepted update is completed and gives its result.
 
 timeout: how long, for ever when not given.
-Errors: TF008 it failed, or the workflow closed before; TP008 wait over; TP010 no such update; 42501, 22004, 22023.$$;
+Errors: TF008 it failed, or the workflow closed before; TP008 wait over; TP009 accepted in this very transaction; TP010 no such update; 42501, 22004, 22023.$$;
 
 CREATE FUNCTION temporal.update_with_start(
 	workflow_type text,

@@ -29,6 +29,7 @@
 #include "runtime/activation.h"
 #include "runtime/sessions.h"
 #include "store/namespace.h"
+#include "store/runlock.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_signal);
 PG_FUNCTION_INFO_V1(tpg_sql_signal_with_start);
@@ -86,6 +87,7 @@ tpg_sql_signal_with_start(PG_FUNCTION_ARGS)
 {
 	char	   *name = tpg_arg_text(fcinfo, 1);
 	Jsonb	   *input = tpg_arg_jsonb(fcinfo, 2);
+	char	   *request_id = tpg_arg_text(fcinfo, 19);
 
 	tpg_id_check(name, "signal name");
 	tpg_payload_check(input, "signal input");
@@ -96,7 +98,7 @@ tpg_sql_signal_with_start(PG_FUNCTION_ARGS)
 
 		tpg_start_from_args(fcinfo, "signal_with_start", 3, &result);
 		exec = tpg_execution_by_key(result.key);
-		if (exec != NULL && tpg_engine_signal(exec, name, input, NULL, tpg_client_identity()))
+		if (exec != NULL && tpg_engine_signal(exec, name, input, request_id, tpg_client_identity()))
 			PG_RETURN_TEXT_P(cstring_to_text(result.workflow_id));
 		/* it closed between the two: start anew */
 		if (tries >= 100)
@@ -381,6 +383,14 @@ wait_update(TpgExecution *exec, const char *id, int64 timeout_us, bool nonatomic
 			result = state.result ? tpg_json_copy(state.result) : tpg_json_null();
 			MemoryContextSwitchTo(old);
 			return result;
+		}
+		if (tpg_engine_started_here(key) || tpg_run_lock_is_held(key))
+		{
+			tpg_waiter_cancel();
+			ereport(ERROR,
+					(errcode(TPG_ERR_WAITING_FOR_OWN_TRANSACTION),
+					 errmsg("update \"%s\" was accepted in this transaction and cannot complete before it commits", id),
+					 errhint("COMMIT first, or use CALL temporal.execute_update().")));
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(look);

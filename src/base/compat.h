@@ -55,6 +55,13 @@
 #define TPG_NORETURN_AFTER
 #endif
 
+/* LockHeldByMe() got an argument in 17. */
+#if PG_VERSION_NUM < 170000
+#define tpg_lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
+#else
+#define tpg_lock_held_by_me(tag, mode) LockHeldByMe(tag, mode, false)
+#endif
+
 /* PortalRun() lost its run_once argument in 18. */
 #if PG_VERSION_NUM < 180000
 #define tpg_portal_run(portal, count, top, dest, altdest, qc) \

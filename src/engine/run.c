@@ -346,3 +346,41 @@ tpg_run_drop_new(TpgRun *run)
 	run->nmessages = 0;
 	run->nretries = 0;
 }
+
+void
+tpg_run_mark(const TpgRun *run, TpgRunMark *mark)
+{
+	mark->nevents = run->nevents;
+	mark->group_start = run->group_start;
+	mark->group_delivered = run->group_delivered;
+	mark->group_own_end = run->group_own_end;
+	mark->group_message = run->group_message;
+	mark->nmessages = run->nmessages;
+	mark->nretries = run->nretries;
+	mark->task_id = run->task_id;
+	mark->last_task_id = run->exec->last_task_id;
+	mark->task_time = run->task_time;
+	mark->last_task_time = run->exec->last_task_time;
+	mark->group_from_mail = run->group_from_mail;
+	mark->eager_outcome = run->eager_outcome;
+	mark->eager_scheduled_event_id = run->eager_scheduled_event_id;
+}
+
+void
+tpg_run_return_to(TpgRun *run, const TpgRunMark *mark)
+{
+	run_truncate(run, mark->nevents);
+	run->group_start = mark->group_start;
+	run->group_delivered = mark->group_delivered;
+	run->group_own_end = mark->group_own_end;
+	run->group_message = mark->group_message;
+	run->nmessages = mark->nmessages;
+	run->nretries = mark->nretries;
+	run->task_id = mark->task_id;
+	run->exec->last_task_id = mark->last_task_id;
+	run->task_time = mark->task_time;
+	run->exec->last_task_time = mark->last_task_time;
+	run->group_from_mail = mark->group_from_mail;
+	run->eager_outcome = mark->eager_outcome;
+	run->eager_scheduled_event_id = mark->eager_scheduled_event_id;
+}

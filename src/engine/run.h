@@ -34,10 +34,6 @@ typedef struct TpgRun
 	int			maxevents;
 	int			nstored;
 
-	/* as this transaction found it */
-	int32		first_task_id;
-	TimestampTz first_task_time;
-
 	/* the open group */
 	int			group_start;	/* index of its first event */
 	int			group_delivered;	/* index behind the last one that it delivers */
@@ -69,6 +65,28 @@ typedef struct TpgRun
 	uint64		used;			/* for the cache: when last */
 	bool		touched;		/* for the cache: by the transaction in progress */
 } TpgRun;
+
+/* Where a pass over the code began, to come back to. */
+typedef struct TpgRunMark
+{
+	int			nevents;
+	int			group_start;
+	int			group_delivered;
+	int			group_own_end;
+	int			group_message;
+	int			nmessages;
+	int			nretries;
+	int32		task_id;
+	int32		last_task_id;
+	TimestampTz task_time;
+	TimestampTz last_task_time;
+	bool		group_from_mail;
+	TpgOutcome *eager_outcome;
+	int32		eager_scheduled_event_id;
+} TpgRunMark;
+
+extern void tpg_run_mark(const TpgRun *run, TpgRunMark *mark);
+extern void tpg_run_return_to(TpgRun *run, const TpgRunMark *mark);
 
 /*
  * Loads a run whose lock the caller holds; NULL when it is gone.  History comes

@@ -158,20 +158,6 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 	return false;
 }
 
-/* Steps that ran in place have been undone with the code: everything again, with unwinding. */
-static void
-start_over(TpgRun *run, TpgEagerBudget *budget, TimestampTz now)
-{
-	run->exec->last_task_id = run->first_task_id - 1;
-	run->exec->last_task_time = run->first_task_time;
-	tpg_run_drop_new(run);
-	run->eager_outcome = NULL;
-	(void) tpg_mail_take(run, now, true);
-	budget->in_place = false;
-	budget->steps = 0;
-	budget->started_at = GetCurrentTimestamp();
-}
-
 static TpgTaskOutcome
 drive_run(TpgRun *run, TimestampTz now)
 {
@@ -202,13 +188,17 @@ drive_run(TpgRun *run, TimestampTz now)
 	do
 	{
 		TpgPass		pass;
+		TpgRunMark	mark;
 
 		CHECK_FOR_INTERRUPTS();
+		tpg_run_mark(run, &mark);
 		tpg_pass_run(run, def, true, budget.in_place ? tpg_eager_in_place : NULL, &budget, &pass);
 		TPG_FAULT("task_replayed");
 		if (pass.lost_effects)
 		{
-			start_over(run, &budget, now);
+			/* undone with the code: the same pass again, with unwinding at each step */
+			tpg_run_return_to(run, &mark);
+			budget.in_place = false;
 			again = true;
 		}
 		else
@@ -240,8 +230,6 @@ tpg_drive_workflow_task(int64 execution_key)
 			tpg_run_release(run, false);
 		return outcome_of(TPG_TASK_NOTHING);
 	}
-	run->first_task_id = run->exec->last_task_id + 1;
-	run->first_task_time = run->exec->last_task_time;
 	if (run->exec->wft_not_before > now && run->exec->run_expiration > now)
 		outcome = outcome_of(TPG_TASK_NOTHING);
 	else if (!tpg_mail_take(run, now, true))

@@ -188,6 +188,7 @@ tpg_eager_in_place(TpgActivation *act, void *arg)
 	TpgEagerBudget *b = arg;
 	MemoryContext old;
 	int			from = 0;
+	int			steps = b->steps;
 	bool		ran;
 
 	if (!b->in_place || !tpg_activation_is_live(act) || !tpg_inplace_possible(act) ||
@@ -196,7 +197,7 @@ tpg_eager_in_place(TpgActivation *act, void *arg)
 	old = MemoryContextSwitchTo(act->context);
 	/* whatever it did, it is in the subtransaction of the code from here on */
 	ran = eager_run(b, act->def->owner);
-	if (b->steps > 0)
+	if (b->steps > steps)
 		act->effects = true;
 	MemoryContextSwitchTo(old);
 	return ran;

@@ -509,6 +509,27 @@ fill_parameters(const TpgCallable *c, GivenValue *given, const CallPlan *p, Datu
 	return n;
 }
 
+/* How far the last call has come. */
+static enum
+{
+	MAKING_ARGUMENTS,
+	CALLED_WITH_RECORD,			/* which the plan makes into arguments */
+	CALLED
+}			invoke_stage;
+
+bool
+tpg_invoke_argument_error(const ErrorData *edata)
+{
+	int			category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
+
+	/* values that are no such value, or not of the domain */
+	if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		return false;
+	if (invoke_stage == CALLED_WITH_RECORD)
+		return edata->context == NULL || strstr(edata->context, "function ") == NULL;
+	return invoke_stage == MAKING_ARGUMENTS;
+}
+
 Jsonb *
 tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
 {
@@ -525,6 +546,7 @@ tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
 	Jsonb	   *result;
 	int			rc;
 
+	invoke_stage = MAKING_ARGUMENTS;
 	if (def->dynamic)
 	{
 		Assert(c->nargs == 2);
@@ -544,6 +566,7 @@ tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
 		elog(ERROR, "SPI_connect failed");
 	plan = find_plan(cc, given);
 	(void) fill_parameters(c, given, plan, values, nulls);
+	invoke_stage = plan->has_record ? CALLED_WITH_RECORD : CALLED;
 	rc = SPI_execute_plan(plan->plan, values, nulls, false, 0);
 	if (rc != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "call of %s gave %s with " UINT64_FORMAT " rows",

@@ -20,4 +20,7 @@
  */
 extern Jsonb *tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input);
 
+/* Of an error of the last call: it never got into the function, since an argument could not be made of the input. */
+extern bool tpg_invoke_argument_error(const ErrorData *edata);
+
 #endif							/* TPG_RUNTIME_INVOKE_H */

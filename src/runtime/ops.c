@@ -125,7 +125,12 @@ static void
 check_pending_activities(TpgActivation *act)
 {
 	/* counted as such, not by looking at each: this is asked for every start */
-	tpg_size_check(act->npending, tpg_guc_max_pending_activities, "number of pending activities", "temporal_pg.max_pending_activities");
+	if (act->npending >= tpg_guc_max_pending_activities)
+		ereport(ERROR,
+				(errcode(TPG_ERR_LIMIT_EXCEEDED),
+				 errmsg("too many pending activities"),
+				 errdetail("%d are pending, which is as many as a run may have.", act->npending),
+				 errhint("Await some before starting more. The limit is the setting temporal_pg.max_pending_activities.")));
 }
 
 /* START_ACTIVITY_DUPLICATE_ID: unique among the pending ones (D-49). */

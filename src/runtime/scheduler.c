@@ -221,14 +221,6 @@ set_fatal(TpgActivation *act, ErrorData *edata)
 		act->fatal = edata;
 }
 
-/* It never got into the function: an argument could not be made of the input. */
-static bool
-is_argument_error(const ErrorData *edata)
-{
-	return ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_DATA_EXCEPTION &&
-		(edata->context == NULL || strstr(edata->context, "function ") == NULL);
-}
-
 /* A fiber has ended by an error of its own. */
 static void
 fiber_failed(TpgActivation *act, TpgFiber *f, ErrorData *edata)
@@ -236,7 +228,7 @@ fiber_failed(TpgActivation *act, TpgFiber *f, ErrorData *edata)
 	Jsonb	   *failure;
 	Jsonb	   *raised;
 
-	if (f->kind == TPG_FIBER_SIGNAL && is_argument_error(edata))
+	if (f->kind == TPG_FIBER_SIGNAL && tpg_invoke_argument_error(edata))
 	{
 		/* F-08: dropped, the workflow is none the wiser */
 		if (tpg_activation_is_live(act))

@@ -41,11 +41,16 @@ task_failure_sqlstate(const Jsonb *failure)
 static void
 raise_task_failure(const TpgExecution *exec)
 {
+	const Jsonb *failure = exec->last_task_failure;
+	char	   *stack = tpg_json_get_text(failure, "stackTrace");
+	char	   *hint = tpg_json_get_text(tpg_json_get(tpg_json_get(failure, "applicationFailureInfo"), "details"), "hint");
+
 	ereport(ERROR,
-			(errcode(task_failure_sqlstate(exec->last_task_failure)),
-			 errmsg("workflow task of \"%s\" failed: %s", exec->workflow_id, tpg_failure_message(exec->last_task_failure)),
-			 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(exec->last_task_failure))),
-			 errcontext("%s", tpg_json_get_text(exec->last_task_failure, "stackTrace") ? tpg_json_get_text(exec->last_task_failure, "stackTrace") : "")));
+			(errcode(task_failure_sqlstate(failure)),
+			 errmsg("workflow task of \"%s\" failed: %s", exec->workflow_id, tpg_failure_message(failure)),
+			 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure))),
+			 hint ? errhint("%s", hint) : 0,
+			 stack ? errcontext("%s", stack) : 0));
 }
 
 /* Everything of one run that is due now. True if anything was done. */

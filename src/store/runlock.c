@@ -13,10 +13,11 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
+#include "base/compat.h"
 #include "store/runlock.h"
 
-bool
-tpg_run_lock(int64 execution_key, bool wait)
+static LOCKTAG
+run_tag(int64 execution_key)
 {
 	LOCKTAG		tag = {
 		.locktag_field1 = MyDatabaseId,
@@ -27,5 +28,21 @@ tpg_run_lock(int64 execution_key, bool wait)
 		.locktag_lockmethodid = USER_LOCKMETHOD,
 	};
 
+	return tag;
+}
+
+bool
+tpg_run_lock(int64 execution_key, bool wait)
+{
+	LOCKTAG		tag = run_tag(execution_key);
+
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+tpg_run_lock_is_held(int64 execution_key)
+{
+	LOCKTAG		tag = run_tag(execution_key);
+
+	return tpg_lock_held_by_me(&tag, ExclusiveLock);
 }

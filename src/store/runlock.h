@@ -12,4 +12,7 @@
  */
 extern bool tpg_run_lock(int64 execution_key, bool wait);
 
+/* Has this transaction taken it? */
+extern bool tpg_run_lock_is_held(int64 execution_key);
+
 #endif							/* TPG_STORE_RUNLOCK_H */

@@ -1,6 +1,6 @@
 -- What workflow code can call, and what suspension does and does not do to it.
 BEGIN;
-SELECT plan(0);
+SELECT plan(103);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;

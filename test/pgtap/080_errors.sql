@@ -3,7 +3,7 @@
 --
 -- A function of schema temporal without a row in the table below is a failure of this test.
 BEGIN;
-SELECT plan(647);
+SELECT * FROM no_plan();      -- a test for each row of the table
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -42,7 +42,12 @@ CREATE FUNCTION in_context(context text, command text) RETURNS answer LANGUAGE p
 DECLARE a answer;
 BEGIN
 	IF context IN ('workflow', 'activity') THEN
-		RETURN jsonb_populate_record(NULL::answer, temporal.test_run('in_' || context, to_jsonb(command)));
+		BEGIN
+			RETURN jsonb_populate_record(NULL::answer, temporal.test_run('in_' || context, to_jsonb(command)));
+		EXCEPTION WHEN OTHERS THEN      -- it failed the workflow task
+			GET STACKED DIAGNOSTICS a.state = RETURNED_SQLSTATE, a.message = MESSAGE_TEXT, a.hint = PG_EXCEPTION_HINT;
+			RETURN a;
+		END;
 	ELSIF context IN ('tpg_nobody', 'tpg_client') THEN
 		EXECUTE format('SET LOCAL ROLE %I', context);
 	END IF;
@@ -148,8 +153,8 @@ INSERT INTO tried VALUES
 -- ---------- registering, namespaces ----------
 
 INSERT INTO tried SELECT 'register_workflow', 9, 'client', format($$temporal.register_workflow('x', %s)$$, argument), expected, no_hint FROM (VALUES
-	($$''$$, '22023', true), ($$'no such function'$$, '42602', true), ($$'no_such_function'$$, '42883', true), ($$'shop.one'$$, '42725', false), ($$'shop.one(uuid)'$$, '42883', true), ($$'((('$$, '42602', true), ($$'pg_catalog.count'$$, '42725', true), ($$'pg_catalog.count("any")'$$, '42809', true), ($$'shop.done', init => 'shop.done'$$, '0A000', true), ($$'shop.done', signals => '{}'$$, '0A000', true),
-	($$'shop.done', queries => '[]'$$, '0A000', true), ($$'shop.done', updates => '1'$$, '0A000', true), ($$'shop.done', task_queue => ''$$, '22023', true), ($$'shop.done', task_queue => shop.long()$$, '22023', true),
+	($$''$$, '22023', true), ($$'no such function'$$, '42602', true), ($$'no_such_function'$$, '42883', true), ($$'shop.one'$$, '42725', false), ($$'shop.one(uuid)'$$, '42883', true), ($$'((('$$, '42602', true), ($$'pg_catalog.count'$$, '42725', true), ($$'pg_catalog.count("any")'$$, '42809', true), ($$'shop.done', init => 'no_such_function'$$, '42883', true), ($$'shop.done', signals => '{}'$$, 'ok', true), ($$'shop.done', signals => '{"s": "no_such_function"}'$$, '42883', true), ($$'shop.done', signals => '{"": "shop.act"}'$$, '22023', true), ($$'shop.done', signals => '{"s": 1}'$$, '22023', false),
+	($$'shop.done', queries => '[]'$$, '22023', false), ($$'shop.done', updates => '1'$$, '22023', false), ($$'shop.done', updates => '{"u": []}'$$, '22023', false), ($$'shop.done', updates => '{"u": ["shop.act", "shop.act", "shop.act"]}'$$, '22023', false), ($$'shop.done', task_queue => ''$$, '22023', true), ($$'shop.done', task_queue => shop.long()$$, '22023', true),
 	($$'shop.done', failure_sqlstates => '{NULL}'$$, '22004', true), ($$'shop.done', failure_sqlstates => '{x}'$$, '22023', false), ($$'shop.done', failure_sqlstates => '{p0001}'$$, '22023', false), ($$'shop.done', failure_sqlstates => '{}'$$, 'ok', false), ($$'shop.done', versioning_behavior => 'pinned'$$, '0A000', true),
 	($$'shop.done', versioning_behavior => ''$$, '22023', false)) v (argument, expected, no_hint);
 INSERT INTO tried VALUES ('register_workflow', 9, 'client', $$temporal.register_workflow('__temporal_x', 'shop.done')$$, '22023', false), ('register_workflow', 9, 'client', $$temporal.register_workflow('*')$$, '22004', false),
@@ -203,6 +208,55 @@ INSERT INTO tried VALUES
 	('raise_application_error', 6, 'client', $$temporal.raise_application_error('m', details => shop.big())$$, 'TP025', false), ('raise_application_error', 6, 'client', $$temporal.raise_application_error('m', category => 'x')$$, '22023', false), ('raise_application_error', 6, 'client', $$temporal.raise_application_error('m', next_retry_delay => '-1 s')$$, '22023', true),
 	('raise_application_error', 6, 'client', $$temporal.raise_application_error('m', next_retry_delay => '178000000 years')$$, '22023', true);
 
+-- ---------- messages ----------
+
+CREATE FUNCTION asked(n int DEFAULT 0) RETURNS int LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.set_state('n', n); RETURN n; END $$;
+CREATE FUNCTION answer(n int DEFAULT 0) RETURNS int LANGUAGE plpgsql AS $$BEGIN IF n < 0 THEN RAISE EXCEPTION 'no'; END IF; RETURN n; END $$;
+CREATE FUNCTION checks(n int DEFAULT 0) RETURNS void LANGUAGE plpgsql AS $$BEGIN IF n = 1 THEN RAISE EXCEPTION 'not that'; END IF; END $$;
+CREATE FUNCTION waits(n int DEFAULT 0) RETURNS int LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.sleep('1 h'); RETURN n; END $$;
+CREATE FUNCTION asked_wf() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.sleep('40 years'); END $$;
+SELECT temporal.register_workflow('asked_wf', signals => '{"s": "asked"}', queries => '{"q": "answer"}', updates => '{"u": ["answer", "checks"], "w": "waits"}');
+
+INSERT INTO tried SELECT name, nargs, context, command, 'TP021', false FROM (VALUES
+	('wait_condition', 3, $$temporal.wait_condition('true')$$), ('start_wait_condition', 2, $$temporal.start_wait_condition('true')$$), ('wait_signal', 2, $$temporal.wait_signal('s')$$), ('start_wait_signal', 1, $$temporal.start_wait_signal('s')$$),
+	('spawn', 2, $$temporal.spawn('shop.act')$$), ('all_handlers_finished', 0, $$temporal.all_handlers_finished()$$), ('lock', 1, $$temporal.lock('l')$$), ('unlock', 1, $$temporal.unlock('l')$$)) f (name, nargs, command), unnest('{client,activity,tpg_nobody}'::text[]) context;
+INSERT INTO tried SELECT name, nargs, 'workflow', command, 'TP021', false FROM (VALUES
+	('signal', 6, $$temporal.signal('asked-1', 's')$$), ('signal_with_start', 20, $$temporal.signal_with_start('wf', 's')$$), ('update', 5, $$temporal.update('asked-1', 'u')$$), ('start_update', 6, $$temporal.start_update('asked-1', 'u')$$), ('update_result', 3, $$temporal.update_result('asked-1', 'x')$$),
+	('update_with_start', 21, $$temporal.update_with_start('asked_wf', 'u')$$), ('query', 5, $$temporal.query('asked-1', 'q')$$)) f (name, nargs, command);
+INSERT INTO tried VALUES ('execute_update', 7, 'client', $$CALL temporal.execute_update('asked-1', 'u')$$, '2D000', false), ('signal_trigger', 0, 'client', $$temporal.signal_trigger()$$, '39P01', true);
+INSERT INTO tried SELECT name, nargs, 'tpg_nobody', command, '42501', false FROM (VALUES
+	('signal', 6, $$temporal.signal('asked-1', 's')$$), ('signal', 6, $$temporal.signal('asked-1', 's', missing_ok => true)$$), ('signal_with_start', 20, $$temporal.signal_with_start('wf', 's')$$), ('update', 5, $$temporal.update('asked-1', 'u')$$), ('start_update', 6, $$temporal.start_update('asked-1', 'u')$$), ('update_result', 3, $$temporal.update_result('asked-1', 'x')$$),
+	('update_with_start', 21, $$temporal.update_with_start('asked_wf', 'u')$$), ('query', 5, $$temporal.query('asked-1', 'q')$$), ('register_signal_handler', 3, $$temporal.register_signal_handler('wf', 's', 'shop.act')$$), ('register_query_handler', 3, $$temporal.register_query_handler('wf', 's', 'shop.act')$$),
+	('register_update_handler', 4, $$temporal.register_update_handler('wf', 's', 'shop.act')$$), ('unregister_handler', 3, $$temporal.unregister_handler('wf', 'signal', 's')$$)) f (name, nargs, command);
+INSERT INTO tried SELECT name, nargs, context, format(command, value), expected, false FROM (VALUES
+	('signal', 6, 'client', $$temporal.signal(%s, 's')$$, 'TP010'), ('signal', 6, 'client', $$temporal.signal('asked-1', %s)$$, 'ok'), ('signal_with_start', 20, 'client', $$temporal.signal_with_start(%s, 's')$$, 'TP014'), ('signal_with_start', 20, 'client', $$temporal.signal_with_start('wf', %s)$$, 'ok'),
+	('query', 5, 'client', $$temporal.query(%s, 'q')$$, 'TP010'), ('query', 5, 'client', $$temporal.query('asked-1', %s)$$, 'TP015'), ('update', 5, 'client', $$temporal.update(%s, 'u')$$, 'TP010'), ('update', 5, 'client', $$temporal.update('asked-1', %s)$$, 'TP023'),
+	('start_update', 6, 'client', $$temporal.start_update(%s, 'u')$$, 'TP010'), ('start_update', 6, 'client', $$temporal.start_update('asked-1', %s)$$, 'TP023'), ('update_result', 3, 'client', $$temporal.update_result(%s, 'x')$$, 'TP010'), ('update_result', 3, 'client', $$temporal.update_result('asked-1', %s)$$, 'TP010'),
+	('update_with_start', 21, 'client', $$temporal.update_with_start(%s, 'u')$$, 'TP014'), ('update_with_start', 21, 'client', $$temporal.update_with_start('asked_wf', %s)$$, 'TP023'),
+	('register_signal_handler', 3, 'client', $$temporal.register_signal_handler(%s, 's', 'shop.asked')$$, 'TP014'), ('register_signal_handler', 3, 'client', $$temporal.register_signal_handler('asked_wf', %s, 'shop.no_function')$$, '42883'),
+	('register_query_handler', 3, 'client', $$temporal.register_query_handler(%s, 's', 'shop.asked')$$, 'TP014'), ('register_query_handler', 3, 'client', $$temporal.register_query_handler('asked_wf', %s, 'shop.no_function')$$, '42883'),
+	('register_update_handler', 4, 'client', $$temporal.register_update_handler(%s, 's', 'shop.asked')$$, 'TP014'), ('register_update_handler', 4, 'client', $$temporal.register_update_handler('asked_wf', %s, 'shop.no_function')$$, '42883'),
+	('unregister_handler', 3, 'client', $$temporal.unregister_handler(%s, 'signal', 's')$$, 'TP014'), ('unregister_handler', 3, 'client', $$temporal.unregister_handler('asked_wf', 'signal', %s)$$, 'TP014'),
+	('wait_signal', 2, 'workflow', $$temporal.wait_signal(%s, '-1 s')$$, '22023'), ('lock', 1, 'workflow', $$temporal.lock(%s)$$, 'ok'), ('unlock', 1, 'workflow', $$temporal.unlock(%s)$$, 'TP021'), ('spawn', 2, 'workflow', $$temporal.spawn(%s)$$, '42602')
+) f (name, nargs, context, command, unknown), LATERAL (VALUES ('NULL', '22004'), ($$''$$, CASE name WHEN 'spawn' THEN '42602' ELSE '22023' END), ('shop.long()', CASE name WHEN 'spawn' THEN '42883' ELSE '22023' END), ($$'unknown name'$$, unknown)) v (value, expected);
+INSERT INTO tried VALUES
+	('signal', 6, 'client', $$temporal.signal('asked-1', 's', shop.big())$$, 'TP025', false), ('signal', 6, 'client', $$temporal.signal('asked-1', 's', '{"a":')$$, '22P02', true), ('signal', 6, 'client', $$temporal.signal('terminated-1', 's')$$, 'TP012', false), ('signal', 6, 'client', $$temporal.signal('terminated-1', 's', missing_ok => true)$$, 'ok', false),
+	('signal', 6, 'client', $$temporal.signal('nobody', 's', missing_ok => true)$$, 'ok', false), ('signal', 6, 'client', $$temporal.signal('asked-1', 's', run_id => '00000000-0000-4000-8000-000000000000')$$, 'TP010', false), ('signal', 6, 'client', $$temporal.signal('asked-1', 's', request_id => shop.long())$$, '22023', false),
+	('signal_with_start', 20, 'client', $$temporal.signal_with_start('wf', 's', shop.big())$$, 'TP025', false), ('signal_with_start', 20, 'client', $$temporal.signal_with_start('wf', 's', '1', shop.big())$$, 'TP025', false), ('signal_with_start', 20, 'client', $$temporal.signal_with_start('wf', 's', start_delay => '-1 s')$$, '22023', false),
+	('query', 5, 'client', $$temporal.query('asked-1', 'q', shop.big())$$, 'TP025', false), ('query', 5, 'client', $$temporal.query('asked-1', 'q', reject_condition => 'x')$$, '22023', false), ('query', 5, 'client', $$temporal.query('asked-1', 'q', reject_condition => NULL)$$, 'ok', true), ('query', 5, 'client', $$temporal.query('terminated-1', '__stack_trace', reject_condition => 'not_open')$$, 'TP015', true),
+	('query', 5, 'client', $$temporal.query('asked-1', 'q', '-1')$$, 'TP015', true), ('query', 5, 'client', $$temporal.query('asked-1', 'q', '"x"')$$, 'TP015', true), ('query', 5, 'client', $$temporal.query('asked-1', 'q', run_id => '00000000-0000-4000-8000-000000000000')$$, 'TP010', false),
+	('update', 5, 'client', $$temporal.update('asked-1', 'u', shop.big())$$, 'TP025', false), ('update', 5, 'client', $$temporal.update('asked-1', 'u', '1')$$, 'TP023', true), ('update', 5, 'client', $$temporal.update('asked-1', 'u', '-1')$$, 'TF008', true), ('update', 5, 'client', $$temporal.update('asked-1', 'w')$$, 'TP024', false), ('update', 5, 'client', $$temporal.update('terminated-1', 'u')$$, 'TP012', false),
+	('update', 5, 'client', $$temporal.update('asked-1', 'u', update_id => '')$$, '22023', true), ('update', 5, 'client', $$temporal.update('asked-1', 'u', update_id => shop.long())$$, '22023', true), ('update', 5, 'client', $$temporal.update('asked-1', 'u', run_id => '00000000-0000-4000-8000-000000000000')$$, 'TP010', false),
+	('start_update', 6, 'client', $$temporal.start_update('asked-1', 'w', update_id => 'waiting')$$, 'ok', false), ('start_update', 6, 'client', $$temporal.start_update('asked-1', 'w', wait_for_stage => 'completed')$$, 'TP024', false), ('start_update', 6, 'client', $$temporal.start_update('asked-1', 'w', wait_for_stage => '')$$, '22023', false), ('start_update', 6, 'client', $$temporal.start_update('asked-1', 'w', wait_for_stage => NULL)$$, '22004', true),
+	('update_result', 3, 'client', $$temporal.update_result('asked-1', 'u', '-1 s')$$, '22023', true), ('update_result', 3, 'client', $$temporal.update_result('asked-1', 'u', '178000000 years')$$, '22023', true), ('update_with_start', 21, 'client', $$temporal.update_with_start('asked_wf', 'u', shop.big())$$, 'TP025', false), ('update_with_start', 21, 'client', $$temporal.update_with_start('asked_wf', 'u', '1')$$, 'TP023', true),
+	('register_signal_handler', 3, 'client', $$temporal.register_signal_handler('asked_wf', 's', NULL)$$, '22004', true), ('register_signal_handler', 3, 'client', $$temporal.register_signal_handler('asked_wf', 's', '')$$, '22023', true), ('register_signal_handler', 3, 'client', $$temporal.register_signal_handler('asked_wf', '__temporal_x', 'shop.act')$$, '22023', false), ('register_signal_handler', 3, 'client', $$temporal.register_signal_handler('asked_wf', '*', 'shop.act')$$, '42P13', true),
+	('register_query_handler', 3, 'client', $$temporal.register_query_handler('asked_wf', '__stack_trace', 'shop.act')$$, '22023', false), ('register_query_handler', 3, 'client', $$temporal.register_query_handler('asked_wf', 's', 'shop.one')$$, '42725', false), ('register_update_handler', 4, 'client', $$temporal.register_update_handler('asked_wf', 'u', 'shop.answer', 'shop.one(int)')$$, '42P13', true),
+	('register_update_handler', 4, 'client', $$temporal.register_update_handler('asked_wf', 'u', 'shop.answer', '')$$, '22023', true), ('unregister_handler', 3, 'client', $$temporal.unregister_handler('asked_wf', NULL, 's')$$, '22004', true), ('unregister_handler', 3, 'client', $$temporal.unregister_handler('asked_wf', '', 's')$$, '22023', false), ('unregister_handler', 3, 'client', $$temporal.unregister_handler('asked_wf', 'x', 's')$$, '22023', false),
+	('unregister_handler', 3, 'client', $$temporal.unregister_handler('asked_wf', 'init', NULL)$$, 'TP014', true), ('wait_condition', 3, 'workflow', 'temporal.wait_condition(NULL)', '22004', true), ('wait_condition', 3, 'workflow', $$temporal.wait_condition('')$$, '22023', true), ('wait_condition', 3, 'workflow', $$temporal.wait_condition('nonsense')$$, '42703', true),
+	('wait_condition', 3, 'workflow', $$temporal.wait_condition('1 / 0 = 1')$$, '22012', true), ('wait_condition', 3, 'workflow', $$temporal.wait_condition('true', '-1 s')$$, '22023', true), ('wait_condition', 3, 'workflow', $$temporal.wait_condition('true', args => '[1')$$, '22P02', true),
+	('start_wait_condition', 2, 'workflow', 'temporal.start_wait_condition(NULL)', '22004', true), ('start_wait_condition', 2, 'workflow', $$temporal.start_wait_condition('')$$, '22023', true), ('start_wait_signal', 1, 'workflow', 'temporal.start_wait_signal(NULL)', '22004', true), ('start_wait_signal', 1, 'workflow', $$temporal.start_wait_signal('')$$, '22023', true),
+	('spawn', 2, 'workflow', $$temporal.spawn('shop.act', shop.big())$$, 'TP025', false), ('spawn', 2, 'workflow', $$temporal.spawn('shop.one')$$, '42725', false), ('all_handlers_finished', 0, 'workflow', 'temporal.all_handlers_finished()', 'ok', false);
+
 -- ---------- tests ----------
 
 INSERT INTO tried VALUES
@@ -225,7 +279,8 @@ SELECT temporal.test_start('2030-01-01 00:00:00+00');
 SELECT temporal.start_workflow('failing', id => 'failing-1'), temporal.start_workflow('wf', id => 'timed-1', run_timeout => '1 s'), temporal.start_workflow('wf', id => 'terminated-1');
 SELECT temporal.terminate('terminated-1');
 SELECT temporal.test_advance('2 s');
-SELECT temporal.start_workflow('wf', id => 'wf-1', start_delay => '50 years');
+SELECT temporal.start_workflow('wf', id => 'wf-1', start_delay => '50 years'), temporal.start_workflow('asked_wf', id => 'asked-1');
+SELECT temporal.test_drive();
 
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p
