@@ -72,7 +72,7 @@ tpg_sql_signal(PG_FUNCTION_ARGS)
 	exec = tpg_find_run(workflow_id, run_id, missing_ok);
 	if (exec == NULL)
 		PG_RETURN_BOOL(false);
-	if (!tpg_status_is_open(exec->status) || !tpg_engine_signal(exec, name, input, request_id, tpg_client_identity()))
+	if (!tpg_status_is_open(exec->status) || !tpg_engine_signal(exec, name, input, request_id, tpg_client_identity(), false))
 	{
 		if (missing_ok)
 			PG_RETURN_BOOL(false);
@@ -98,7 +98,7 @@ tpg_sql_signal_with_start(PG_FUNCTION_ARGS)
 
 		tpg_start_from_args(fcinfo, "signal_with_start", 3, &result);
 		exec = tpg_execution_by_key(result.key);
-		if (exec != NULL && tpg_engine_signal(exec, name, input, request_id, tpg_client_identity()))
+		if (exec != NULL && tpg_engine_signal(exec, name, input, request_id, tpg_client_identity(), !result.started))
 			PG_RETURN_TEXT_P(cstring_to_text(result.workflow_id));
 		/* it closed between the two: start anew */
 		if (tries >= 100)
@@ -152,7 +152,7 @@ signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, i
 	tpg_json_add_text(b, "op", op);
 	tpg_json_add_jsonb(b, "old", row_as_jsonb(old, desc));
 	tpg_json_add_jsonb(b, "new", row_as_jsonb(new, desc));
-	(void) tpg_engine_signal(exec, args[2], tpg_json_finish(b), NULL, tpg_client_identity());
+	(void) tpg_engine_signal(exec, args[2], tpg_json_finish(b), NULL, tpg_client_identity(), false);
 }
 
 /* Rows of a transition table, one signal each. */
@@ -429,7 +429,27 @@ tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 	TpgUpdateRequest r;
 	TpgStartResult started;
 
+	tpg_not_in_workflow("update_with_start", "Call it in an activity.");
 	request_from_args(fcinfo, 1, &r);
+	if (!PG_ARGISNULL(13) || !PG_ARGISNULL(14))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("update_with_start cannot have %s", PG_ARGISNULL(13) ? "start_delay" : "cron_schedule"),
+				 errhint("An update is handled in the first task.")));
+
+	/* an update that the latest run has taken needs no start (F-40) */
+	if (!PG_ARGISNULL(3) && !PG_ARGISNULL(5))
+	{
+		TpgExecution *exec = tpg_find_run(tpg_arg_text(fcinfo, 5), NULL, true);
+		TpgUpdateState state;
+
+		if (exec != NULL)
+		{
+			tpg_session_update_state(exec, r.id, &state);
+			if (state.stage != TPG_UPDATE_UNKNOWN)
+				PG_RETURN_JSONB_P(update_now(exec, &r));
+		}
+	}
 	tpg_start_from_args(fcinfo, "update_with_start", 4, &started);
 	PG_RETURN_JSONB_P(update_now(tpg_execution_by_key(started.key), &r));
 }

@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
+#include "base/errors.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/close.h"
@@ -20,6 +21,8 @@
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "store/runlock.h"
+
+int64		tpg_attempt_execution_key = 0;
 
 /* The caller holds the run lock and the row lock. */
 static void
@@ -39,6 +42,12 @@ tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *
 	TpgStatus	status;
 	TpgRun	   *run;
 	TpgJson    *b;
+
+	if (exec->key == tpg_attempt_execution_key)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("an activity cannot terminate its own workflow \"%s\"", exec->workflow_id),
+				 errhint("Let it fail with temporal.raise_application_error(non_retryable => true), or send the workflow a signal.")));
 
 	/* an executor that has the run with an eager activity is asked to put it aside */
 	if (!tpg_run_lock(exec->key, false))

@@ -8,6 +8,12 @@
 #include "engine/run.h"
 
 /*
+ * The run whose activity is running in this process, 0: none.  Its attempt is
+ * recorded if and only if the run is open, so it cannot close it.
+ */
+extern int64 tpg_attempt_execution_key;
+
+/*
  * Terminates an open run: waits for whoever works on it (under lock_timeout).
  * False: it had closed meanwhile.  Takes effect at COMMIT.
  */

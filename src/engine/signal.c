@@ -20,10 +20,12 @@
 #define MAX_SIGNALS 10000
 
 bool
-tpg_engine_signal(const TpgExecution *exec, const char *name, const Jsonb *input, const char *request_id, const char *identity)
+tpg_engine_signal(const TpgExecution *exec, const char *name, const Jsonb *input, const char *request_id, const char *identity,
+				  bool ends_delay)
 {
 	TpgStatus	status;
 	TpgJson    *b = tpg_json_object();
+	TimestampTz now = tpg_clock_now();
 
 	if (!tpg_execution_lock(exec->key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
 		return false;
@@ -40,6 +42,7 @@ tpg_engine_signal(const TpgExecution *exec, const char *name, const Jsonb *input
 	tpg_json_add_jsonb(b, "input", input);
 	tpg_json_add_text(b, "identity", identity);
 	tpg_json_add_text(b, "requestId", request_id);
-	tpg_mail_send(exec, TPG_MESSAGE_SIGNAL, 0, tpg_clock_now(), tpg_json_finish(b));
+	tpg_mail_send(exec, TPG_MESSAGE_SIGNAL, 0, !ends_delay && tpg_execution_is_delayed(exec, now) ? exec->execution_time : now,
+				  tpg_json_finish(b));
 	return true;
 }

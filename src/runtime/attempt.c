@@ -31,6 +31,7 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/json.h"
+#include "engine/close.h"
 #include "ipc/slots.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
@@ -44,6 +45,25 @@ TpgAttemptInfo *tpg_current_attempt = NULL;
 
 static TimeoutId attempt_timeout = MAX_TIMEOUTS;
 static volatile sig_atomic_t attempt_timer_fired = false;
+
+/* it called what works on its own run, whose task is in progress in this process */
+static bool attempt_reentered = false;
+
+void
+tpg_attempt_check_reentry(int64 execution_key, const char *what)
+{
+	if (tpg_current_attempt == NULL || tpg_current_attempt->exec->key != execution_key || !tpg_current_attempt->in_task)
+		return;
+	if (tpg_current_attempt->local)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("a local activity cannot call temporal.%s() for its own workflow", what),
+				 errhint("Use temporal.execute_activity().")));
+	attempt_reentered = true;
+	ereport(ERROR,
+			(errcode(ERRCODE_QUERY_CANCELED),
+			 errmsg_internal("activity works on its own run and is put aside")));
+}
 
 static void
 attempt_timeout_handler(void)
@@ -156,7 +176,8 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	ResourceOwner caller_owner = CurrentResourceOwner;
 	TpgActivation *outer_activation = tpg_current_activation;
 	TpgAttemptInfo *outer_attempt = tpg_current_attempt;
-	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local};
+	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local, .in_task = !check_open};
+	int64		outer_key = tpg_attempt_execution_key;
 	ErrorContextCallback *outer_context = error_context_stack;
 	bool		outer_read_only = XactReadOnly;
 	TpgTimeoutType timeout_type;
@@ -182,6 +203,8 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 
 	tpg_current_activation = NULL;
 	tpg_current_attempt = &info;
+	tpg_attempt_execution_key = exec->key;
+	attempt_reentered = false;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller_context);
 	PG_TRY();
@@ -194,7 +217,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		disarm_timer();
 		error_context_stack = outer_context;
 		closed = run_closed;
-		if (closed || attempt_timer_fired)
+		if (closed || attempt_timer_fired || attempt_reentered)
 			RollbackAndReleaseCurrentSubTransaction();
 		else
 			ReleaseCurrentSubTransaction();
@@ -213,10 +236,13 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	XactReadOnly = outer_read_only;
 	tpg_current_activation = outer_activation;
 	tpg_current_attempt = outer_attempt;
+	tpg_attempt_execution_key = outer_key;
 	a->ended_at = tpg_clock_now();
 
 	if (closed)
 		return TPG_ATTEMPT_RUN_CLOSED;
+	if (attempt_reentered)
+		return TPG_ATTEMPT_PUT_ASIDE;
 	if (attempt_timer_fired)
 	{
 		if (eager_limit)

@@ -22,6 +22,7 @@ typedef struct TpgAttemptInfo
 	const TpgExecution *exec;
 	TimestampTz started_at;
 	bool		local;
+	bool		in_task;		/* within the workflow task of its run: eager or local */
 } TpgAttemptInfo;
 
 extern TpgAttemptInfo *tpg_current_attempt;
@@ -33,6 +34,13 @@ extern TpgAttemptInfo *tpg_current_attempt;
  */
 extern TpgAttemptKind tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
 									  bool local, int64 eager_us, bool check_open, TpgAttempt *attempt);
+
+/*
+ * Somebody wants to work on a run in this process.  Where that is the run of the
+ * eager attempt that is running, the attempt is put aside, to be done again alone
+ * (the error that this raises does not reach its caller); a local one cannot be.
+ */
+extern void tpg_attempt_check_reentry(int64 execution_key, const char *what);
 
 /* "12345@host": who runs attempts here; palloc'd once. */
 extern const char *tpg_attempt_identity(void);

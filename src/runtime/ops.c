@@ -174,7 +174,7 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 	op->type = pstrdup(o->type);
 	op->id = o->activity_id ? pstrdup(o->activity_id) : psprintf("%d", op->seq);
 	c = tpg_activation_add_command(act, TPG_COMMAND_SCHEDULE_ACTIVITY, op);
-	c->user_metadata = summary_metadata(o->summary ? o->summary : tpg_json_get_text(def->options, "summary"));
+	c->user_metadata = summary_metadata(o->summary || def == NULL ? o->summary : tpg_json_get_text(def->options, "summary"));
 	/* in a replay only kind, id and type matter, but what raised an error then has to raise it now */
 	if (tpg_activation_is_live(act) || tpg_guc_default_start_to_close_us() <= 0)
 		c->attributes = activity_attributes(act, o, def, op->id, false);
@@ -194,8 +194,8 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "start_local_activity");
-	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, false);
-	if (def->owner != act->def->owner)
+	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
+	if (def != NULL && def->owner != act->def->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("local activity \"%s\" belongs to another role than its workflow", o->type),

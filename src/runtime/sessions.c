@@ -27,6 +27,7 @@
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
+#include "runtime/attempt.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
 #include "runtime/role.h"
@@ -262,6 +263,17 @@ find_update(const TpgRun *run, const char *id, TpgUpdateState *state, int *in_fl
 	}
 }
 
+/* F-41: accepted, and the run closed before it was completed */
+static void
+fail_if_closed(const TpgExecution *exec, TpgUpdateState *state)
+{
+	if (state->stage != TPG_UPDATE_ACCEPTED || tpg_status_is_open(exec->status))
+		return;
+	state->stage = TPG_UPDATE_COMPLETED;
+	state->failure = tpg_failure_application("Workflow Update failed because the Workflow completed before the Update completed.",
+											 "AcceptedUpdateCompletedWorkflow", NULL, true, -1, NULL, "Server", NULL);
+}
+
 void
 tpg_session_update_state(const TpgExecution *exec, const char *id, TpgUpdateState *state)
 {
@@ -269,13 +281,7 @@ tpg_session_update_state(const TpgExecution *exec, const char *id, TpgUpdateStat
 	int			in_flight;
 
 	find_update(run, id, state, &in_flight);
-	/* F-41: accepted, and the run closed before it was completed */
-	if (state->stage == TPG_UPDATE_ACCEPTED && !tpg_status_is_open(exec->status))
-	{
-		state->stage = TPG_UPDATE_COMPLETED;
-		state->failure = tpg_failure_application("Workflow Update failed because the Workflow completed before the Update completed.",
-												 "AcceptedUpdateCompletedWorkflow", NULL, true, -1, NULL, "Server", NULL);
-	}
+	fail_if_closed(exec, state);
 }
 
 static void
@@ -313,6 +319,11 @@ judge(TpgActivation *act, const TpgUpdateRequest *r, bool must_complete, TpgUpda
 
 	if (u == NULL)
 		elog(ERROR, "update \"%s\" was not delivered", r->id);
+	if (u->rejection != NULL && u->rejection->sqlerrcode == TPG_ERR_WORKFLOW_ALREADY_COMPLETED)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
+				 errmsg("%s", u->rejection->message),
+				 errhint("Only updates that it has taken before can be asked for.")));
 	if (u->rejection != NULL)
 		rejected(r, u->rejection);
 	state->stage = u->completed ? TPG_UPDATE_COMPLETED : TPG_UPDATE_ACCEPTED;
@@ -343,6 +354,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	int			in_flight;
 	int			from = 0;
 
+	tpg_attempt_check_reentry(exec->key, "update");
 	/* an executor that has the run with an eager activity puts it aside */
 	if (!tpg_run_lock(exec->key, false))
 	{
@@ -360,10 +372,17 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	find_update(run, r->id, state, &in_flight);
 	if (state->stage != TPG_UPDATE_UNKNOWN)
 	{
+		fail_if_closed(run->exec, state);
 		tpg_run_release(run, false);
 		return;
 	}
 	now = tpg_clock_now();
+	if (tpg_status_is_open(run->exec->status) && tpg_execution_is_delayed(run->exec, now))
+		ereport(ERROR,
+				(errcode(TPG_ERR_UPDATE_WOULD_WAIT),
+				 errmsg("update \"%s\" has to wait", r->name),
+				 errdetail("Workflow \"%s\" begins only when its start delay is over.", exec->workflow_id),
+				 errhint("Send a signal, which is kept until then.")));
 	if (tpg_status_is_open(run->exec->status) && !tpg_mail_take(run, now, true))
 		tpg_run_open_group(run, now, true);
 	if (!tpg_status_is_open(run->exec->status) || run->run_timed_out)

@@ -134,7 +134,14 @@ deliver_request(TpgActivation *act, const TpgUpdateRequest *r)
 	TpgUpdate  *u = update_add(act, r->id, r->name, r->input, r->identity);
 	TpgDefinition *handler = handler_of(act, TPG_DEF_UPDATE, r->name);
 
-	if (handler == NULL)
+	if (act->main->finished)
+	{
+		/* its end is decided, though no executor has closed it yet */
+		u->rejection = MemoryContextAllocZero(act->context, sizeof(ErrorData));
+		u->rejection->sqlerrcode = TPG_ERR_WORKFLOW_ALREADY_COMPLETED;
+		u->rejection->message = MemoryContextStrdup(act->context, psprintf("workflow \"%s\" has come to its end", act->run->exec->workflow_id));
+	}
+	else if (handler == NULL)
 		reject_unknown(act, u);
 	else if (validate(act, u))
 		accept(act, u, handler);

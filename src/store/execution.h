@@ -43,6 +43,13 @@ typedef struct TpgExecution
 	Jsonb	   *last_task_failure;	/* may be NULL */
 } TpgExecution;
 
+/* Has its first task still to come, at the end of the start delay? */
+static inline bool
+tpg_execution_is_delayed(const TpgExecution *e, TimestampTz now)
+{
+	return e->last_task_id == 0 && e->execution_time > now;
+}
+
 typedef enum TpgRowLock
 {
 	TPG_ROW_KEY_SHARE,			/* insert mail: conflicts only with closing and deletion */

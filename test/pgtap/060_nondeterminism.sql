@@ -1,6 +1,6 @@
 -- Replay: the same code replays its histories; changed code is found out, with event and commands named.
 BEGIN;
-SELECT plan(63);
+SELECT plan(64);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -162,6 +162,8 @@ SELECT isnt(left(pg_temp.error_of(format('SELECT temporal.replay(jsonb_build_arr
 ) AS v (e);
 
 SELECT matches(pg_temp.error_of($$SELECT temporal.replay('nobody')$$), '^TP010: ', 'replay of nothing');
+SELECT temporal.unregister_activity('a'), temporal.unregister_activity('b');
+SELECT is(temporal.replay('closed'), 14, 'a replay needs no registration of the activities');
 SELECT temporal.unregister_workflow('wf');
 SELECT matches(pg_temp.error_of($$SELECT temporal.replay('open')$$), '^TP014: ', 'replay of a type that is not registered');
 

@@ -1,6 +1,6 @@
 -- State in all its forms, wait_condition as G-11, G-12 and F-47 say, conditions as futures, init.
 BEGIN;
-SELECT plan(43);
+SELECT plan(42);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
