@@ -401,7 +401,7 @@ tpg_require_nonatomic(FunctionCallInfo fcinfo, const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("temporal.%s() commits and cannot be called in a transaction block", what),
-				 errhint("Call it outside of a transaction block, or use temporal.start_workflow(), COMMIT, and temporal.result().")));
+				 errhint("Call it outside of a transaction block, or use the functions that do its steps, with COMMIT in between.")));
 }
 
 /* The one INOUT argument as the procedure's result. */

@@ -351,6 +351,7 @@ wait_update(TpgExecution *exec, const char *id, int64 timeout_us, bool nonatomic
 {
 	TimestampTz deadline = timeout_us < 0 ? DT_NOEND : GetCurrentTimestamp() + timeout_us;
 	int64		key = exec->key;
+	char	   *workflow_id = MemoryContextStrdup(context, exec->workflow_id);
 
 	id = MemoryContextStrdup(context, id);
 	for (;;)
@@ -404,7 +405,7 @@ wait_update(TpgExecution *exec, const char *id, int64 timeout_us, bool nonatomic
 			ereport(ERROR,
 					(errcode(TPG_ERR_WAIT_TIMEOUT),
 					 errmsg("update \"%s\" has not completed in time", id),
-					 errhint("See temporal.explain() for what its handler waits for.")));
+					 errhint("SELECT * FROM temporal.explain('%s') tells what its handler waits for.", workflow_id)));
 		}
 	}
 }

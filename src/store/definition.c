@@ -23,6 +23,7 @@
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -236,6 +237,13 @@ resolve_function(TpgDefinition *def, bool assign)
 
 	if (OidIsValid(function))
 		tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+
+	/* a superuser has made another one under this name: only a superuser may have that run */
+	if (HeapTupleIsValid(tuple) && !def->by_superuser && superuser_arg(((Form_pg_proc) GETSTRUCT(tuple))->proowner))
+	{
+		ReleaseSysCache(tuple);
+		tuple = NULL;
+	}
 	if (!HeapTupleIsValid(tuple))
 	{
 		same = !OidIsValid(def->function);

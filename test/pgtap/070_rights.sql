@@ -1,5 +1,6 @@
 -- Who may do what, and what hostile roles cannot do: read, drive or hijack what was not granted to them.
 BEGIN;
+SET LOCAL client_min_messages = warning;
 SELECT plan(133);
 
 -- alice writes workflows, bob uses them, carl has another namespace, mallory has nothing

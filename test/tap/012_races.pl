@@ -17,7 +17,7 @@ temporal_pg.sweep_interval = 1h
 temporal_pg.idle_timeout = 500ms
 temporal_pg.max_executors = 4
 });
-my $LIMIT = 10;
+my $LIMIT = 20;
 
 sub wait_for { my ($sql) = @_; return $node->wait_for($sql, timeout => $LIMIT) }
 sub result { my ($id) = @_; my (undef, $out, $err) = $node->try_query("SELECT temporal.result('$id', timeout => '$LIMIT s')"); return "$out$err" }
@@ -113,7 +113,7 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 
 # --- a signal that comes while the code is on its way to its end
 
-$node->query(q{SELECT temporal.start_workflow('collector', '[0.7]', id => 'late')});
+$node->query(q{SELECT temporal.start_workflow('collector', '[1.2]', id => 'late')});
 signal('late', 'finish', 'null');
 wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'temporal_pg executor' AND wait_event = 'PgSleep'});
 signal('late', 'item', 1);
