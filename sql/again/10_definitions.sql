@@ -25,7 +25,7 @@ task_queue: queue of runs that are started without one.
 failure_sqlstates: SQLSTATEs of errors that end a run as Failed; one that ends in 000 stands for its class. Temporal failures (TF...) always do; every other error only fails the workflow task, which is tried again until the code is mended.
 versioning_behavior: auto_upgrade: open runs go on with the code as it is when they are replayed. pinned is not supported yet.
 
-The code, also that of handlers, runs as the owner of the function, with the search_path, TimeZone, DateStyle, IntervalStyle and extra_float_digits of the session that registers the workflow type.
+The code, also that of handlers, runs as the owner of the function, with the search_path, TimeZone, DateStyle and the other settings of how values look and are read (see docs/determinism.md) of the session that registers the workflow type.
 Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for a validator, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, a handler that belongs to another role than the function, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_signal_handler(
@@ -107,7 +107,7 @@ mode: transactional: what the attempt does and the record of its completion are 
 task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5; these two and heartbeat_timeout are kept, without effect yet.
 settings: settings for each attempt, for example {"statement_timeout": "5s"}; the function's owner must be allowed to set them.
 
-The code runs as the owner of the function, with the search_path, TimeZone, DateStyle, IntervalStyle and extra_float_digits of the session that registers it.
+The code runs as the owner of the function, with the search_path, TimeZone, DateStyle and the other settings of how values look and are read (see docs/determinism.md) of the session that registers it.
 Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, or no level "author" in the namespace, 42704 unknown setting, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.unregister_workflow(workflow_type text)

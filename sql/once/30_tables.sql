@@ -40,14 +40,14 @@ CREATE TABLE temporal_internal.definition (
 	failure_sqlstates	text[] NOT NULL DEFAULT '{P0001}',
 	versioning_behavior	text NOT NULL DEFAULT 'auto_upgrade',
 	with_workflow		boolean NOT NULL DEFAULT false,
-	by_superuser		boolean NOT NULL DEFAULT false,
+	owner_name			text NOT NULL,
 	registered_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	UNIQUE (namespace_id, kind, workflow_type, name),
 	CHECK ((workflow_type = '') = (kind IN ('workflow', 'activity')))
 );
 COMMENT ON TABLE temporal_internal.definition IS 'A registered workflow or activity type, or a handler of a workflow type. The function is kept as text (schema, name, argument types) and resolved when used, so it survives DROP and CREATE, dump and pg_upgrade.';
 COMMENT ON COLUMN temporal_internal.definition.workflow_type IS 'Of a handler: the workflow type that it belongs to, whose settings, failure_sqlstates and versioning_behavior are also its own.';
-COMMENT ON COLUMN temporal_internal.definition.by_superuser IS 'Registered by a superuser. Others'' registrations never run a function that belongs to a superuser, whoever makes one under that name later.';
+COMMENT ON COLUMN temporal_internal.definition.owner_name IS 'Owner of the function when it was registered: members of that role may replace the registration, and only if that was a superuser does a superuser''s function run.';
 COMMENT ON COLUMN temporal_internal.definition.with_workflow IS 'A handler that register_workflow() was given: goes when the workflow is registered without it.';
 
 CREATE TABLE temporal_internal.search_attribute_definition (

@@ -266,6 +266,7 @@ unregister(TpgDefinitionKind kind, const char *name, const char *what)
 	tpg_id_check(name, what);
 	namespace_id = tpg_namespace_current();
 	tpg_access_require(namespace_id, TPG_ACCESS_AUTHOR);
+	tpg_register_check_present(namespace_id, kind, name);
 	if (!tpg_definition_delete(namespace_id, kind, name))
 		tpg_definition_not_found(namespace_id, kind, name);
 }

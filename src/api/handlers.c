@@ -384,6 +384,7 @@ tpg_sql_unregister_handler(PG_FUNCTION_ARGS)
 	else
 		tpg_id_check(name, name_word(kind));
 	namespace_id = namespace_with_workflow(type);
+	tpg_register_check_present(namespace_id, TPG_DEF_WORKFLOW, type);
 	if (!tpg_handler_delete(namespace_id, kind, type, name))
 		handler_not_found(namespace_id, kind, type, name);
 	PG_RETURN_VOID();

@@ -123,8 +123,9 @@ format_id(const char *format, const char *value)
 static Jsonb *
 row_as_jsonb(HeapTuple tuple, TupleDesc desc)
 {
+	/* a handler has three arguments for it, whatever the operation */
 	if (tuple == NULL)
-		return NULL;
+		return tpg_json_null();
 	return tpg_datum_to_jsonb(heap_copy_tuple_as_datum(tuple, desc), desc->tdtypeid, false);
 }
 

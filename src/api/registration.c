@@ -21,6 +21,8 @@
 #include "base/ident.h"
 #include "runtime/callable.h"
 #include "store/function.h"
+#include "store/namespace.h"
+#include "store/definition_table.h"
 
 /* Names that the server keeps for itself, as Temporal's does. */
 static const char *const reserved_prefixes[] = {"__temporal_", "__stack_trace"};
@@ -131,5 +133,25 @@ tpg_register_function(TpgDefinitionRow *row, const char *function)
 	row->function_schema = name->schema;
 	row->function_name = name->name;
 	row->function_arguments = name->arguments;
+	if (row->kind == TPG_DEF_WORKFLOW || row->kind == TPG_DEF_ACTIVITY)
+		tpg_register_check_present(row->namespace_id, row->kind, row->name);
 	return oid;
+}
+
+void
+tpg_register_check_present(int32 namespace_id, TpgDefinitionKind kind, const char *name)
+{
+	TpgDefinition *present = tpg_definition_read(namespace_id, kind, "", name);
+	Oid			owner;
+
+	if (present == NULL || strcmp(present->name, name) != 0)
+		return;
+	owner = get_role_oid(present->owner_name, true);
+	if ((OidIsValid(owner) && is_member_of_role(GetUserId(), owner)) || tpg_access_level(namespace_id) >= TPG_ACCESS_ADMIN)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for %s type \"%s\"", tpg_definition_kind_name(kind), name),
+			 errdetail("It is registered for a function of \"%s\".", present->owner_name),
+			 errhint("Members of that role and admins of the namespace may replace or remove it; use another name.")));
 }

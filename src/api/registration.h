@@ -39,4 +39,10 @@ extern List *tpg_handlers_check(const TpgDefinitionRow *workflow, Oid function, 
  */
 extern void tpg_handlers_put(const TpgDefinitionRow *workflow, Oid function, List *handlers);
 
+/*
+ * May the caller replace or remove what is registered under that name?  It may
+ * if it is a member of the owner of its function, or admin; else 42501.
+ */
+extern void tpg_register_check_present(int32 namespace_id, TpgDefinitionKind kind, const char *name);
+
 #endif							/* TPG_API_REGISTRATION_H */

@@ -193,7 +193,10 @@ json_depth(const Jsonb *value)
 	while ((token = JsonbIteratorNext(&it, &jv, false)) != WJB_DONE)
 	{
 		if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
-			deepest = Max(deepest, ++depth);
+		{
+			depth++;
+			deepest = Max(deepest, depth);
+		}
 		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
 			depth--;
 	}

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/errors.h"
 #include "engine/testenv.h"
 
 static LocalTransactionId env_lxid = InvalidLocalTransactionId;
@@ -25,6 +26,12 @@ static int	env_maxkeys;
 static void
 testenv_xact_callback(XactEvent event, void *arg)
 {
+	/* skipped time and mocked activities must never become somebody's real history */
+	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && tpg_testenv_active())
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("a transaction with a test environment cannot be committed"),
+				 errhint("Run tests as BEGIN; ... ROLLBACK.")));
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
 		env_lxid = InvalidLocalTransactionId;

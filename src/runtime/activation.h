@@ -217,6 +217,8 @@ typedef struct TpgActivation
 	int			maxqueue;
 	int			ndone;			/* ops that are done */
 	int			first_condition;	/* before it, all are done or given up */
+	int			first_signal_wait;	/* the same of waits for signals */
+	int			first_signal;	/* before it, all are taken */
 	Jsonb	   *failed;			/* a signal handler failed the run */
 
 	TpgSignal  *signals;

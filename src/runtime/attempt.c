@@ -30,6 +30,7 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "base/guc.h"
 #include "base/json.h"
 #include "engine/close.h"
 #include "ipc/slots.h"
@@ -217,7 +218,9 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		disarm_timer();
 		error_context_stack = outer_context;
 		closed = run_closed;
-		if (closed || attempt_timer_fired || attempt_reentered)
+		/* a result that cannot be kept fails the attempt (D-17): its effects go, too */
+		if (closed || attempt_timer_fired || attempt_reentered ||
+			(a->result != NULL && VARSIZE(a->result) > (Size) tpg_guc_max_payload_size))
 			RollbackAndReleaseCurrentSubTransaction();
 		else
 			ReleaseCurrentSubTransaction();

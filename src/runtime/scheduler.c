@@ -390,7 +390,7 @@ run_ready(TpgActivation *act)
 			check_spoilt(act);
 		}
 		act->queue_head = act->queue_tail = 0;
-		if (!tpg_conditions_evaluate(act))
+		if (!tpg_waits_look(act))
 			return false;
 	}
 }

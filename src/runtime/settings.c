@@ -29,7 +29,13 @@
 
 /* What a registration records besides search_path. */
 static const char *const captured[] = {
-	"TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits"
+	"TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits",
+	/*
+	 * Whatever else of the session would show in what the code computes.  Not
+	 * lc_*: a locale that the machine of a restore has not would stop all.
+	 */
+	"bytea_output", "transform_null_equals", "array_nulls", "xmlbinary", "xmloption",
+	"default_text_search_config"
 };
 
 /* Settings that would take the ground from under the engine. */

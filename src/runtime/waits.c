@@ -74,17 +74,8 @@ tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input)
 		tpg_fiber_enqueue(act, tpg_fiber_create(act, TPG_FIBER_SIGNAL, name, handler, input));
 		return;
 	}
-	for (int i = 0; i < act->nops[TPG_OP_SIGNAL]; i++)
-	{
-		TpgOp	   *op = act->ops[TPG_OP_SIGNAL][i];
 
-		if (!tpg_op_done(op) && !op->cancelled && strcmp(op->type, name) == 0)
-		{
-			op->result = input;
-			tpg_activation_done(act, op);
-			return;
-		}
-	}
+	/* who waits for it takes it when the handlers of the activation have run (G-09), as with a condition */
 	/* F-07: kept, in order, until somebody asks for it */
 	if (act->nsignals == act->maxsignals)
 	{
@@ -100,6 +91,24 @@ tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input)
 	kept->taken = false;
 }
 
+/* The first signal of that name that nobody has taken. */
+static bool
+take_signal(TpgActivation *act, TpgOp *op)
+{
+	for (int i = act->first_signal; i < act->nsignals; i++)
+	{
+		if (i == act->first_signal && act->signals[i].taken)
+			act->first_signal++;
+		else if (!act->signals[i].taken && strcmp(act->signals[i].name, op->type) == 0)
+		{
+			act->signals[i].taken = true;
+			op->result = act->signals[i].input;
+			return true;
+		}
+	}
+	return false;
+}
+
 TpgOp *
 tpg_op_start_wait_signal(TpgActivation *act, const char *name)
 {
@@ -111,16 +120,8 @@ tpg_op_start_wait_signal(TpgActivation *act, const char *name)
 	tpg_activation_writable(act, "wait_signal");
 	op = tpg_activation_add_op(act, TPG_OP_SIGNAL);
 	op->type = kept_string(act, name);
-	for (int i = 0; i < act->nsignals; i++)
-	{
-		if (!act->signals[i].taken && strcmp(act->signals[i].name, name) == 0)
-		{
-			act->signals[i].taken = true;
-			op->result = act->signals[i].input;
-			tpg_activation_done(act, op);
-			break;
-		}
-	}
+	if (take_signal(act, op))
+		tpg_activation_done(act, op);
 	tpg_fiber_record(act, "start_wait_signal")->op = op;
 	return op;
 }
@@ -241,9 +242,33 @@ tpg_op_start_wait_condition(TpgActivation *act, const char *expression, Jsonb *a
 	return op;
 }
 
+/* Signals that have come for those who wait, first come first served. */
+static bool
+match_signals(TpgActivation *act)
+{
+	bool		any = false;
+
+	for (int i = act->first_signal_wait; i < act->nops[TPG_OP_SIGNAL] && act->first_signal < act->nsignals; i++)
+	{
+		TpgOp	   *op = act->ops[TPG_OP_SIGNAL][i];
+
+		if (tpg_op_done(op) || op->cancelled)
+		{
+			if (i == act->first_signal_wait)
+				act->first_signal_wait++;
+		}
+		else if (take_signal(act, op))
+		{
+			tpg_activation_done(act, op);
+			any = true;
+		}
+	}
+	return any;
+}
+
 /* F-47: all that are true in one look are resolved before any code runs. */
-bool
-tpg_conditions_evaluate(TpgActivation *act)
+static bool
+evaluate_conditions(TpgActivation *act)
 {
 	int			n = act->nops[TPG_OP_CONDITION];
 	TpgOp	  **found;
@@ -271,6 +296,14 @@ tpg_conditions_evaluate(TpgActivation *act)
 		tpg_activation_done(act, found[i]);
 	pfree(found);
 	return nfound > 0;
+}
+
+bool
+tpg_waits_look(TpgActivation *act)
+{
+	bool		signals = match_signals(act);
+
+	return evaluate_conditions(act) || signals;
 }
 
 /* ---------- locks ---------- */

@@ -16,8 +16,11 @@ extern TpgOp *tpg_op_start_wait_signal(TpgActivation *act, const char *name);
 /* A condition over `state` and `args`, as an op. */
 extern TpgOp *tpg_op_start_wait_condition(TpgActivation *act, const char *expression, Jsonb *args);
 
-/* Looks at all conditions; those that are true are done. False: none was. */
-extern bool tpg_conditions_evaluate(TpgActivation *act);
+/*
+ * No code can run: looks whether signals have come for those who wait for them,
+ * and at all conditions.  False: nobody can go on.
+ */
+extern bool tpg_waits_look(TpgActivation *act);
 
 /* Nobody waits for it any more (a timeout): it takes nothing. */
 extern void tpg_op_give_up(TpgOp *op);

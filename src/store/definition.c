@@ -24,6 +24,7 @@
 #include "catalog/pg_proc.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -238,11 +239,20 @@ resolve_function(TpgDefinition *def, bool assign)
 	if (OidIsValid(function))
 		tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 
-	/* a superuser has made another one under this name: only a superuser may have that run */
-	if (HeapTupleIsValid(tuple) && !def->by_superuser && superuser_arg(((Form_pg_proc) GETSTRUCT(tuple))->proowner))
+	/*
+	 * The owner is read anew each time, as SECURITY DEFINER does; but where a
+	 * superuser has made another function under this name, it takes a
+	 * registration of a superuser's function to run that.
+	 */
+	if (HeapTupleIsValid(tuple) && superuser_arg(((Form_pg_proc) GETSTRUCT(tuple))->proowner))
 	{
-		ReleaseSysCache(tuple);
-		tuple = NULL;
+		Oid			registered = get_role_oid(def->owner_name, true);
+
+		if (!OidIsValid(registered) || !superuser_arg(registered))
+		{
+			ReleaseSysCache(tuple);
+			tuple = NULL;
+		}
 	}
 	if (!HeapTupleIsValid(tuple))
 	{

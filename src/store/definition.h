@@ -44,7 +44,7 @@ typedef struct TpgDefinition
 	char	   *mode;			/* "transactional"; only of activities */
 	char	   *task_queue;
 	char	   *versioning_behavior;
-	bool		by_superuser;	/* who registered it may have a superuser's function run */
+	char	   *owner_name;		/* of the function's owner when it was registered */
 	Jsonb	   *options;		/* proto-JSON names; never NULL */
 	int			nsettings;
 	char	  **setting_names;

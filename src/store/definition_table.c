@@ -44,7 +44,7 @@ static const char *const kind_names[] = {
 
 static TpgPlan type_plan = {
 	.sql = "SELECT d.id, d.workflow_type, d.name, " FUNCTION_COLUMNS ", d.task_queue, d.mode, d.options, "
-	"d.settings, d.failure_sqlstates, d.versioning_behavior, d.by_superuser "
+	"d.settings, d.failure_sqlstates, d.versioning_behavior, d.owner_name "
 	"FROM temporal_internal.definition d "
 	"WHERE d.namespace_id = $1 AND d.kind = $2 AND d.workflow_type = '' AND d.name IN ($3, '*') "
 	"ORDER BY d.name = '*' LIMIT 1",
@@ -52,7 +52,7 @@ static TpgPlan type_plan = {
 };
 static TpgPlan handler_plan = {
 	.sql = "SELECT d.id, d.workflow_type, d.name, " FUNCTION_COLUMNS ", d.task_queue, d.mode, d.options, "
-	"w.settings, w.failure_sqlstates, w.versioning_behavior, d.by_superuser "
+	"w.settings, w.failure_sqlstates, w.versioning_behavior, d.owner_name "
 	"FROM " SERVING_WORKFLOW("$4") ", temporal_internal.definition d "
 	"WHERE d.namespace_id = $1 AND d.kind = $2 AND d.workflow_type = w.name AND d.name IN ($3, $5) "
 	"ORDER BY d.name = '*' LIMIT 1",
@@ -76,16 +76,16 @@ static TpgPlan handlers_plan = {
 static TpgPlan put_plan = {
 	.sql = "INSERT INTO temporal_internal.definition (namespace_id, kind, workflow_type, name, function_schema, "
 	"function_name, function_arguments, task_queue, mode, options, settings, failure_sqlstates, "
-	"versioning_behavior, with_workflow, by_superuser) "
+	"versioning_behavior, with_workflow, owner_name) "
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
 	"ON CONFLICT (namespace_id, kind, workflow_type, name) DO UPDATE SET "
 	"function_schema = excluded.function_schema, function_name = excluded.function_name, "
 	"function_arguments = excluded.function_arguments, task_queue = excluded.task_queue, "
 	"mode = excluded.mode, options = excluded.options, settings = excluded.settings, "
 	"failure_sqlstates = excluded.failure_sqlstates, versioning_behavior = excluded.versioning_behavior, "
-	"with_workflow = excluded.with_workflow, by_superuser = excluded.by_superuser, registered_at = excluded.registered_at",
+	"with_workflow = excluded.with_workflow, owner_name = excluded.owner_name, registered_at = excluded.registered_at",
 	.nargs = 15,.argtypes = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	JSONBOID, JSONBOID, TEXTARRAYOID, TEXTOID, BOOLOID, BOOLOID}
+	JSONBOID, JSONBOID, TEXTARRAYOID, TEXTOID, BOOLOID, TEXTOID}
 };
 static TpgPlan delete_plan = {
 	.sql = "DELETE FROM temporal_internal.definition "
@@ -202,7 +202,7 @@ row_definition(int32 namespace_id, TpgDefinitionKind kind)
 	parse_settings(def, (Jsonb *) tpg_row_varlena(0, 10, context));
 	parse_sqlstates(def, (ArrayType *) tpg_row_varlena(0, 11, context));
 	def->versioning_behavior = tpg_row_text(0, 12, context);
-	def->by_superuser = tpg_row_bool(0, 13);
+	def->owner_name = tpg_row_text(0, 13, context);
 	MemoryContextSwitchTo(old);
 	return def;
 }
@@ -263,6 +263,7 @@ tpg_definition_put(const TpgDefinitionRow *row)
 	Datum		values[15];
 	char		nulls[15];
 	Datum	   *codes = palloc(sizeof(Datum) * (row->nfailure_sqlstates + 1));
+	TpgFunctionName function = {(char *) row->function_schema, (char *) row->function_name, (char *) row->function_arguments};
 
 	for (int i = 0; i < row->nfailure_sqlstates; i++)
 		codes[i] = CStringGetTextDatum(row->failure_sqlstates[i]);
@@ -282,7 +283,7 @@ tpg_definition_put(const TpgDefinitionRow *row)
 	values[11] = PointerGetDatum(construct_array(codes, row->nfailure_sqlstates, TEXTOID, -1, false, TYPALIGN_INT));
 	values[12] = CStringGetTextDatum(row->versioning_behavior != NULL ? row->versioning_behavior : "auto_upgrade");
 	values[13] = BoolGetDatum(row->with_workflow);
-	values[14] = BoolGetDatum(superuser());
+	values[14] = CStringGetTextDatum(GetUserNameFromId(tpg_function_owner(tpg_function_by_name(&function)), false));
 
 	announce_change();
 	tpg_store_begin(&scope);

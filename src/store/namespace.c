@@ -98,6 +98,9 @@ static TpgPlan delete_plans[] = {
 	{.sql = "DELETE FROM temporal_internal.message m USING temporal_internal.execution e "
 	"WHERE m.execution_key = e.key AND e.namespace_id = $1",
 	.nargs = 1,.argtypes = {INT4OID}},
+	{.sql = "DELETE FROM temporal_internal.signal_request r USING temporal_internal.execution e "
+	"WHERE r.execution_key = e.key AND e.namespace_id = $1",
+	.nargs = 1,.argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.activity_task WHERE namespace_id = $1",
 	.nargs = 1,.argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.search_attribute WHERE namespace_id = $1",

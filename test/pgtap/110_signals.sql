@@ -259,14 +259,14 @@ INSERT INTO parcel SELECT i, 'here' FROM generate_series(1, 3) i;
 UPDATE parcel SET place = 'there' WHERE id = 1;
 DELETE FROM parcel WHERE id < 3;
 SELECT temporal.test_drive();
-SELECT is(temporal.result('parcel-1'), '[{"op": "INSERT", "new": {"id": 1, "place": "here"}}, {"op": "UPDATE", "old": {"id": 1, "place": "here"}, "new": {"id": 1, "place": "there"}}, {"op": "DELETE", "old": {"id": 1, "place": "there"}}]',
+SELECT is(temporal.result('parcel-1'), '[{"op": "INSERT", "old": null, "new": {"id": 1, "place": "here"}}, {"op": "UPDATE", "old": {"id": 1, "place": "here"}, "new": {"id": 1, "place": "there"}}, {"op": "DELETE", "old": {"id": 1, "place": "there"}, "new": null}]',
 	'signal_trigger: op, old and new of each row');
 SELECT is(pg_temp.status_of('parcel-2'), 'Running', 'another row goes to its own workflow; rows without a workflow are passed over');
 DROP TRIGGER parcel_signal ON parcel;
 CREATE TRIGGER parcel_signals AFTER INSERT ON parcel REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION temporal.signal_trigger('parcel-%s', 'id', 's');
 INSERT INTO parcel VALUES (2, 'back'), (7, 'nowhere');
 SELECT temporal.test_drive('closed', 'parcel-2');
-SELECT is(temporal.result('parcel-2') -> 2, '{"op": "INSERT", "new": {"id": 2, "place": "back"}}', 'at statement level by a transition table');
+SELECT is(temporal.result('parcel-2') -> 2, '{"op": "INSERT", "old": null, "new": {"id": 2, "place": "back"}}', 'at statement level by a transition table');
 DROP TRIGGER parcel_signals ON parcel;
 SELECT temporal.start_workflow('taker', '1', id => 'parcel-8');
 SELECT temporal.test_drive();

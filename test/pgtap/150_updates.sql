@@ -205,7 +205,7 @@ SELECT temporal.start_workflow('adder', id => 'e');
 SELECT temporal.test_drive();
 SELECT is(temporal.update('e', 'stop'), 'null', 'an update that brings the code to its end');
 SELECT is(pg_temp.status_of('e'), 'Running', 'leaves the close to an executor');
-SELECT is(temporal.update('e', 'add', '4'), '4', 'until then more updates are taken');
+SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('e', 'add', '4')$$), 'TP012', 'until then no more updates are taken');
 SELECT temporal.test_drive();
 SELECT is(temporal.result('e'), 'null', 'which then closes it');
 SELECT pg_temp.replays('e');

@@ -27,13 +27,13 @@ $node->query(q{
 	CREATE FUNCTION counter(n int) RETURNS jsonb LANGUAGE plpgsql AS $$
 	DECLARE
 		one jsonb;
-		got jsonb := '[]';
+		got jsonb[];
 	BEGIN
 		FOR i IN 1 .. n LOOP
 			one := temporal.wait_signal('count');
-			got := got || one;
+			got[i] := one -> 0;
 		END LOOP;
-		RETURN got;
+		RETURN to_jsonb(got);
 	END $$;
 	SELECT temporal.register_workflow('counter');
 	CREATE FUNCTION watcher(n int) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -58,7 +58,6 @@ my $total = $SENDERS * $EACH;
 $node->query("SELECT temporal.start_workflow('counter', '$total', id => 'one')");
 my $script = PostgreSQL::Test::Utils::tempdir() . '/send.sql';
 open my $fh, '>', $script or die $!;
-# each session is one that has done so and so many: the numbers come from a table of its own
 print $fh <<'SQL';
 \set next :i + 1
 SELECT temporal.signal('one', 'count', jsonb_build_array(jsonb_build_array(:client_id, :next)), request_id => 'r' || :client_id || '-' || :next);
@@ -82,7 +81,7 @@ my $killer = sub {
 };
 
 my $began = time();
-$node->command_ok(
+$node->PostgreSQL::Test::Cluster::command_ok(
 	[
 		'pgbench', '-n', '-c', $SENDERS, '-j', 2, '-t', $EACH, '-D', 'i=0',
 		'-f', $script, 'postgres'
