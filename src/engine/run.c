@@ -241,10 +241,10 @@ tpg_run_open_group(TpgRun *run, TimestampTz now, bool from_mail)
 	/*
 	 * The clock of a workflow never goes back (G-02).  The first activation has
 	 * that of the start event, which tells a replay of it even if the code does
-	 * nothing in it.
+	 * nothing in it; but signal_with_start may end a start delay early (A-43).
 	 */
 	if (run->task_id == 1)
-		run->task_time = run->exec->execution_time;
+		run->task_time = Min(run->exec->execution_time, Max(now, run->exec->start_time));
 	else
 		run->task_time = Max(now, run->exec->last_task_time);
 	run->exec->last_task_time = run->task_time;

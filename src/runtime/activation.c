@@ -370,6 +370,7 @@ bool
 tpg_activation_next(TpgActivation *act)
 {
 	TpgRun	   *run = act->run;
+	bool		only_start = false;
 
 	/* events that no activation delivered: failed tasks, forced closes */
 	while (act->pos < run->nevents && run->events[act->pos].task_id == 0)
@@ -403,7 +404,9 @@ tpg_activation_next(TpgActivation *act)
 		act->pos = i + 1;
 		if (!is_command_event(&run->events[i]))
 			act->told = i + 1;
-		act->now = Max(act->now, run->events[i].task_time);
+		/* what ended a start delay early is earlier than the start event foresaw */
+		act->now = only_start ? run->events[i].task_time : Max(act->now, run->events[i].task_time);
+		only_start = i == 0;
 	}
 	act->group_end = act->pos;
 	return true;

@@ -1,6 +1,6 @@
 -- Signals: handlers, wait_signal, kept ones, order, request ids, signal_with_start, triggers, what is refused.
 BEGIN;
-SELECT plan(62);
+SELECT plan(64);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -248,6 +248,18 @@ SELECT temporal.test_drive();
 SELECT is(pg_temp.status_of('delayed'), 'Running', 'A-43: a signal does not end the delay');
 SELECT temporal.test_advance('1 day');
 SELECT is(temporal.result('delayed'), '["init 1", "int 1", "run"]'::jsonb, 'A-43: it is handled with the first activation');
+CREATE FUNCTION clock() RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	word jsonb := temporal.wait_signal('word');
+BEGIN
+	RETURN jsonb_build_object('word', word, 'now', temporal.now());
+END $$;
+SELECT temporal.register_workflow('clock');
+SELECT temporal.start_workflow('clock', id => 'early', start_delay => '1 year');
+SELECT temporal.signal_with_start('clock', 'word', '"go"', id => 'early');
+SELECT temporal.test_drive();
+SELECT is((SELECT (temporal.result('early') ->> 'now')::timestamptz - start_time < '1 month' FROM temporal.workflow WHERE workflow_id = 'early'), true, 'A-43: signal_with_start ends the delay, and the clock is that of its arrival');
+SELECT lives_ok($$SELECT temporal.replay('early')$$, 'A-43: which a replay has, too');
 
 -- ---------- triggers ----------
 
