@@ -20,11 +20,11 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-#include "base/clock.h"
 #include "base/errors.h"
 #include "base/json.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
+#include "runtime/commands.h"
 #include "runtime/scheduler.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
@@ -118,26 +118,6 @@ tpg_activation_add_command(TpgActivation *act, TpgCommandKind kind, TpgOp *op)
 	return c;
 }
 
-static void
-bind_event(TpgActivation *act, TpgOp *op, int32 event_id)
-{
-	op->event_id = event_id;
-	if (event_id >= act->nby_event)
-	{
-		int			n = Max(event_id + 1, Max(act->nby_event * 2, act->run->nevents + 16));
-
-		if (act->by_event == NULL)
-			act->by_event = MemoryContextAllocZero(act->context, sizeof(TpgOp *) * n);
-		else
-		{
-			act->by_event = repalloc(act->by_event, sizeof(TpgOp *) * n);
-			memset(act->by_event + act->nby_event, 0, sizeof(TpgOp *) * (n - act->nby_event));
-		}
-		act->nby_event = n;
-	}
-	act->by_event[event_id] = op;
-}
-
 /* ---------- failing ---------- */
 
 void
@@ -195,81 +175,7 @@ tpg_activation_raised(TpgActivation *act, const char *detail)
 	return NULL;
 }
 
-/* What an event or command is, for messages: activity "charge" (id 1). */
-static char *
-describe_event(const TpgEvent *e)
-{
-	switch (e->type)
-	{
-		case TPG_EVENT_ACTIVITY_TASK_SCHEDULED:
-			return psprintf("%s of activity \"%s\" with id %s", tpg_event_type_name(e->type),
-							tpg_json_get_text(tpg_json_get(e->attributes, "activityType"), "name"),
-							tpg_json_get_text(e->attributes, "activityId"));
-		case TPG_EVENT_TIMER_STARTED:
-		case TPG_EVENT_TIMER_CANCELED:
-			return psprintf("%s of timer %s", tpg_event_type_name(e->type), tpg_json_get_text(e->attributes, "timerId"));
-		case TPG_EVENT_MARKER_RECORDED:
-			return psprintf("%s \"%s\"", tpg_event_type_name(e->type), tpg_json_get_text(e->attributes, "markerName"));
-		default:
-			return pstrdup(tpg_event_type_name(e->type));
-	}
-}
-
-static char *
-describe_command(const TpgCommand *c)
-{
-	switch (c->kind)
-	{
-		case TPG_COMMAND_SCHEDULE_ACTIVITY:
-			return psprintf("activity \"%s\" with id %s to be scheduled", c->op->type, c->op->id);
-		case TPG_COMMAND_START_TIMER:
-			return psprintf("timer %s to be started", c->op->id);
-		case TPG_COMMAND_CANCEL_TIMER:
-			return psprintf("timer %s to be cancelled", c->op->id);
-		case TPG_COMMAND_MARKER:
-			return psprintf("marker \"%s\" to be recorded", c->name);
-		case TPG_COMMAND_UPDATE_ACCEPTED:
-			return psprintf("update \"%s\" to be accepted", c->update->id);
-		case TPG_COMMAND_UPDATE_COMPLETED:
-			return psprintf("update \"%s\" to be completed", c->update->id);
-	}
-	return NULL;
-}
-
-static void
-nondeterminism(TpgActivation *act, const TpgEvent *expected, const TpgCommand *got)
-{
-	char	   *e = expected ? describe_event(expected) : NULL;
-	char	   *g = got ? describe_command(got) : NULL;
-
-	tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
-						 expected ?
-						 psprintf("workflow code does not match history at event %d", expected->event_id) :
-						 psprintf("workflow code does not match history after event %d", act->group_end),
-						 psprintf("History has %s; the code asked for %s.", e ? e : "nothing more in this activation", g ? g : "nothing more"),
-						 TPG_NONDETERMINISM_HINT);
-}
-
 /* ---------- groups ---------- */
-
-static bool
-is_command_event(const TpgEvent *e)
-{
-	switch (e->type)
-	{
-		case TPG_EVENT_ACTIVITY_TASK_SCHEDULED:
-		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
-		case TPG_EVENT_TIMER_STARTED:
-		case TPG_EVENT_TIMER_CANCELED:
-		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
-		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
-			return true;
-		case TPG_EVENT_MARKER_RECORDED:
-			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
-		default:
-			return false;
-	}
-}
 
 bool
 tpg_activation_is_live(const TpgActivation *act)
@@ -402,7 +308,7 @@ tpg_activation_next(TpgActivation *act)
 		if (run->events[i].task_id != act->task_id)
 			break;
 		act->pos = i + 1;
-		if (!is_command_event(&run->events[i]))
+		if (!tpg_event_is_of_command(&run->events[i]))
 			act->told = i + 1;
 		/* what ended a start delay early is earlier than the start event foresaw */
 		act->now = only_start ? run->events[i].task_time : Max(act->now, run->events[i].task_time);
@@ -422,7 +328,7 @@ tpg_activation_deliver(TpgActivation *act, bool signals)
 	{
 		TpgEvent   *e = &run->events[i];
 
-		if (!is_command_event(e) && (e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED) == signals)
+		if (!tpg_event_is_of_command(e) && (e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED) == signals)
 			deliver(act, e);
 	}
 	if (signals)
@@ -432,107 +338,15 @@ tpg_activation_deliver(TpgActivation *act, bool signals)
 
 /* ---------- the end of an activation ---------- */
 
-static const TpgEventType command_event[] = {
-	[TPG_COMMAND_SCHEDULE_ACTIVITY] = TPG_EVENT_ACTIVITY_TASK_SCHEDULED,
-	[TPG_COMMAND_START_TIMER] = TPG_EVENT_TIMER_STARTED,
-	[TPG_COMMAND_CANCEL_TIMER] = TPG_EVENT_TIMER_CANCELED,
-	[TPG_COMMAND_MARKER] = TPG_EVENT_MARKER_RECORDED,
-	[TPG_COMMAND_UPDATE_ACCEPTED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
-	[TPG_COMMAND_UPDATE_COMPLETED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
-};
-
-/* Kind, id and type have to be the same; inputs and options may differ (G-15). */
-static bool
-command_matches(const TpgCommand *c, const TpgEvent *e)
-{
-	if (command_event[c->kind] != e->type)
-		return false;
-	switch (c->kind)
-	{
-		case TPG_COMMAND_SCHEDULE_ACTIVITY:
-			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "activityId")) == 0 &&
-				strcmp(c->op->type, tpg_json_get_text(tpg_json_get(e->attributes, "activityType"), "name")) == 0;
-		case TPG_COMMAND_START_TIMER:
-		case TPG_COMMAND_CANCEL_TIMER:
-			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "timerId")) == 0;
-		case TPG_COMMAND_MARKER:
-			return strcmp(c->name, tpg_json_get_text(e->attributes, "markerName")) == 0;
-		case TPG_COMMAND_UPDATE_ACCEPTED:
-			return strcmp(c->update->id, tpg_json_get_text(e->attributes, "protocolInstanceId")) == 0;
-		case TPG_COMMAND_UPDATE_COMPLETED:
-			return strcmp(c->update->id, tpg_json_get_text(tpg_json_get(e->attributes, "meta"), "updateId")) == 0;
-	}
-	return false;
-}
-
-static void
-compare_commands(TpgActivation *act)
-{
-	TpgRun	   *run = act->run;
-	int			i = act->group_start;
-
-	for (int c = 0; c <= act->ncommands; c++)
-	{
-		TpgCommand *command = c < act->ncommands ? &act->commands[c] : NULL;
-
-		if (command != NULL && command->elided)
-			continue;
-		while (i < act->group_end && !is_command_event(&run->events[i]))
-			i++;
-		if (command == NULL && i == act->group_end)
-			break;
-		if (command == NULL || i == act->group_end || !command_matches(command, &run->events[i]))
-			nondeterminism(act, i < act->group_end ? &run->events[i] : NULL, command);
-		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
-			bind_event(act, command->op, run->events[i].event_id);
-		else if (command->kind == TPG_COMMAND_UPDATE_ACCEPTED)
-			command->update->accepted_event_id = run->events[i].event_id;
-		i++;
-	}
-}
-
-static void
-append_commands(TpgActivation *act)
-{
-	TpgRun	   *run = act->run;
-	TimestampTz time = tpg_clock_now();
-
-	for (int c = 0; c < act->ncommands; c++)
-	{
-		TpgCommand *command = &act->commands[c];
-		int32		id;
-
-		if (command->elided)
-			continue;
-		if (command->kind == TPG_COMMAND_CANCEL_TIMER)
-		{
-			/* now that the id of its TimerStarted is known */
-			TpgJson    *b = tpg_json_object();
-
-			tpg_json_add_text(b, "timerId", command->op->id);
-			tpg_json_add_int(b, "startedEventId", command->op->event_id);
-			command->attributes = tpg_json_finish(b);
-		}
-		if (command->kind == TPG_COMMAND_UPDATE_COMPLETED)
-			command->attributes = tpg_update_completed_attributes(command->update);
-		id = tpg_run_append(run, command_event[command->kind], time, command->attributes, command->user_metadata);
-		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
-			bind_event(act, command->op, id);
-		else if (command->kind == TPG_COMMAND_UPDATE_ACCEPTED)
-			command->update->accepted_event_id = id;
-	}
-	act->pos = act->group_end = run->nevents;
-}
-
 void
 tpg_activation_settle(TpgActivation *act)
 {
 	if (act->settled)
 		return;
 	if (tpg_activation_is_live(act))
-		append_commands(act);
+		tpg_commands_append(act);
 	else
-		compare_commands(act);
+		tpg_commands_compare(act);
 	act->ncommands = 0;
 	act->settled = true;
 }

@@ -75,8 +75,10 @@ tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input)
 		return;
 	}
 
-	/* who waits for it takes it when the handlers of the activation have run (G-09), as with a condition */
-	/* F-07: kept, in order, until somebody asks for it */
+	/*
+	 * F-07: kept, in order, until somebody asks for it.  Who waits already takes
+	 * it when the handlers of the activation have run (G-09), as with a condition.
+	 */
 	if (act->nsignals == act->maxsignals)
 	{
 		act->maxsignals = Max(act->maxsignals * 2, 8);

@@ -7,7 +7,7 @@
 
 #include "runtime/activation.h"
 
-/* A signal has come: to its handler, else to who waits for it, else it is kept. */
+/* A signal has come: its handler is started, or it is kept for who waits or will wait for it. */
 extern void tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input);
 
 /* The next signal of a name, as an op. */

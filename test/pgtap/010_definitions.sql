@@ -5,23 +5,7 @@ SELECT plan(127);
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
--- what an error is: SQLSTATE, or nothing; with the hint for a look
-CREATE FUNCTION pg_temp.sqlstate_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLSTATE;
-END $$;
-CREATE FUNCTION pg_temp.hint_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE h text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
-	RETURN h;
-END $$;
+\ir ../lib/helpers.sql
 
 -- one workflow that runs any activity and gives what it gave
 CREATE FUNCTION call(type text, input jsonb DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql AS $$

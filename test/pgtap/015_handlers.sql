@@ -5,39 +5,7 @@ SELECT plan(107);
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
--- what an error is: SQLSTATE, or 'ok'; with the hint for a look
-CREATE FUNCTION pg_temp.sqlstate_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLSTATE;
-END $$;
-CREATE FUNCTION pg_temp.message_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLERRM;
-END $$;
-CREATE FUNCTION pg_temp.detail_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE d text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
-	RETURN d;
-END $$;
-CREATE FUNCTION pg_temp.hint_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE h text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
-	RETURN h;
-END $$;
+\ir ../lib/helpers.sql
 
 -- what a workflow type has: 'kind name=function', sorted
 CREATE FUNCTION pg_temp.handlers_of(type text) RETURNS text[] LANGUAGE sql AS $$

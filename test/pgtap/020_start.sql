@@ -6,31 +6,7 @@ SELECT plan(153);
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
-CREATE FUNCTION pg_temp.sqlstate_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-CREATE FUNCTION pg_temp.detail_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE d text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
-	RETURN d;
-END $$;
-CREATE FUNCTION pg_temp.hint_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE h text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
-	RETURN h;
-END $$;
+\ir ../lib/helpers.sql
 
 -- ends as it is told
 CREATE FUNCTION wf(how text DEFAULT 'complete', seconds int DEFAULT 0) RETURNS text LANGUAGE plpgsql AS $$

@@ -12,15 +12,7 @@ BEGIN
 EXCEPTION WHEN OTHERS OR assert_failure THEN
 	RETURN SQLSTATE || ': ' || SQLERRM;
 END $$;
-CREATE FUNCTION pg_temp.detail_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE d text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
-	RETURN d;
-END $$;
+\ir ../lib/helpers.sql
 -- define, register and run a workflow of that body; then replay it
 CREATE FUNCTION pg_temp.run(body text, declarations text DEFAULT '', input jsonb DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE

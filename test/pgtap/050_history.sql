@@ -6,13 +6,7 @@ SELECT plan(44);
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
-CREATE FUNCTION pg_temp.sqlstate_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLSTATE;
-END $$;
+\ir ../lib/helpers.sql
 
 -- one line an event: id, seconds since the start, type, attributes without what differs from run to run
 CREATE FUNCTION pg_temp.history_of(id text) RETURNS SETOF text LANGUAGE sql AS $$

@@ -5,29 +5,7 @@ SELECT plan(42);
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
-CREATE FUNCTION pg_temp.sqlstate_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLSTATE;
-END $$;
-CREATE FUNCTION pg_temp.message_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLERRM;
-END $$;
-CREATE FUNCTION pg_temp.events_of(id text) RETURNS text[] LANGUAGE sql AS $$
-	SELECT array_agg(replace(event_type::text, 'WorkflowExecution', '') ORDER BY event_id) FROM temporal.history WHERE workflow_id = id
-$$;
-CREATE FUNCTION pg_temp.status_of(id text) RETURNS text LANGUAGE sql AS $$
-	SELECT status::text FROM temporal.workflow WHERE workflow_id = id AND is_current
-$$;
-CREATE FUNCTION pg_temp.replays(id text) RETURNS text LANGUAGE sql AS $$
-	SELECT is(temporal.replay(id), (SELECT history_length FROM temporal.workflow WHERE workflow_id = id)::int, id || ' replays')
-$$;
+\ir ../lib/helpers.sql
 CREATE FUNCTION note(what text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM temporal.set_state('seen', coalesce(temporal.state('seen'), '[]') || to_jsonb(what));

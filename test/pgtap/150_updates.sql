@@ -5,47 +5,7 @@ SELECT plan(95);
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
-CREATE FUNCTION pg_temp.sqlstate_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLSTATE;
-END $$;
-CREATE FUNCTION pg_temp.message_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	RETURN SQLERRM;
-END $$;
-CREATE FUNCTION pg_temp.hint_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE h text;
-BEGIN
-	EXECUTE command;
-	RETURN 'ok';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
-	RETURN h;
-END $$;
-CREATE FUNCTION pg_temp.events_of(id text) RETURNS text[] LANGUAGE sql AS $$
-	SELECT array_agg(replace(event_type::text, 'WorkflowExecution', '') ORDER BY event_id) FROM temporal.history WHERE workflow_id = id
-$$;
-CREATE FUNCTION pg_temp.status_of(id text) RETURNS text LANGUAGE sql AS $$
-	SELECT status::text FROM temporal.workflow WHERE workflow_id = id AND is_current
-$$;
-CREATE FUNCTION pg_temp.replays(id text) RETURNS text LANGUAGE sql AS $$
-	SELECT is(temporal.replay(id), (SELECT history_length FROM temporal.workflow WHERE workflow_id = id)::int, id || ' replays')
-$$;
-CREATE FUNCTION pg_temp.detail_of(command text) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE d text;
-BEGIN
-	EXECUTE command;
-	RETURN NULL;
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
-	RETURN d;
-END $$;
+\ir ../lib/helpers.sql
 
 CREATE TABLE ledger (what text);
 CREATE FUNCTION until_stop(n int DEFAULT 0) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -147,7 +107,7 @@ SELECT matches(pg_temp.hint_of($$SELECT temporal.update('u', 'unknown', '1')$$),
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.start_update('u', 'add', '-1', 'rej')$$), 'TP023', 'start_update too');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update_result('u', 'rej')$$), 'TP010', 'F-28: nobody remembers it');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('u', 'fails', '1')$$), 'TF008', 'update(): a failing handler is an error');
-SELECT is(pg_temp.detail_of($$SELECT temporal.update('u', 'fails', '1')$$) ->> 'type', 'Late', 'whose detail is the failure');
+SELECT is(pg_temp.detail_of($$SELECT temporal.update('u', 'fails', '1')$$)::jsonb ->> 'type', 'Late', 'whose detail is the failure');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('u', 'divides', '1')$$), '22012', 'an error that is no failure is the caller''s');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('u', 'slowly', '1')$$), 'TP024', 'TP024: it has to wait');
 SELECT matches(pg_temp.hint_of($$SELECT temporal.update('u', 'slowly', '1')$$), 'start_update.*execute_update', 'the hint says how');
@@ -180,7 +140,7 @@ SELECT is(temporal.update_result('u', 's2'), '27', 'a local activity in an updat
 SELECT temporal.start_update('u', 'fails_slowly', '4', 's3'), temporal.start_update('u', 'fails', '4', 's4');
 SELECT temporal.test_drive();
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update_result('u', 's3')$$), 'TF008', 'a failure is recorded by start_update');
-SELECT is(pg_temp.detail_of($$SELECT temporal.update_result('u', 's4')$$) ->> 'type', 'Late', 'also at once');
+SELECT is(pg_temp.detail_of($$SELECT temporal.update_result('u', 's4')$$)::jsonb ->> 'type', 'Late', 'also at once');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('u', 'fails', '4', 's4')$$), 'TF008', 'F-23: and is the outcome of that id');
 SELECT is(pg_temp.status_of('u'), 'Running', 'E-14: a failing update does not touch the run');
 SELECT is((SELECT attributes #>> '{outcome,failure,applicationFailureInfo,type}' FROM temporal.history WHERE workflow_id = 'u' AND event_type = 'WorkflowExecutionUpdateCompleted' AND attributes #>> '{meta,updateId}' = 's4'), 'Late', 'event 43 with a failure');
@@ -217,7 +177,7 @@ SELECT temporal.start_workflow('adder', id => 'f');
 SELECT temporal.start_update('f', 'late', '1', 'l1'), temporal.update('f', 'add', '1', 'a1');
 SELECT temporal.terminate('f');
 SELECT is(temporal.update('f', 'add', '1', 'a1'), '1', 'F-32: an id that it knows gives its outcome');
-SELECT is(pg_temp.detail_of($$SELECT temporal.update_result('f', 'l1')$$) ->> 'type', 'AcceptedUpdateCompletedWorkflow', 'F-41: accepted and not completed');
+SELECT is(pg_temp.detail_of($$SELECT temporal.update_result('f', 'l1')$$)::jsonb ->> 'type', 'AcceptedUpdateCompletedWorkflow', 'F-41: accepted and not completed');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('f', 'late', '1', 'l1')$$), 'TF008', 'F-41: the same by its id');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update_result('f', 'nothing')$$), 'TP010', 'F-30: an id that it does not know');
 

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ * runtime/commands.h - the commands of an activation and the events in history.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_COMMANDS_H
+#define TPG_RUNTIME_COMMANDS_H
+
+#include "runtime/activation.h"
+
+/* Is it what a command has become?  What is told to the code is not. */
+extern bool tpg_event_is_of_command(const TpgEvent *e);
+
+/* Live: each command of the open activation becomes an event. */
+extern void tpg_commands_append(TpgActivation *act);
+
+/* Replay: TP020 as the error of the task unless the commands are those of the open group. */
+extern void tpg_commands_compare(TpgActivation *act);
+
+#endif							/* TPG_RUNTIME_COMMANDS_H */
