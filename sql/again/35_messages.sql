@@ -13,10 +13,12 @@ AS 'MODULE_PATHNAME', 'tpg_sql_signal';
 COMMENT ON FUNCTION temporal.signal(text, text, jsonb, uuid, text, boolean) IS
 $$Sends a signal to an open workflow. Takes effect at COMMIT and vanishes at ROLLBACK, also from triggers; never waits for the workflow or for other signals. True: taken.
 
+In workflow code it is a command to another workflow: the code waits until the signal has been taken (ExternalWorkflowExecutionSignaled). A run cannot signal itself.
+
 workflow_id, run_id: the run; the latest of the id when no run id is given. signal_name: a handler's, or what temporal.wait_signal() waits for; kept until one of them asks for it. input: its arguments.
 request_id: the same request id again is taken once, as long as the run is kept.
 missing_ok: false instead of an error when there is no such open workflow.
-Errors: TP010 no such workflow, TP012 it is closed, TP021 in workflow code, TP025 too large or more than 10,000 for the run, 42501 without level "client", 22004, 22023.$$;
+Errors: TP010 no such workflow, TP012 it is closed (in workflow code TP010, too, which fails the workflow unless it is caught), TP025 too large or more than 10,000 for the run, 42501 without level "client", 22004, 22023.$$;
 
 CREATE FUNCTION temporal.signal_with_start(
 	workflow_type text,

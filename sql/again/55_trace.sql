@@ -131,6 +131,9 @@ AS $$
 				WHEN 26 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' received'
 				WHEN 27 THEN 'workflow terminated'
 				WHEN 28 THEN 'workflow continued as new'
+				WHEN 37 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' sent'
+				WHEN 38 THEN '  not taken'
+				WHEN 39 THEN '  taken'
 				WHEN 41 THEN 'update ' || temporal_internal.short_text(l.a #>> '{acceptedRequest,input,name}', 25) || ' accepted'
 				WHEN 43 THEN '  update ' || coalesce((SELECT temporal_internal.short_text(u.a #>> '{acceptedRequest,input,name}', 25)
 					FROM labelled u WHERE u.event_id = (l.a ->> 'acceptedEventId')::integer), '?')
@@ -152,6 +155,9 @@ AS $$
 					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null') ELSE (l.a #> '{details,data}')::text END
 				WHEN 26 THEN nullif((l.a -> 'input')::text, 'null')
 				WHEN 27 THEN concat_ws(': ', l.a ->> 'reason', l.a ->> 'details')
+				WHEN 28 THEN concat_ws('; ', 'after ' || temporal_internal.short_duration((l.a ->> 'backoffStartInterval')::interval), nullif((l.a -> 'input')::text, 'null'))
+				WHEN 37 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}') || coalesce(': ' || nullif((l.a -> 'input')::text, 'null'), '')
+				WHEN 38 THEN CASE l.a ->> 'cause' WHEN 'SIGNAL_COUNT_LIMIT_EXCEEDED' THEN 'has taken too many signals' ELSE 'no such open workflow' END
 				WHEN 41 THEN nullif((l.a #> '{acceptedRequest,input,args}')::text, 'null')
 				WHEN 43 THEN coalesce(temporal_internal.failure_text(l.a #> '{outcome,failure}'), nullif((l.a #> '{outcome,success}')::text, 'null'))
 				ELSE nullif(l.failure, '') END AS detail

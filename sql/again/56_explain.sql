@@ -162,6 +162,7 @@ BEGIN
 				-- has ended, but the code has not been told yet
 				WHEN h.event_type = 10 THEN 'activity ' || (h.attributes #>> '{activityType,name}') || ' #' || (h.attributes ->> 'activityId')
 				WHEN h.event_type = 17 THEN 'timer #' || (h.attributes ->> 'timerId')
+				WHEN h.event_type = 37 THEN 'signal ' || (h.attributes ->> 'signalName') || ' to workflow ' || (h.attributes #>> '{workflowExecution,workflowId}')
 				WHEN o.operation = 'local_activity' THEN 'local activity #' || split_part(o.waits_for, ':', 2)
 				WHEN o.operation = 'await' THEN o.waits_for
 				ELSE o.operation || coalesce(' ' || regexp_replace(o.waits_for, '^' || o.operation || ':', ''), '') END AS what,

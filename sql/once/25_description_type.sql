@@ -5,8 +5,8 @@ CREATE TYPE temporal.pending_activity_state AS ENUM
 COMMENT ON TYPE temporal.pending_activity_state IS 'Scheduled: waits for its next attempt, or for an executor. Started: an attempt is running. CancelRequested, PauseRequested: running, and to be stopped. Paused: no attempt is made until temporal.unpause_activity(). In the order of Temporal''s own numbers.';
 
 CREATE TYPE temporal.message_kind AS ENUM
-	('FirstTask', 'Timer', 'ActivityOutcome', 'TaskRetry', 'GoOn', 'RunTimeout', 'Signal', 'CancelRequest', 'Marker');
-COMMENT ON TYPE temporal.message_kind IS 'What waits in the mailbox of a run: FirstTask: its start. Timer: fires at deliver_at. ActivityOutcome: an activity has ended. TaskRetry: the next attempt of a failed workflow task. GoOn: look again. RunTimeout: the run timeout, at deliver_at. Signal: one that was sent. Marker: a local activity has ended, but its workflow task failed.';
+	('FirstTask', 'Timer', 'ActivityOutcome', 'TaskRetry', 'GoOn', 'RunTimeout', 'Signal', 'CancelRequest', 'Marker', 'Answer');
+COMMENT ON TYPE temporal.message_kind IS 'What waits in the mailbox of a run: FirstTask: its start. Timer: fires at deliver_at. ActivityOutcome: an activity has ended. TaskRetry: the next attempt of a failed workflow task. GoOn: look again. RunTimeout: the run timeout, at deliver_at. Signal: one that was sent. Marker: a local activity has ended, but its workflow task failed. Answer: of another run, to a signal that this one sent it.';
 
 CREATE TYPE temporal.workflow_description AS (
 	namespace					text,

@@ -16,8 +16,10 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "api/client.h"
 #include "base/clock.h"
@@ -60,6 +62,17 @@ static int64
 interval_arg(FunctionCallInfo fcinfo, int n, const char *what, int64 dflt)
 {
 	return PG_ARGISNULL(n) ? dflt : tpg_interval_arg_us(PG_GETARG_INTERVAL_P(n), what);
+}
+
+void
+tpg_memo_check(const Jsonb *memo)
+{
+	if (!tpg_json_is_object(memo))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("memo must be a JSON object"),
+				 errhint("For example '{\"note\": \"by phone\"}'.")));
+	tpg_size_check(VARSIZE(memo), tpg_guc_max_memo_size, "memo", "temporal_pg.max_memo_size");
 }
 
 void
@@ -167,14 +180,7 @@ tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, Tp
 				 errhint("A cron workflow starts at the first match of its schedule.")));
 	r.memo = tpg_arg_jsonb(fcinfo, first + 11);
 	if (r.memo != NULL)
-	{
-		if (!tpg_json_is_object(r.memo))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("memo must be a JSON object"),
-					 errhint("For example '{\"note\": \"by phone\"}'.")));
-		tpg_size_check(VARSIZE(r.memo), tpg_guc_max_memo_size, "memo", "temporal_pg.max_memo_size");
-	}
+		tpg_memo_check(r.memo);
 	r.search_attributes = tpg_arg_jsonb(fcinfo, first + 12);
 	r.static_summary = tpg_arg_text(fcinfo, first + 13);
 	if (r.static_summary != NULL)
@@ -318,8 +324,32 @@ outcome_of_run(const TpgExecution *exec)
 	return NULL;
 }
 
+/* The run that a run has continued as. */
+static pg_uuid_t
+next_run_id(const TpgExecution *exec)
+{
+	TpgEvent	event;
+	char	   *id = NULL;
+
+	if (tpg_history_event(exec->key, exec->next_event_id - 1, &event))
+		id = tpg_json_get_text(event.attributes, "newExecutionRunId");
+	if (id == NULL)
+		elog(ERROR, "workflow \"%s\" has lost its last event", exec->workflow_id);
+	return *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(id)));
+}
+
+static int64
+key_of_run(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id)
+{
+	TpgExecution *exec = tpg_execution_find(namespace_id, workflow_id, run_id);
+
+	if (exec == NULL)
+		not_found(workflow_id, run_id);
+	return exec->key;
+}
+
 /*
- * Waits until the run is closed.  nonatomic: the caller's transaction may be, and
+ * Waits until the run, or the last of those that it continues as, is closed.  nonatomic: the caller's transaction may be, and
  * is, committed before each sleep, so that no snapshot and no lock is held.
  * Memory of one look is freed before the next.
  */
@@ -344,6 +374,14 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 			tpg_waiter_cancel();
 			not_found(workflow_id, &run_id);
 		}
+		if (exec->status == TPG_STATUS_CONTINUED_AS_NEW)
+		{
+			/* goes on in another run (I-02) */
+			tpg_waiter_cancel();
+			run_id = next_run_id(exec);
+			key = key_of_run(namespace_id, workflow_id, &run_id);
+			continue;
+		}
 		if (!tpg_status_is_open(exec->status))
 			break;
 		if (tpg_engine_started_here(key))
@@ -367,7 +405,7 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 		{
 			/* a last look: it may have closed just now */
 			exec = tpg_execution_find(namespace_id, workflow_id, &run_id);
-			if (exec != NULL && !tpg_status_is_open(exec->status))
+			if (exec != NULL && !tpg_status_is_open(exec->status) && exec->status != TPG_STATUS_CONTINUED_AS_NEW)
 				break;
 			tpg_waiter_cancel();
 			ereport(ERROR,
@@ -484,11 +522,20 @@ tpg_sql_terminate(PG_FUNCTION_ARGS)
 	tpg_payload_check(details, "details");
 	if (reason != NULL)
 		tpg_size_check(strlen(reason), tpg_guc_max_payload_size, "reason", "temporal_pg.max_payload_size");
-	if (!tpg_status_is_open(exec->status) || !tpg_engine_terminate(exec, reason, details, tpg_client_identity()))
+	while (!tpg_status_is_open(exec->status) || !tpg_engine_terminate(exec, reason, details, tpg_client_identity()))
+	{
+		int64		key = exec->key;
+
+		/* without a run id it is the latest one that is meant, which it may just have continued as */
+		if (run_id == NULL)
+			exec = tpg_find_run(workflow_id, NULL, false);
+		if (exec->key != key)
+			continue;
 		ereport(ERROR,
 				(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
 				 errmsg("workflow \"%s\" is already closed", exec->workflow_id),
 				 errdetail("Run %s.", tpg_uuid_to_text(&exec->run_id)),
 				 errhint("See its status with temporal.describe('%s').", exec->workflow_id)));
+	}
 	PG_RETURN_VOID();
 }

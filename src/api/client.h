@@ -16,6 +16,9 @@
 extern char *tpg_arg_text(FunctionCallInfo fcinfo, int n);
 extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
 
+/* A memo is an object of bounded size: 22023, TP025. */
+extern void tpg_memo_check(const Jsonb *memo);
+
 /* TP021 in workflow code. */
 extern void tpg_not_in_workflow(const char *what, const char *hint);
 

@@ -1,20 +1,16 @@
 /*-------------------------------------------------------------------------
  * messages.c
- *	  SQL-callable: signals, queries and updates, from any session.
+ *	  SQL-callable: queries and updates, from any session.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "api/client.h"
@@ -22,202 +18,19 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
-#include "engine/signal.h"
 #include "engine/start.h"
 #include "ipc/waiters.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/sessions.h"
-#include "store/namespace.h"
 #include "store/runlock.h"
 
-PG_FUNCTION_INFO_V1(tpg_sql_signal);
-PG_FUNCTION_INFO_V1(tpg_sql_signal_with_start);
-PG_FUNCTION_INFO_V1(tpg_sql_signal_trigger);
 PG_FUNCTION_INFO_V1(tpg_sql_query);
 PG_FUNCTION_INFO_V1(tpg_sql_update);
 PG_FUNCTION_INFO_V1(tpg_sql_start_update);
 PG_FUNCTION_INFO_V1(tpg_sql_update_result);
 PG_FUNCTION_INFO_V1(tpg_sql_update_with_start);
 PG_FUNCTION_INFO_V1(tpg_sql_execute_update);
-
-/* ---------- signals ---------- */
-
-static void
-closed(const TpgExecution *exec)
-{
-	ereport(ERROR,
-			(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
-			 errmsg("workflow \"%s\" is already closed", exec->workflow_id),
-			 errdetail("Run %s.", tpg_uuid_to_text(&exec->run_id)),
-			 errhint("Start it again, or use temporal.signal_with_start().")));
-}
-
-/* (workflow_id, signal_name, input, run_id, request_id, missing_ok) */
-Datum
-tpg_sql_signal(PG_FUNCTION_ARGS)
-{
-	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
-	char	   *name = tpg_arg_text(fcinfo, 1);
-	Jsonb	   *input = tpg_arg_jsonb(fcinfo, 2);
-	pg_uuid_t  *run_id = PG_ARGISNULL(3) ? NULL : PG_GETARG_UUID_P(3);
-	char	   *request_id = tpg_arg_text(fcinfo, 4);
-	bool		missing_ok = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
-	TpgExecution *exec;
-
-	tpg_not_in_workflow("signal", "Signals to other workflows from workflow code are not supported yet; send them from an activity.");
-	tpg_id_check(name, "signal name");
-	tpg_id_check_optional(request_id, "request id");
-	tpg_payload_check(input, "signal input");
-	exec = tpg_find_run(workflow_id, run_id, missing_ok);
-	if (exec == NULL)
-		PG_RETURN_BOOL(false);
-	if (!tpg_status_is_open(exec->status) || !tpg_engine_signal(exec, name, input, request_id, tpg_client_identity(), false))
-	{
-		if (missing_ok)
-			PG_RETURN_BOOL(false);
-		closed(exec);
-	}
-	PG_RETURN_BOOL(true);
-}
-
-/* (workflow_type, signal_name, signal_input, ...as start_workflow from input on) */
-Datum
-tpg_sql_signal_with_start(PG_FUNCTION_ARGS)
-{
-	char	   *name = tpg_arg_text(fcinfo, 1);
-	Jsonb	   *input = tpg_arg_jsonb(fcinfo, 2);
-	char	   *request_id = tpg_arg_text(fcinfo, 19);
-
-	tpg_id_check(name, "signal name");
-	tpg_payload_check(input, "signal input");
-	for (int tries = 0;; tries++)
-	{
-		TpgStartResult result;
-		TpgExecution *exec;
-
-		tpg_start_from_args(fcinfo, "signal_with_start", 3, &result);
-		exec = tpg_execution_by_key(result.key);
-		if (exec != NULL && tpg_engine_signal(exec, name, input, request_id, tpg_client_identity(), !result.started))
-			PG_RETURN_TEXT_P(cstring_to_text(result.workflow_id));
-		/* it closed between the two: start anew */
-		if (tries >= 100)
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not signal workflow \"%s\": its runs end as fast as they start", result.workflow_id),
-					 errhint("Try again.")));
-	}
-}
-
-/* The name of a workflow: the format's one %s replaced by the value of a column. */
-static char *
-format_id(const char *format, const char *value)
-{
-	const char *at = strstr(format, "%s");
-
-	if (at == NULL)
-		return pstrdup(format);
-	return psprintf("%.*s%s%s", (int) (at - format), format, value, at + 2);
-}
-
-static Jsonb *
-row_as_jsonb(HeapTuple tuple, TupleDesc desc)
-{
-	/* a handler has three arguments for it, whatever the operation */
-	if (tuple == NULL)
-		return tpg_json_null();
-	return tpg_datum_to_jsonb(heap_copy_tuple_as_datum(tuple, desc), desc->tdtypeid, false);
-}
-
-static void
-signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, int32 namespace_id)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	char	  **args = trigger->tg_trigger->tgargs;
-	int			column = SPI_fnumber(desc, args[1]);
-	char	   *value;
-	TpgJson    *b = tpg_json_object();
-	TpgExecution *exec;
-
-	if (column <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist", args[1], RelationGetRelationName(trigger->tg_relation)),
-				 errhint("The second argument of signal_trigger names the column that goes into the workflow id.")));
-	value = SPI_getvalue(new ? new : old, desc, column);
-	if (value == NULL)
-		return;
-	exec = tpg_execution_find(namespace_id, format_id(args[0], value), NULL);
-	if (exec == NULL)
-		return;
-	tpg_json_add_text(b, "op", op);
-	tpg_json_add_jsonb(b, "old", row_as_jsonb(old, desc));
-	tpg_json_add_jsonb(b, "new", row_as_jsonb(new, desc));
-	(void) tpg_engine_signal(exec, args[2], tpg_json_finish(b), NULL, tpg_client_identity(), false);
-}
-
-/* Rows of a transition table, one signal each. */
-static void
-signal_transition(TriggerData *trigger, const char *op, int32 namespace_id)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	Tuplestorestate *rows = trigger->tg_newtable ? trigger->tg_newtable : trigger->tg_oldtable;
-	TupleTableSlot *slot;
-
-	if (rows == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("a statement trigger with signal_trigger needs a transition table"),
-				 errhint("Add REFERENCING NEW TABLE AS ... (or OLD TABLE AS ...), or make it FOR EACH ROW.")));
-	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, true, NULL);
-
-		signal_row(trigger, rows == trigger->tg_oldtable ? tuple : NULL, rows == trigger->tg_newtable ? tuple : NULL, op, namespace_id);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* signal_trigger('order-%s', 'column', 'signal_name') */
-Datum
-tpg_sql_signal_trigger(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const char *op;
-	int32		namespace_id;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("temporal.signal_trigger() must be called as a trigger"),
-				 errhint("CREATE TRIGGER ... AFTER INSERT ON ... FOR EACH ROW EXECUTE FUNCTION temporal.signal_trigger('order-%%s', 'id', 'changed').")));
-	if (trigger->tg_trigger->tgnargs != 3)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("signal_trigger takes three arguments"),
-				 errhint("The format of the workflow id, the column that goes into it, the signal's name.")));
-	tpg_id_check(trigger->tg_trigger->tgargs[2], "signal name");
-	namespace_id = tpg_namespace_current();
-	if (namespace_id == 0)
-		return PointerGetDatum(NULL);
-	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
-	op = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? "INSERT" : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? "UPDATE" :
-		TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ? "DELETE" : "TRUNCATE";
-	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
-	{
-		signal_transition(trigger, op, namespace_id);
-		return PointerGetDatum(NULL);
-	}
-	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		signal_row(trigger, NULL, trigger->tg_trigtuple, op, namespace_id);
-	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		signal_row(trigger, trigger->tg_trigtuple, trigger->tg_newtuple, op, namespace_id);
-	else
-		signal_row(trigger, trigger->tg_trigtuple, NULL, op, namespace_id);
-	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple);
-}
 
 /* ---------- queries ---------- */
 
@@ -290,21 +103,48 @@ raise_update_failure(const char *id, const Jsonb *failure)
 			 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 }
 
-/* An update that has to complete now, new or known. */
-static Jsonb *
-update_now(const TpgExecution *exec, const TpgUpdateRequest *r)
+/*
+ * An update of the run, or without a run id of the latest one of the workflow:
+ * when that closes meanwhile, of the one that has taken its place (F-43).  False:
+ * it is closed.
+ */
+static bool
+update_open_run(TpgExecution **exec, const pg_uuid_t *run_id, const TpgUpdateRequest *r, bool must_complete, TpgUpdateState *state)
 {
-	TpgUpdateState state;
+	while (!tpg_session_update(*exec, r, must_complete, state))
+	{
+		int64		key = (*exec)->key;
 
-	tpg_session_update(exec, r, true, &state);
-	if (state.failure != NULL)
-		raise_update_failure(r->id, state.failure);
-	if (state.stage != TPG_UPDATE_COMPLETED)
+		if (run_id == NULL)
+			*exec = tpg_find_run((*exec)->workflow_id, NULL, false);
+		if ((*exec)->key == key)
+			return false;
+	}
+	return true;
+}
+
+static void
+update_of_closed(const TpgExecution *exec)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
+			 errmsg("workflow \"%s\" is already closed", exec->workflow_id),
+			 errdetail("Run %s.", tpg_uuid_to_text(&exec->run_id)),
+			 errhint("Only updates that it has taken before can be asked for.")));
+}
+
+/* What an update that has to complete now gives, new or known. */
+static Jsonb *
+completed_result(const TpgUpdateRequest *r, const TpgUpdateState *state)
+{
+	if (state->failure != NULL)
+		raise_update_failure(r->id, state->failure);
+	if (state->stage != TPG_UPDATE_COMPLETED)
 		ereport(ERROR,
 				(errcode(TPG_ERR_UPDATE_WOULD_WAIT),
 				 errmsg("update \"%s\" was accepted before and is not completed yet", r->id),
 				 errhint("Wait for it with temporal.update_result().")));
-	return state.result ? state.result : tpg_json_null();
+	return state->result ? state->result : tpg_json_null();
 }
 
 /* (workflow_id, update_name, input, update_id, run_id) */
@@ -314,10 +154,15 @@ tpg_sql_update(PG_FUNCTION_ARGS)
 	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
 	pg_uuid_t  *run_id = PG_ARGISNULL(4) ? NULL : PG_GETARG_UUID_P(4);
 	TpgUpdateRequest r;
+	TpgUpdateState state;
+	TpgExecution *exec;
 
 	tpg_not_in_workflow("update", "Call it in an activity.");
 	request_from_args(fcinfo, 1, &r);
-	PG_RETURN_JSONB_P(update_now(tpg_find_run(workflow_id, run_id, false), &r));
+	exec = tpg_find_run(workflow_id, run_id, false);
+	if (!update_open_run(&exec, run_id, &r, true, &state))
+		update_of_closed(exec);
+	PG_RETURN_JSONB_P(completed_result(&r, &state));
 }
 
 /* (workflow_id, update_name, input, update_id, run_id, wait_for_stage) */
@@ -329,6 +174,7 @@ tpg_sql_start_update(PG_FUNCTION_ARGS)
 	char	   *stage = tpg_arg_text(fcinfo, 5);
 	TpgUpdateRequest r;
 	TpgUpdateState state;
+	TpgExecution *exec;
 
 	tpg_not_in_workflow("start_update", "Call it in an activity.");
 	if (stage == NULL || (strcmp(stage, "accepted") != 0 && strcmp(stage, "completed") != 0))
@@ -337,7 +183,9 @@ tpg_sql_start_update(PG_FUNCTION_ARGS)
 				 errmsg("invalid wait_for_stage \"%s\"", stage ? stage : "null"),
 				 errhint("It is accepted or completed.")));
 	request_from_args(fcinfo, 1, &r);
-	tpg_session_update(tpg_find_run(workflow_id, run_id, false), &r, false, &state);
+	exec = tpg_find_run(workflow_id, run_id, false);
+	if (!update_open_run(&exec, run_id, &r, false, &state))
+		update_of_closed(exec);
 	if (state.stage != TPG_UPDATE_COMPLETED && strcmp(stage, "completed") == 0)
 		ereport(ERROR,
 				(errcode(TPG_ERR_UPDATE_WOULD_WAIT),
@@ -429,6 +277,7 @@ Datum
 tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 {
 	TpgUpdateRequest r;
+	TpgUpdateState state;
 	TpgStartResult started;
 
 	tpg_not_in_workflow("update_with_start", "Call it in an activity.");
@@ -443,17 +292,26 @@ tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3) && !PG_ARGISNULL(5))
 	{
 		TpgExecution *exec = tpg_find_run(tpg_arg_text(fcinfo, 5), NULL, true);
-		TpgUpdateState state;
 
 		if (exec != NULL)
 		{
 			tpg_session_update_state(exec, r.id, &state);
 			if (state.stage != TPG_UPDATE_UNKNOWN)
-				PG_RETURN_JSONB_P(update_now(exec, &r));
+				PG_RETURN_JSONB_P(completed_result(&r, &state));
 		}
 	}
-	tpg_start_from_args(fcinfo, "update_with_start", 4, &started);
-	PG_RETURN_JSONB_P(update_now(tpg_execution_by_key(started.key), &r));
+	for (int tries = 0;; tries++)
+	{
+		tpg_start_from_args(fcinfo, "update_with_start", 4, &started);
+		if (tpg_session_update(tpg_execution_by_key(started.key), &r, true, &state))
+			PG_RETURN_JSONB_P(completed_result(&r, &state));
+		/* it closed between the two: start anew */
+		if (tries >= 100)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not update workflow \"%s\": its runs end as fast as they start", started.workflow_id),
+					 errhint("Try again.")));
+	}
 }
 
 /* (workflow_id, update_name, input, update_id, run_id, wait_timeout, INOUT result) */
@@ -474,7 +332,8 @@ tpg_sql_execute_update(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
 	exec = tpg_find_run(workflow_id, run_id, false);
-	tpg_session_update(exec, &r, false, &state);
+	if (!update_open_run(&exec, run_id, &r, false, &state))
+		update_of_closed(exec);
 	SPI_commit();
 	MemoryContextSwitchTo(context);
 	result = wait_update(exec, r.id, timeout_us, true, context);

@@ -45,7 +45,8 @@ static void
 check_end(TpgRun *run, const TpgPass *pass)
 {
 	const TpgEvent *closing = closing_event(run);
-	const char *got = pass->kind == TPG_PASS_RETURNED ? "returned" : pass->kind == TPG_PASS_FAILED ? "failed" : "is waiting";
+	const char *got = pass->kind == TPG_PASS_RETURNED ? "returned" : pass->kind == TPG_PASS_FAILED ? "failed" :
+		pass->kind == TPG_PASS_CONTINUED ? "continued as new" : "is waiting";
 	bool		agrees;
 
 	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
@@ -56,6 +57,8 @@ check_end(TpgRun *run, const TpgPass *pass)
 		agrees = pass->kind == TPG_PASS_RETURNED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)
 		agrees = pass->kind == TPG_PASS_FAILED;
+	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW)
+		agrees = pass->kind == TPG_PASS_CONTINUED;
 	else
 		agrees = true;
 	if (!agrees)
@@ -245,7 +248,8 @@ op_kind_name(TpgOpKind kind)
 {
 	static const char *const names[] = {
 		[TPG_OP_ACTIVITY] = "activity", [TPG_OP_TIMER] = "timer", [TPG_OP_LOCAL_ACTIVITY] = "local_activity",
-		[TPG_OP_SIGNAL] = "signal", [TPG_OP_CONDITION] = "condition", [TPG_OP_LOCK] = "lock", [TPG_OP_FIBER] = "function"
+		[TPG_OP_SIGNAL] = "signal", [TPG_OP_CONDITION] = "condition", [TPG_OP_LOCK] = "lock", [TPG_OP_FIBER] = "function",
+		[TPG_OP_EXTERNAL] = "external"
 	};
 
 	return names[kind];

@@ -13,11 +13,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "api/client.h"
 #include "api/future.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "runtime/continue.h"
 #include "runtime/ops.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_execute_activity);
@@ -30,6 +32,7 @@ PG_FUNCTION_INFO_V1(tpg_sql_await);
 PG_FUNCTION_INFO_V1(tpg_sql_await_all);
 PG_FUNCTION_INFO_V1(tpg_sql_await_any);
 PG_FUNCTION_INFO_V1(tpg_sql_is_done);
+PG_FUNCTION_INFO_V1(tpg_sql_continue_as_new);
 
 static void
 required(FunctionCallInfo fcinfo, int n, const char *what)
@@ -229,4 +232,40 @@ tpg_sql_is_done(PG_FUNCTION_ARGS)
 
 	required(fcinfo, 0, "future");
 	PG_RETURN_BOOL(tpg_op_is_done(act, tpg_future_op(act, PG_GETARG_DATUM(0))));
+}
+
+/* ---------- the next run ---------- */
+
+static char *
+optional_id(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	char	   *value;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	value = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	tpg_id_check(value, what);
+	return value;
+}
+
+/* (input, workflow_type, task_queue, run_timeout, task_timeout, retry_policy, memo, search_attributes) */
+Datum
+tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("continue_as_new");
+	TpgNextRun	next = {0};
+
+	next.input = PG_ARGISNULL(0) ? NULL : tpg_any_arg_to_jsonb(fcinfo, 0);
+	tpg_payload_check(next.input, "workflow input");
+	next.workflow_type = optional_id(fcinfo, 1, "workflow type");
+	next.task_queue = optional_id(fcinfo, 2, "task queue");
+	next.run_timeout_us = duration_arg(fcinfo, 3, "run_timeout");
+	next.task_timeout_us = duration_arg(fcinfo, 4, "task_timeout");
+	if (!PG_ARGISNULL(5))
+		next.retry_policy = tpg_retry_policy_to_jsonb(tpg_retry_policy_from_datum(PG_GETARG_DATUM(5)));
+	next.memo = PG_ARGISNULL(6) ? NULL : PG_GETARG_JSONB_P(6);
+	if (next.memo != NULL)
+		tpg_memo_check(next.memo);
+	next.search_attributes = PG_ARGISNULL(7) ? NULL : PG_GETARG_JSONB_P(7);
+	tpg_continue_as_new(act, &next);
 }

@@ -35,7 +35,9 @@
 	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
 	X("eager_step")				/* between an eager activity and the replay after it */ \
 	X("local_activity")			/* local activity done, marker not written */ \
+	X("outbox_before_commit")	/* what a run asked of another is written, with the answer */ \
 	X("close_before_update")	/* closing event written, execution row not */ \
+	X("next_run_started")		/* old run closed as continued, new one written */ \
 	X("terminate_before_commit") \
 	X("retention_batch")		/* rows of old runs deleted, not committed */
 

@@ -38,6 +38,7 @@ int			tpg_guc_max_history_events = 51200;
 int			tpg_guc_max_history_size = 50 * 1024;
 int			tpg_guc_suggest_continue_as_new_events = 4096;
 int			tpg_guc_suggest_continue_as_new_size = 4 * 1024;
+int			tpg_guc_continue_as_new_min_interval = 1000;
 int			tpg_guc_max_pending_activities = 2000;
 int			tpg_guc_max_memo_size = 2 * 1024 * 1024;
 int			tpg_guc_max_search_attributes = 100;
@@ -224,6 +225,8 @@ define_limits(void)
 			   &tpg_guc_suggest_continue_as_new_events, 4096, 1, INT_MAX, PGC_SUSET, 0);
 	define_int("temporal_pg.suggest_continue_as_new_size", "Size of a history from which on its run is told to continue as new.",
 			   &tpg_guc_suggest_continue_as_new_size, 4 * 1024, 1, INT_MAX, PGC_SUSET, GUC_UNIT_KB);
+	define_int("temporal_pg.continue_as_new_min_interval", "Time between two runs of a chain that continues as new.",
+			   &tpg_guc_continue_as_new_min_interval, 1000, 0, 3600 * 1000, PGC_SUSET, GUC_UNIT_MS);
 	define_int("temporal_pg.max_pending_activities", "Activities that a run may have pending.",
 			   &tpg_guc_max_pending_activities, 2000, 1, INT_MAX, PGC_SUSET, 0);
 	define_int("temporal_pg.max_memo_size", "Largest memo of a run.",

@@ -2,7 +2,8 @@
  * engine/mail.c - the mailbox becomes history.
  *
  * Order of the events (reference B-08, B-15): as the messages became due, but
- * closing events of activities behind all others, in their own order.
+ * signals in the order in which they were sent, whatever the clock did meanwhile,
+ * and closing events of activities behind all others, in their own order.
  *
  * Callers of tpg_mail_take hold the run lock; senders hold the execution row
  * FOR KEY SHARE, or the run lock, or have just inserted the run.
@@ -30,6 +31,45 @@ message_compare(const void *a, const void *b)
 	if (ma->kind == TPG_MESSAGE_TIMER && mb->kind == TPG_MESSAGE_TIMER && ma->ref_event_id != mb->ref_event_id)
 		return ma->ref_event_id < mb->ref_event_id ? -1 : 1;
 	return ma->id < mb->id ? -1 : ma->id > mb->id;
+}
+
+static int
+message_compare_ids(const void *a, const void *b)
+{
+	const TpgMessage *ma = a;
+	const TpgMessage *mb = b;
+
+	return ma->id < mb->id ? -1 : ma->id > mb->id;
+}
+
+/*
+ * By their due times; then the signals among themselves by id.  The server's
+ * clock may have been set back between two signals of one sender, who counts on their order.
+ */
+static void
+sort_messages(TpgMessage *messages, int n)
+{
+	TpgMessage *signals = palloc(sizeof(TpgMessage) * n);
+	bool		ordered = true;
+	int			nsignals = 0;
+
+	qsort(messages, n, sizeof(TpgMessage), message_compare);
+	for (int i = 0; i < n; i++)
+	{
+		if (messages[i].kind != TPG_MESSAGE_SIGNAL)
+			continue;
+		if (nsignals > 0 && messages[i].id < signals[nsignals - 1].id)
+			ordered = false;
+		signals[nsignals++] = messages[i];
+	}
+	if (!ordered)
+	{
+		qsort(signals, nsignals, sizeof(TpgMessage), message_compare_ids);
+		for (int i = 0, s = 0; i < n; i++)
+			if (messages[i].kind == TPG_MESSAGE_SIGNAL)
+				messages[i] = signals[s++];
+	}
+	pfree(signals);
 }
 
 static void
@@ -73,7 +113,7 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 	}
 	if (n == 0)
 		return false;
-	qsort(messages, n, sizeof(TpgMessage), message_compare);
+	sort_messages(messages, n);
 
 	if (new_group)
 		tpg_run_open_group(run, now, true);
@@ -111,6 +151,10 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 				break;
 			case TPG_MESSAGE_MARKER:
 				tpg_run_append(run, TPG_EVENT_MARKER_RECORDED, m->deliver_at, m->payload, NULL);
+				break;
+			case TPG_MESSAGE_ANSWER:
+				tpg_run_append(run, (TpgEventType) tpg_json_get_int(m->payload, "type", 0), m->deliver_at,
+							   tpg_json_get(m->payload, "attributes"), NULL);
 				break;
 			case TPG_MESSAGE_RUN_TIMEOUT:
 				run->run_timed_out = true;

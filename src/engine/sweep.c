@@ -22,6 +22,7 @@
 #include "model/failure.h"
 #include "store/activity.h"
 #include "store/definition.h"
+#include "store/outbox.h"
 #include "store/request.h"
 #include "store/runlock.h"
 
@@ -162,6 +163,7 @@ tpg_engine_delete_run(int64 execution_key)
 	tpg_activity_delete_all(execution_key);
 	tpg_history_delete(execution_key);
 	tpg_request_delete_all(execution_key);
+	tpg_outbox_delete_all(execution_key);
 	tpg_execution_delete(execution_key);
 }
 

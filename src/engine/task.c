@@ -20,6 +20,7 @@
 #include "base/guc.h"
 #include "base/json.h"
 #include "engine/mail.h"
+#include "engine/outbox.h"
 #include "engine/task.h"
 #include "ipc/wake.h"
 #include "store/definition.h"
@@ -176,6 +177,9 @@ write_events(TpgRun *run, bool closing)
 		/* a session may wait for it */
 		if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED)
 			tpg_wake_waiters(run->exec->key);
+		/* done even if the run closes in the same task */
+		if (e->type == TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED)
+			tpg_engine_outbox_add(run->exec, e);
 		if (closing || ended[i - run->nstored])
 			continue;
 		if (e->type == TPG_EVENT_ACTIVITY_TASK_SCHEDULED)

@@ -141,7 +141,7 @@ tpg_slot_count(TpgWorkKind kind, bool failed)
 	slot = &tpg_slots[tpg_my_slot];
 	if (kind == TPG_WORK_RUN)
 		slot->workflow_tasks++;
-	else
+	else if (kind == TPG_WORK_ACTIVITY)
 		slot->activities++;
 	if (failed)
 		slot->failures++;

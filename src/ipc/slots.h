@@ -21,6 +21,7 @@ typedef enum TpgSlotStatus
 
 /* Event id of work in hand that is a workflow task (and whatever runs within it). */
 #define TPG_SLOT_WORKFLOW_TASK (-1)
+#define TPG_SLOT_OUTBOX (-2)
 
 /* For the runtime, in an executor; elsewhere they do nothing. */
 extern void tpg_slot_set_inflight(int64 execution_key, int32 event_id);

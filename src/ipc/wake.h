@@ -19,7 +19,8 @@
 typedef enum TpgWorkKind
 {
 	TPG_WORK_RUN = 1,			/* a run has due mail; event_id is 0 */
-	TPG_WORK_ACTIVITY = 2		/* an attempt of an activity is due */
+	TPG_WORK_ACTIVITY = 2,		/* an attempt of an activity is due */
+	TPG_WORK_OUTBOX = 3			/* what a run asks of others is due; event_id is 0 */
 } TpgWorkKind;
 
 typedef struct TpgWorkItem

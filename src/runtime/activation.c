@@ -25,6 +25,7 @@
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/commands.h"
+#include "runtime/externals.h"
 #include "runtime/scheduler.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
@@ -155,7 +156,7 @@ tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 	act->raised = lappend(act->raised, raised);
 	act->fiber->last_failure = failure;
 	MemoryContextSwitchTo(old);
-	tpg_failure_throw(failure, 0);
+	tpg_failure_throw(failure, tpg_external_sqlstate(failure));
 }
 
 Jsonb *
@@ -261,8 +262,14 @@ deliver(TpgActivation *act, const TpgEvent *e)
 				op->backoff_for->backoff_timer = NULL;	/* its next attempt is due */
 			tpg_activation_done(act, op);
 			break;
+		case TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+			op = op_of_event(act, e, "initiatedEventId");
+			op->failure = tpg_external_failure(op, e);
+			tpg_activation_done(act, op);
+			break;
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
-			tpg_signal_deliver(act, tpg_json_get_text(e->attributes, "signalName"), tpg_json_get_raw(e->attributes, "input"));
+			tpg_signal_deliver(act, e);
 			break;
 		case TPG_EVENT_MARKER_RECORDED:
 			deliver_local_activity(act, e);
@@ -354,9 +361,19 @@ tpg_activation_settle(TpgActivation *act)
 const TpgEvent *
 tpg_activation_rest(TpgActivation *act)
 {
+	bool		unwound = !act->main->finished;	/* it has failed or continued as new */
+
 	for (int i = act->pos; i < act->run->nevents; i++)
-		if (act->run->events[i].task_id != 0 && !tpg_event_type_is_closing(act->run->events[i].type))
-			return &act->run->events[i];
+	{
+		const TpgEvent *e = &act->run->events[i];
+
+		if (e->task_id == 0 || tpg_event_type_is_closing(e->type))
+			continue;
+		/* an update in a session has ended the code, and signals came before an executor closed the run */
+		if (unwound && e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
+			continue;
+		return e;
+	}
 	return NULL;
 }
 
@@ -429,6 +446,9 @@ bool
 tpg_activation_fails_workflow(const TpgActivation *act, int sqlstate)
 {
 	if (TPG_ERR_IS_FAILURE(sqlstate) && sqlstate != TPG_ERR_WORKFLOW_EXECUTION_FAILED && sqlstate != TPG_ERR_UPDATE_FAILED)
+		return true;
+	/* of a call to another workflow */
+	if (sqlstate == TPG_ERR_WORKFLOW_NOT_FOUND || sqlstate == TPG_ERR_WORKFLOW_ALREADY_STARTED)
 		return true;
 	return tpg_definition_fails_workflow(act->def, sqlstate);
 }

@@ -10,6 +10,7 @@
 #define TPG_RUNTIME_ACTIVATION_H
 
 #include "common/pg_prng.h"
+#include "engine/chain.h"
 #include "engine/run.h"
 #include "store/definition.h"
 
@@ -22,7 +23,8 @@ typedef enum TpgOpKind
 	TPG_OP_CONDITION = 5,		/* wait_condition */
 	TPG_OP_LOCK = 6,
 	TPG_OP_FIBER = 7,			/* spawn() */
-	TPG_OP_KINDS = 8
+	TPG_OP_EXTERNAL = 8,		/* a signal to another workflow */
+	TPG_OP_KINDS = 9
 } TpgOpKind;
 
 /* What every error of nondeterminism advises. */
@@ -63,7 +65,8 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_CANCEL_TIMER,
 	TPG_COMMAND_MARKER,
 	TPG_COMMAND_UPDATE_ACCEPTED,
-	TPG_COMMAND_UPDATE_COMPLETED
+	TPG_COMMAND_UPDATE_COMPLETED,
+	TPG_COMMAND_SIGNAL_EXTERNAL
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -165,6 +168,7 @@ typedef struct TpgSignal
 {
 	char	   *name;
 	Jsonb	   *input;			/* may be NULL */
+	const TpgEvent *event;
 	bool		taken;
 } TpgSignal;
 
@@ -220,6 +224,7 @@ typedef struct TpgActivation
 	int			first_signal_wait;	/* the same of waits for signals */
 	int			first_signal;	/* before it, all are taken */
 	Jsonb	   *failed;			/* a signal handler failed the run */
+	TpgNextRun *continued;		/* the code has continued as new; NULL: it has not */
 
 	TpgSignal  *signals;
 	int			nsignals;

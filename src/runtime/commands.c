@@ -23,6 +23,7 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_MARKER] = TPG_EVENT_MARKER_RECORDED,
 	[TPG_COMMAND_UPDATE_ACCEPTED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
 	[TPG_COMMAND_UPDATE_COMPLETED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+	[TPG_COMMAND_SIGNAL_EXTERNAL] = TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
 };
 
 bool
@@ -36,12 +37,20 @@ tpg_event_is_of_command(const TpgEvent *e)
 		case TPG_EVENT_TIMER_CANCELED:
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 			return true;
 		case TPG_EVENT_MARKER_RECORDED:
 			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
 		default:
 			return false;
 	}
+}
+
+/* Is it answered by later events, which refer to its own? */
+static bool
+is_answered(TpgCommandKind kind)
+{
+	return kind == TPG_COMMAND_SCHEDULE_ACTIVITY || kind == TPG_COMMAND_START_TIMER || kind == TPG_COMMAND_SIGNAL_EXTERNAL;
 }
 
 /* The op of a command finds the events that answer it by the id of its own. */
@@ -80,6 +89,10 @@ describe_event(const TpgEvent *e)
 			return psprintf("%s of timer %s", tpg_event_type_name(e->type), tpg_json_get_text(e->attributes, "timerId"));
 		case TPG_EVENT_MARKER_RECORDED:
 			return psprintf("%s \"%s\"", tpg_event_type_name(e->type), tpg_json_get_text(e->attributes, "markerName"));
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			return psprintf("%s of signal \"%s\" to workflow \"%s\"", tpg_event_type_name(e->type),
+							tpg_json_get_text(e->attributes, "signalName"),
+							tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId"));
 		default:
 			return pstrdup(tpg_event_type_name(e->type));
 	}
@@ -102,6 +115,8 @@ describe_command(const TpgCommand *c)
 			return psprintf("update \"%s\" to be accepted", c->update->id);
 		case TPG_COMMAND_UPDATE_COMPLETED:
 			return psprintf("update \"%s\" to be completed", c->update->id);
+		case TPG_COMMAND_SIGNAL_EXTERNAL:
+			return psprintf("signal \"%s\" to workflow \"%s\"", c->op->type, c->op->id);
 	}
 	return NULL;
 }
@@ -140,6 +155,8 @@ command_matches(const TpgCommand *c, const TpgEvent *e)
 			return strcmp(c->update->id, tpg_json_get_text(e->attributes, "protocolInstanceId")) == 0;
 		case TPG_COMMAND_UPDATE_COMPLETED:
 			return strcmp(c->update->id, tpg_json_get_text(tpg_json_get(e->attributes, "meta"), "updateId")) == 0;
+		case TPG_COMMAND_SIGNAL_EXTERNAL:
+			return true;		/* neither target nor name are compared (G-15) */
 	}
 	return false;
 }
@@ -162,7 +179,7 @@ tpg_commands_compare(TpgActivation *act)
 			break;
 		if (command == NULL || i == act->group_end || !command_matches(command, &run->events[i]))
 			nondeterminism(act, i < act->group_end ? &run->events[i] : NULL, command);
-		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
+		if (is_answered(command->kind))
 			bind_event(act, command->op, run->events[i].event_id);
 		else if (command->kind == TPG_COMMAND_UPDATE_ACCEPTED)
 			command->update->accepted_event_id = run->events[i].event_id;
@@ -195,7 +212,7 @@ tpg_commands_append(TpgActivation *act)
 		if (command->kind == TPG_COMMAND_UPDATE_COMPLETED)
 			command->attributes = tpg_update_completed_attributes(command->update);
 		id = tpg_run_append(run, command_event[command->kind], time, command->attributes, command->user_metadata);
-		if (command->kind == TPG_COMMAND_SCHEDULE_ACTIVITY || command->kind == TPG_COMMAND_START_TIMER)
+		if (is_answered(command->kind))
 			bind_event(act, command->op, id);
 		else if (command->kind == TPG_COMMAND_UPDATE_ACCEPTED)
 			command->update->accepted_event_id = id;

@@ -19,8 +19,10 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/attempt.h"
+#include "engine/chain.h"
 #include "engine/close.h"
 #include "engine/mail.h"
+#include "engine/outbox.h"
 #include "engine/task.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
@@ -30,7 +32,9 @@
 #include "runtime/drive.h"
 #include "runtime/eager.h"
 #include "runtime/pass.h"
+#include "runtime/scheduler.h"
 #include "runtime/settings.h"
+#include "runtime/waits.h"
 #include "store/runlock.h"
 
 static TpgTaskOutcome
@@ -87,21 +91,36 @@ task_failed(TpgRun *run, const TpgPass *pass, TimestampTz now)
 			 pass->error->context ? errcontext("%s", pass->error->context) : 0));
 }
 
+/* The code has come to its end, and nothing stands in the way: the run is closed. */
 static void
-append_close(TpgRun *run, const TpgPass *pass, TimestampTz now)
+close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 {
 	TpgJson    *b = tpg_json_object();
+	pg_uuid_t	next_run_id;
+	int64		backoff_us;
+	TpgExecution next;
 
-	if (pass->kind == TPG_PASS_RETURNED)
+	tpg_scheduler_warn_unfinished(pass->act);
+	switch (pass->kind)
 	{
-		tpg_json_add_jsonb(b, "result", pass->result);
-		tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED, now, tpg_json_finish(b), NULL);
-	}
-	else
-	{
-		tpg_json_add_jsonb(b, "failure", pass->failure);
-		tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(TPG_RETRY_POLICY_NOT_SET));
-		tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_FAILED, now, tpg_json_finish(b), NULL);
+		case TPG_PASS_RETURNED:
+			tpg_json_add_jsonb(b, "result", pass->result);
+			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED, now, tpg_json_finish(b), NULL);
+			tpg_task_write_close(run, TPG_STATUS_COMPLETED, now);
+			break;
+		case TPG_PASS_CONTINUED:
+			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, now,
+						   tpg_chain_closing_attributes(run, pass->act->continued, now, &next_run_id, &backoff_us), NULL);
+			tpg_task_write_close(run, TPG_STATUS_CONTINUED_AS_NEW, now);
+			tpg_chain_start(run, pass->act->continued, &next_run_id, backoff_us, now, &next);
+			tpg_signals_carry_over(pass->act, &next);
+			break;
+		default:
+			tpg_json_add_jsonb(b, "failure", pass->failure);
+			tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(TPG_RETRY_POLICY_NOT_SET));
+			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_FAILED, now, tpg_json_finish(b), NULL);
+			tpg_task_write_close(run, TPG_STATUS_FAILED, now);
+			break;
 	}
 }
 
@@ -130,14 +149,14 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			return false;
 		case TPG_PASS_RETURNED:
 		case TPG_PASS_FAILED:
+		case TPG_PASS_CONTINUED:
 			break;
 	}
 
 	switch (tpg_task_check_close(run, now))
 	{
 		case TPG_CLOSE_OK:
-			append_close(run, pass, now);
-			tpg_task_write_close(run, pass->kind == TPG_PASS_RETURNED ? TPG_STATUS_COMPLETED : TPG_STATUS_FAILED, now);
+			close_run(run, pass, now);
 			return false;
 		case TPG_CLOSE_MAIL:
 			/* another turn: the same activation sees the new mail too (C-04) */
@@ -404,4 +423,37 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
 	record_attempt(task, &attempt);
+}
+
+/* ---------- outboxes ---------- */
+
+TpgTaskOutcome
+tpg_drive_outbox(int64 execution_key)
+{
+	TpgOutboxOutcome outcome;
+
+	tpg_slot_set_inflight(execution_key, TPG_SLOT_OUTBOX);
+	outcome = tpg_engine_outbox(execution_key);
+	tpg_slot_clear_inflight();
+	switch (outcome)
+	{
+		case TPG_OUTBOX_DONE:
+			return outcome_of(TPG_TASK_DONE);
+		case TPG_OUTBOX_MORE:
+			return outcome_of(TPG_TASK_AGAIN);
+		case TPG_OUTBOX_LOCKED:
+			return outcome_of(TPG_TASK_LOCKED);
+		case TPG_OUTBOX_NOTHING:
+			break;
+	}
+	return outcome_of(TPG_TASK_NOTHING);
+}
+
+void
+tpg_drive_outbox_failed(int64 execution_key, ErrorData *error)
+{
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("what a workflow asked of another one could not be done: %s", error->message)));
+	tpg_engine_outbox_failed(execution_key);
 }

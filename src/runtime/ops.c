@@ -432,7 +432,7 @@ op_failure(TpgActivation *act, TpgOp *op)
 	MemoryContext old;
 	Jsonb	   *failure;
 
-	if (op->failure == NULL || op->kind == TPG_OP_FIBER)
+	if (op->failure == NULL || op->kind == TPG_OP_FIBER || op->kind == TPG_OP_EXTERNAL)
 		return op->failure;
 
 	/* the wrapper is made here, from what history tells (E-01) */

@@ -51,6 +51,11 @@ classify_error(TpgPass *pass, ErrorData *edata)
 		pass->failure = act->failed;
 		return;
 	}
+	if (act->continued != NULL && tpg_activation_is_suspension(edata))
+	{
+		pass->kind = TPG_PASS_CONTINUED;
+		return;
+	}
 	if (act->main->suspended && tpg_activation_is_suspension(edata))
 	{
 		pass->kind = TPG_PASS_SUSPENDED;
@@ -234,9 +239,9 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	MemoryContextSwitchTo(caller_context);
 	CurrentResourceOwner = caller_owner;
 
-	if (pass->kind == TPG_PASS_FAILED)
+	if (pass->kind == TPG_PASS_FAILED || pass->kind == TPG_PASS_CONTINUED)
 	{
-		/* it failed, but what it asked for before stands (G-14); outside of the subtransaction: no user code */
+		/* it has ended, but what it asked for before stands (G-14); outside of the subtransaction: no user code */
 		PG_TRY();
 		{
 			MemoryContextSwitchTo(act->context);

@@ -467,19 +467,21 @@ tpg_scheduler_drain(TpgActivation *act)
 		(void) run_ready(act);
 		tpg_activation_settle(act);
 	} while (tpg_activation_next(act));
+}
 
-	/* F-46: they are dropped */
-	if (tpg_scheduler_unfinished(act) > 0 && tpg_activation_is_live(act))
-	{
-		StringInfoData names;
+void
+tpg_scheduler_warn_unfinished(const TpgActivation *act)
+{
+	StringInfoData names;
 
-		initStringInfo(&names);
-		for (int i = 0; i < act->nfibers; i++)
-			if ((act->fibers[i]->kind == TPG_FIBER_SIGNAL || act->fibers[i]->kind == TPG_FIBER_UPDATE) && !act->fibers[i]->finished)
-				appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", act->fibers[i]->name);
-		ereport(WARNING,
-				(errmsg("workflow \"%s\" ends while handlers are in progress", act->run->exec->workflow_id),
-				 errdetail("Dropped: %s.", names.data),
-				 errhint("Wait with temporal.wait_condition() or temporal.all_handlers_finished() before the end.")));
-	}
+	if (tpg_scheduler_unfinished(act) == 0)
+		return;
+	initStringInfo(&names);
+	for (int i = 0; i < act->nfibers; i++)
+		if ((act->fibers[i]->kind == TPG_FIBER_SIGNAL || act->fibers[i]->kind == TPG_FIBER_UPDATE) && !act->fibers[i]->finished)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", act->fibers[i]->name);
+	ereport(WARNING,
+			(errmsg("workflow \"%s\" ends while handlers are in progress", act->run->exec->workflow_id),
+			 errdetail("Dropped: %s.", names.data),
+			 errhint("Wait with temporal.wait_condition() or temporal.all_handlers_finished() before the end.")));
 }

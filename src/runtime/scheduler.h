@@ -24,6 +24,9 @@ extern void tpg_scheduler_drain(TpgActivation *act);
 /* Signal and update handlers that have begun and not ended. */
 extern int	tpg_scheduler_unfinished(const TpgActivation *act);
 
+/* The run closes: warns of handlers that are dropped (F-46). */
+extern void tpg_scheduler_warn_unfinished(const TpgActivation *act);
+
 /*
  * The log of a fiber that is run again.  replayed: the answer that this call was
  * given before, or NULL: the call is new.  record: its answer, for the next time.

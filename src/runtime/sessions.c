@@ -208,7 +208,7 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		query_error(exec, name, pass.error);
 	if (handler == NULL)
-		return stack_trace(pass.act);
+		return pass.kind == TPG_PASS_SUSPENDED ? stack_trace(pass.act) : tpg_json_string("");	/* its code has ended */
 	PG_TRY();
 	{
 		result = call_query(pass.act, handler, name, input);
@@ -344,7 +344,7 @@ judge(TpgActivation *act, const TpgUpdateRequest *r, bool must_complete, TpgUpda
 				 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(u->failure)))));
 }
 
-void
+bool
 tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool must_complete, TpgUpdateState *state)
 {
 	TimestampTz now;
@@ -374,7 +374,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	{
 		fail_if_closed(run->exec, state);
 		tpg_run_release(run, false);
-		return;
+		return true;
 	}
 	now = tpg_clock_now();
 	if (tpg_status_is_open(run->exec->status) && tpg_execution_is_delayed(run->exec, now))
@@ -386,10 +386,10 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	if (tpg_status_is_open(run->exec->status) && !tpg_mail_take(run, now, true))
 		tpg_run_open_group(run, now, true);
 	if (!tpg_status_is_open(run->exec->status) || run->run_timed_out)
-		ereport(ERROR,
-				(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
-				 errmsg("workflow \"%s\" is already closed", exec->workflow_id),
-				 errhint("Only updates that it has taken before can be asked for.")));
+	{
+		tpg_run_release(run, false);
+		return false;
+	}
 	check_limits(run, in_flight);
 	tpg_run_end_delivery(run);
 	run->update_request = r;
@@ -408,4 +408,5 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	tpg_wake_waiters(run->exec->key);
 	tpg_pass_free(&pass);
 	tpg_run_release(run, false);
+	return true;
 }

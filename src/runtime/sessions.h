@@ -31,9 +31,10 @@ extern void tpg_session_update_state(const TpgExecution *exec, const char *id, T
 /*
  * Delivers an update in the caller's transaction, waiting for the run under
  * lock_timeout.  Rejection is TP023.  must_complete: TP024 when the handler has to
- * wait, TF008 when it fails; else both are recorded.
+ * wait, TF008 when it fails; else both are recorded.  False: the run is closed,
+ * and does not know the update.
  */
-extern void tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *request, bool must_complete,
+extern bool tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *request, bool must_complete,
 							   TpgUpdateState *state);
 
 #endif							/* TPG_RUNTIME_SESSIONS_H */

@@ -74,6 +74,9 @@ drive_one(int64 key)
 			return any;			/* its start was rolled back to a savepoint */
 		if (exec->last_task_failure != NULL)
 			raise_task_failure(exec);
+		if (tpg_drive_outbox(key).kind == TPG_TASK_DONE)
+			again = true;
+		CommandCounterIncrement();
 		if (tpg_engine_fire_timeouts(key, tpg_clock_now()) > 0)
 			again = true;
 		n = tpg_due_activities_of_run(key, tpg_clock_now(), &rows);
@@ -133,6 +136,9 @@ is_closed(int64 execution_key)
 		if (execution_key != 0 && keys[i] != execution_key)
 			continue;
 		exec = tpg_execution_by_key(keys[i]);
+		/* the run that was asked for goes on as the latest of its chain */
+		if (exec != NULL && execution_key != 0 && exec->status == TPG_STATUS_CONTINUED_AS_NEW)
+			exec = tpg_execution_find(exec->namespace_id, exec->workflow_id, NULL);
 		if (exec != NULL && tpg_status_is_open(exec->status))
 			return false;
 	}

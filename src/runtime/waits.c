@@ -21,6 +21,7 @@
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "engine/mail.h"
 #include "runtime/callable.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -64,8 +65,10 @@ signal_handler(TpgActivation *act, const char *name)
 }
 
 void
-tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input)
+tpg_signal_deliver(TpgActivation *act, const TpgEvent *event)
 {
+	const char *name = tpg_json_get_text(event->attributes, "signalName");
+	Jsonb	   *input = tpg_json_get_raw(event->attributes, "input");
 	TpgDefinition *handler = signal_handler(act, name);
 	TpgSignal  *kept;
 
@@ -90,7 +93,22 @@ tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input)
 	kept = &act->signals[act->nsignals++];
 	kept->name = kept_string(act, name);
 	kept->input = input;
+	kept->event = event;
 	kept->taken = false;
+}
+
+void
+tpg_signals_carry_over(const TpgActivation *act, const TpgExecution *next)
+{
+	const TpgRun *run = act->run;
+
+	for (int i = 0; i < act->nsignals; i++)
+		if (!act->signals[i].taken)
+			tpg_mail_send(next, TPG_MESSAGE_SIGNAL, 0, next->execution_time, act->signals[i].event->attributes);
+	/* a session's update may have brought the code to its end before */
+	for (int i = act->pos; i < run->nevents; i++)
+		if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
+			tpg_mail_send(next, TPG_MESSAGE_SIGNAL, 0, next->execution_time, run->events[i].attributes);
 }
 
 /* The first signal of that name that nobody has taken. */

@@ -8,7 +8,13 @@
 #include "runtime/activation.h"
 
 /* A signal has come: its handler is started, or it is kept for who waits or will wait for it. */
-extern void tpg_signal_deliver(TpgActivation *act, const char *name, Jsonb *input);
+extern void tpg_signal_deliver(TpgActivation *act, const TpgEvent *event);
+
+/*
+ * The run continues as new: signals that nobody has taken, and those that came
+ * after its code had ended, become mail of the next run.
+ */
+extern void tpg_signals_carry_over(const TpgActivation *act, const TpgExecution *next);
 
 /* The next signal of a name, as an op. */
 extern TpgOp *tpg_op_start_wait_signal(TpgActivation *act, const char *name);

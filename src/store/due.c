@@ -25,10 +25,17 @@ static TpgPlan activities_plan = TPG_PLAN(
 	"WHERE NOT paused AND (due_at, execution_key, scheduled_event_id) > ($2, $3, $4) AND due_at <= $1 "
 	"ORDER BY due_at, execution_key, scheduled_event_id LIMIT $5", 5, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID}
 );
+static TpgPlan outboxes_plan = TPG_PLAN(
+	"SELECT o.due_at, o.id, o.execution_key, 0, e.namespace_id, e.workflow_type "
+	"FROM temporal_internal.outbox o JOIN temporal_internal.execution e ON e.key = o.execution_key "
+	"WHERE (o.due_at, o.id) > ($2, $3) AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT $4",
+	4, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID}
+);
 static TpgPlan next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE deliver_at > $1), "
 	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.outbox WHERE due_at > $1), "
 	"(SELECT min(timeout_at) FROM temporal_internal.activity_task WHERE timeout_at > $1))", 1, {TIMESTAMPTZOID}
 );
 
@@ -68,11 +75,11 @@ read_rows(TpgPlan *plan, Datum *values, TpgDueRow **rows)
 	return n;
 }
 
-int
-tpg_due_runs(TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, TpgDueRow **rows)
+static int
+read_page(TpgPlan *plan, TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, TpgDueRow **rows)
 {
 	Datum		values[4] = {TimestampTzGetDatum(now), TimestampTzGetDatum(*cur_due), Int64GetDatum(*cur_id), Int32GetDatum(limit)};
-	int			n = read_rows(&runs_plan, values, rows);
+	int			n = read_rows(plan, values, rows);
 
 	if (n > 0)
 	{
@@ -80,6 +87,18 @@ tpg_due_runs(TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, Tp
 		*cur_id = (*rows)[n - 1].id;
 	}
 	return n;
+}
+
+int
+tpg_due_runs(TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, TpgDueRow **rows)
+{
+	return read_page(&runs_plan, now, cur_due, cur_id, limit, rows);
+}
+
+int
+tpg_due_outboxes(TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, TpgDueRow **rows)
+{
+	return read_page(&outboxes_plan, now, cur_due, cur_id, limit, rows);
 }
 
 int

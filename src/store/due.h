@@ -10,7 +10,7 @@
 typedef struct TpgDueRow
 {
 	TimestampTz due;
-	int64		id;				/* of the message; 0 for activities */
+	int64		id;				/* of the message or outbox row; 0 for activities */
 	int64		execution_key;
 	int32		event_id;		/* ActivityTaskScheduled; 0 for runs */
 	int32		namespace_id;
@@ -23,6 +23,9 @@ typedef struct TpgDueRow
  * task has to wait does not come.  Rows are in the current memory context.
  */
 extern int	tpg_due_runs(TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, TpgDueRow **rows);
+
+/* The same for what runs ask of other runs. */
+extern int	tpg_due_outboxes(TimestampTz now, TimestampTz *cur_due, int64 *cur_id, int limit, TpgDueRow **rows);
 
 /* The same for activity attempts. */
 extern int	tpg_due_activities(TimestampTz now, TimestampTz *cur_due, int64 *cur_key, int32 *cur_event,

@@ -3,7 +3,8 @@
  *
  * Anybody may insert (holding the execution row FOR KEY SHARE, so that the run
  * cannot close meanwhile); only the holder of the run lock reads and deletes.
- * Messages are never row-locked: the unit of claiming is the run.
+ * Messages are never row-locked: the unit of claiming is the run.  (The one
+ * update, when a start delay ends early, meets no reader: nothing is due yet.)
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -43,6 +44,10 @@ static TpgPlan delete_timer_plan = TPG_PLAN(
 );
 static TpgPlan delete_kind_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND kind = $2", 2, {INT8OID, INT2OID}
+);
+static TpgPlan bring_forward_plan = TPG_PLAN(
+	"UPDATE temporal_internal.message SET deliver_at = $2 WHERE execution_key = $1 AND kind IN (1, 7) AND deliver_at > $2",
+	2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.message WHERE execution_key = $1", 1, {INT8OID}
@@ -137,6 +142,27 @@ tpg_message_more_due(int64 execution_key, TimestampTz now, const int64 *ids, int
 	}
 	tpg_scan_end(&scan);
 	return more;
+}
+
+int
+tpg_message_count_signals(int64 execution_key)
+{
+	TpgScan		scan;
+	int			n = 0;
+
+	tpg_scan_begin(&scan, "message", MESSAGE_COLUMNS, execution_key, -1);
+	while (tpg_scan_next(&scan))
+		n += DatumGetInt16(scan.values[MESSAGE_KIND]) == TPG_MESSAGE_SIGNAL;
+	tpg_scan_end(&scan);
+	return n;
+}
+
+void
+tpg_message_bring_forward(int64 execution_key, TimestampTz now)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), TimestampTzGetDatum(now)};
+
+	message_execute(&bring_forward_plan, values, NULL);
 }
 
 void

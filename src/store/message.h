@@ -19,7 +19,8 @@ typedef enum TpgMessageKind
 	TPG_MESSAGE_RUN_TIMEOUT = 6,	/* closes the run */
 	TPG_MESSAGE_SIGNAL = 7,
 	TPG_MESSAGE_CANCEL = 8,
-	TPG_MESSAGE_MARKER = 9		/* MarkerRecorded of a local activity whose activation could not be finished */
+	TPG_MESSAGE_MARKER = 9,		/* MarkerRecorded of a local activity whose activation could not be finished */
+	TPG_MESSAGE_ANSWER = 10		/* of another run, to what this one asked: an event (engine/outbox) */
 } TpgMessageKind;
 
 typedef struct TpgMessage
@@ -42,6 +43,12 @@ extern int	tpg_message_read_due(int64 execution_key, TimestampTz now, TpgMessage
  * ids given?  As of now: what has been committed must be seen before a run closes.
  */
 extern bool tpg_message_more_due(int64 execution_key, TimestampTz now, const int64 *ids, int nids);
+
+/* Signals that are not delivered yet, as of now. */
+extern int	tpg_message_count_signals(int64 execution_key);
+
+/* Of a run whose start delay ends early: its first task and the signals kept for it become due. */
+extern void tpg_message_bring_forward(int64 execution_key, TimestampTz now);
 
 extern void tpg_message_delete(int64 execution_key, const int64 *ids, int nids);
 extern void tpg_message_delete_timer(int64 execution_key, int32 started_event_id);

@@ -16,14 +16,18 @@
 #include "base/compat.h"
 #include "store/runlock.h"
 
+/* what of a run is locked: the last field of the tag */
+#define LOCK_RUN 0
+#define LOCK_OUTBOX 1
+
 static LOCKTAG
-run_tag(int64 execution_key)
+run_tag(int64 execution_key, uint16 part)
 {
 	LOCKTAG		tag = {
 		.locktag_field1 = MyDatabaseId,
 		.locktag_field2 = (uint32) ((uint64) execution_key >> 32),
 		.locktag_field3 = (uint32) execution_key,
-		.locktag_field4 = 0,
+		.locktag_field4 = part,
 		.locktag_type = LOCKTAG_USERLOCK,
 		.locktag_lockmethodid = USER_LOCKMETHOD,
 	};
@@ -34,7 +38,7 @@ run_tag(int64 execution_key)
 bool
 tpg_run_lock(int64 execution_key, bool wait)
 {
-	LOCKTAG		tag = run_tag(execution_key);
+	LOCKTAG		tag = run_tag(execution_key, LOCK_RUN);
 
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
@@ -42,7 +46,15 @@ tpg_run_lock(int64 execution_key, bool wait)
 bool
 tpg_run_lock_is_held(int64 execution_key)
 {
-	LOCKTAG		tag = run_tag(execution_key);
+	LOCKTAG		tag = run_tag(execution_key, LOCK_RUN);
 
 	return tpg_lock_held_by_me(&tag, ExclusiveLock);
+}
+
+bool
+tpg_outbox_lock(int64 execution_key)
+{
+	LOCKTAG		tag = run_tag(execution_key, LOCK_OUTBOX);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

@@ -15,4 +15,11 @@ extern bool tpg_run_lock(int64 execution_key, bool wait);
 /* Has this transaction taken it? */
 extern bool tpg_run_lock_is_held(int64 execution_key);
 
+/*
+ * Who does what a run asks of others (its outbox): one process at a time, so
+ * that it is done in order.  Never waits.  Taken before any row of another run
+ * is locked.
+ */
+extern bool tpg_outbox_lock(int64 execution_key);
+
 #endif							/* TPG_STORE_RUNLOCK_H */

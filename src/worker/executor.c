@@ -69,6 +69,8 @@ task_error_context(void *arg)
 	if (item->kind == TPG_WORK_ACTIVITY)
 		errcontext("activity %d of workflow run " INT64_FORMAT,
 				   item->event_id, item->execution_key);
+	else if (item->kind == TPG_WORK_OUTBOX)
+		errcontext("what workflow run " INT64_FORMAT " asked of another one", item->execution_key);
 	else
 		errcontext("workflow task of run " INT64_FORMAT, item->execution_key);
 }
@@ -81,6 +83,8 @@ report_task(const TpgWorkItem *item)
 	if (item->kind == TPG_WORK_ACTIVITY)
 		snprintf(text, sizeof(text), "activity %d of run " INT64_FORMAT,
 				 item->event_id, item->execution_key);
+	else if (item->kind == TPG_WORK_OUTBOX)
+		snprintf(text, sizeof(text), "outbox of run " INT64_FORMAT, item->execution_key);
 	else
 		snprintf(text, sizeof(text), "workflow task of run " INT64_FORMAT,
 				 item->execution_key);
@@ -108,6 +112,8 @@ do_task(TpgWorkItem *item, TpgTaskOutcome *outcome)
 		return false;
 	if (item->kind == TPG_WORK_ACTIVITY)
 		*outcome = tpg_drive_activity_task(item->execution_key, item->event_id);
+	else if (item->kind == TPG_WORK_OUTBOX)
+		*outcome = tpg_drive_outbox(item->execution_key);
 	else
 		*outcome = tpg_drive_workflow_task(item->execution_key);
 
@@ -117,7 +123,7 @@ do_task(TpgWorkItem *item, TpgTaskOutcome *outcome)
 	tpg_bgw_commit();
 	if (item->kind == TPG_WORK_ACTIVITY)
 		TPG_FAULT("activity_after_commit");
-	else
+	else if (item->kind == TPG_WORK_RUN)
 		TPG_FAULT("task_after_commit");
 	return true;
 }
@@ -140,6 +146,8 @@ record_failure(TpgWorkItem *item, ErrorData *error)
 		{
 			if (item->kind == TPG_WORK_ACTIVITY)
 				tpg_drive_activity_task_failed(item->execution_key, item->event_id, error);
+			else if (item->kind == TPG_WORK_OUTBOX)
+				tpg_drive_outbox_failed(item->execution_key, error);
 			else
 				tpg_drive_workflow_task_failed(item->execution_key, error);
 			tpg_wake_will_pop();

@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -36,20 +37,20 @@
 typedef struct Cursor
 {
 	TimestampTz due;
-	int64		id;				/* message, or run of the activity */
+	int64		id;				/* message, outbox row, or run of the activity */
 	int32		event;
 } Cursor;
 
 typedef struct Scan
 {
-	bool		activity;
+	TpgWorkKind kind;
 	bool		blocked;		/* rows were left behind `resume` */
 	bool		have_ahead;
 	Cursor		resume;
 	Cursor		ahead;			/* so far have we looked past full rings */
 } Scan;
 
-static Scan scans[2] = {{.activity = false}, {.activity = true}};
+static Scan scans[] = {{.kind = TPG_WORK_RUN}, {.kind = TPG_WORK_ACTIVITY}, {.kind = TPG_WORK_OUTBOX}};
 
 static int
 compare_cursors(const Cursor *a, const Cursor *b)
@@ -65,22 +66,28 @@ compare_cursors(const Cursor *a, const Cursor *b)
 
 /* False: no room. */
 static bool
-offer_row(TpgDueRow *row, bool activity)
+offer_row(TpgDueRow *row, TpgWorkKind kind)
 {
 	Oid			owner = tpg_definition_owner(row->namespace_id,
-											 activity ? TPG_DEF_ACTIVITY : TPG_DEF_WORKFLOW,
+											 kind == TPG_WORK_ACTIVITY ? TPG_DEF_ACTIVITY : TPG_DEF_WORKFLOW,
 											 row->type);
 	TpgWorkItem item = {0};
 	TpgOffer	offer;
 
 	if (!OidIsValid(owner))
 	{
-		tpg_engine_unroutable(row, activity);
-		return true;
+		/* an outbox runs no code, so any executor will do: its type may be gone when the run is closed */
+		if (kind == TPG_WORK_OUTBOX)
+			owner = BOOTSTRAP_SUPERUSERID;
+		else
+		{
+			tpg_engine_unroutable(row, kind == TPG_WORK_ACTIVITY);
+			return true;
+		}
 	}
 	item.execution_key = row->execution_key;
-	item.event_id = activity ? row->event_id : 0;
-	item.kind = activity ? TPG_WORK_ACTIVITY : TPG_WORK_RUN;
+	item.event_id = kind == TPG_WORK_ACTIVITY ? row->event_id : 0;
+	item.kind = kind;
 	if (tpg_parked_contains(item))
 		return true;
 
@@ -90,7 +97,7 @@ offer_row(TpgDueRow *row, bool activity)
 	 * progress is due until it ends; that says nothing.
 	 */
 	offer = tpg_queue_offer(tpg_queue_ref(MyDatabaseId, owner), item,
-							activity ? TPG_OFFER_ONCE : 0);
+							kind == TPG_WORK_ACTIVITY ? TPG_OFFER_ONCE : 0);
 	return offer == TPG_OFFER_TAKEN || offer == TPG_OFFER_KNOWN;
 }
 
@@ -113,14 +120,16 @@ scan_one(Scan *scan, Cursor start, TimestampTz now, bool keep_resume)
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(page_context);
-		if (scan->activity)
+		if (scan->kind == TPG_WORK_ACTIVITY)
 			n = tpg_due_activities(now, &cursor.due, &cursor.id, &cursor.event, PAGE_ROWS, &rows);
+		else if (scan->kind == TPG_WORK_OUTBOX)
+			n = tpg_due_outboxes(now, &cursor.due, &cursor.id, PAGE_ROWS, &rows);
 		else
 			n = tpg_due_runs(now, &cursor.due, &cursor.id, PAGE_ROWS, &rows);
 
 		for (int i = 0; i < n; i++)
 		{
-			if (!offer_row(&rows[i], scan->activity) && !blocked)
+			if (!offer_row(&rows[i], scan->kind) && !blocked)
 			{
 				blocked = true;
 				if (!keep_resume)
@@ -129,7 +138,7 @@ scan_one(Scan *scan, Cursor start, TimestampTz now, bool keep_resume)
 			if (blocked)
 				budget--;
 			previous.due = rows[i].due;
-			previous.id = scan->activity ? rows[i].execution_key : rows[i].id;
+			previous.id = scan->kind == TPG_WORK_ACTIVITY ? rows[i].execution_key : rows[i].id;
 			previous.event = rows[i].event_id;
 		}
 
@@ -161,8 +170,15 @@ void
 tpg_scan_tables(TpgScanMode mode, TimestampTz from, TimestampTz now)
 {
 	/* rings have drained, but nothing was left by a pass: somebody's push met a full one */
-	if (mode == TPG_SCAN_RESUME && !scans[0].blocked && !scans[1].blocked)
-		mode = TPG_SCAN_ALL;
+	if (mode == TPG_SCAN_RESUME)
+	{
+		bool		blocked = false;
+
+		for (int i = 0; i < lengthof(scans); i++)
+			blocked = blocked || scans[i].blocked;
+		if (!blocked)
+			mode = TPG_SCAN_ALL;
+	}
 
 	for (int i = 0; i < lengthof(scans); i++)
 	{

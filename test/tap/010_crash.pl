@@ -27,6 +27,7 @@ my $node = TemporalNode->new_preloaded('main', fsync => $long, conf => q{
 temporal_pg.fault_injection = on
 temporal_pg.sweep_interval = 500ms
 temporal_pg.max_executors = 4
+temporal_pg.continue_as_new_min_interval = 20ms
 });
 
 $node->query(q{
@@ -65,8 +66,18 @@ $node->query(q{
 		PERFORM temporal.execute_activity(activity, jsonb_build_array(id, step));
 	END $$;
 
+	-- does the steps that it is sent
+	CREATE FUNCTION keeper(id int) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN 1 .. 5 LOOP
+			PERFORM step_of('add', id, temporal.wait_signal('step')::int);
+		END LOOP;
+	END $$;
+	CREATE FUNCTION start_keeper(id int) RETURNS text LANGUAGE sql AS $$
+		SELECT temporal.start_workflow('keeper', to_jsonb(id), id => 'k' || id, id_conflict_policy => 'use_existing') $$;
+
 	-- Five steps, each kind its own way.
-	CREATE FUNCTION five(id int, kind text) RETURNS jsonb LANGUAGE plpgsql AS $$
+	CREATE FUNCTION five(id int, kind text, done int DEFAULT 0) RETURNS jsonb LANGUAGE plpgsql AS $$
 	DECLARE
 		way text;
 		ways text[] := '{}';
@@ -138,6 +149,17 @@ $node->query(q{
 				END LOOP;
 				ways := ways || temporal.state('way')::text || temporal.uuid4()::text || temporal.now()::text
 					|| temporal.side_effect('SELECT clock_timestamp()')::text;
+			-- one in each run
+			WHEN 'chain' THEN
+				PERFORM step_of('add', id, done + 1);
+				IF done < 4 THEN
+					PERFORM temporal.continue_as_new(jsonb_build_array(id, kind, done + 1));
+				END IF;
+			WHEN 'relay' THEN
+				PERFORM temporal.execute_activity('start_keeper', id);
+				FOR i IN 1 .. 5 LOOP
+					PERFORM temporal.signal('k' || id, 'step', to_jsonb(i));
+				END LOOP;
 			-- fails until it is mended, see below
 			WHEN 'broken' THEN
 				IF id % 4 = 3 THEN
@@ -178,12 +200,12 @@ $node->query(q{
 
 	SELECT temporal.register_activity(f, retry_policy => temporal.retry_policy('50 ms'))
 	FROM unnest(ARRAY['add', 'add_slowly', 'add_at_third_attempt', 'add_as_clerk']) f;
-	SELECT temporal.register_activity('nap');
-	SELECT temporal.register_workflow('five');
+	SELECT temporal.register_activity('nap'), temporal.register_activity('start_keeper');
+	SELECT temporal.register_workflow('five'), temporal.register_workflow('keeper');
 	SELECT temporal.create_namespace('old', retention => '1 hour');
 });
 
-my @kinds = qw(eager parallel slow timers local blocks retry mixed broken);
+my @kinds = qw(eager parallel slow timers local blocks retry mixed broken chain relay);
 my ($crashes, $begun, $extra) = (0, 0, 0);
 
 # Start workflows, with their ledger rows, in one transaction. A crash may come
@@ -286,11 +308,13 @@ my %special = (
 		[ activity_retry_recorded => 'retry' ],
 		[ local_activity => 'local' ],
 		[ eager_step => 'eager' ],
+		[ next_run_started => 'chain' ],
+		[ outbox_before_commit => 'relay' ],
 		map { [ $_ => 'mixed' ] } qw(activity_claimed activity_executed activity_recorded activity_after_commit
 			task_locked task_replayed task_events_written task_before_commit task_after_commit close_before_update)));
 
 my @points = split /,/, $node->query("SELECT array_to_string(temporal_internal.fault_points(), ',')");
-ok(scalar @points >= 18, 'there are fault points: ' . scalar @points);
+ok(scalar @points >= 20, 'there are fault points: ' . scalar @points);
 
 my @hits = shuffle(map({ [ fault => $_ ] } @points),
 	map { [ rand() < 0.65 ? 'executor' : rand() < 0.8 ? 'server' : 'dispatcher' ] } 1 .. $RANDOM_HITS);
@@ -354,12 +378,13 @@ cmp_ok(time() - $mended, '<', 15, 'what is left when the fire is over is soon do
 note("$paused activities were paused as crashing");
 
 is($node->query("SELECT workflow_id, status, last_task_failure, pending_activities FROM temporal.workflow WHERE status = 'Running'"), '', 'no run is left open');
-is($node->query("SELECT count(DISTINCT workflow_id) FROM temporal.workflow WHERE substr(workflow_id, 2)::int < 2000 AND status = 'Completed'"),
+is($node->query("SELECT count(DISTINCT workflow_id) FROM temporal.workflow WHERE workflow_id LIKE 'w%' AND substr(workflow_id, 2)::int < 2000 AND status = 'Completed'"),
 	$WORKFLOWS + 1, 'all workflows are complete');
 is($node->query("SELECT workflow_id || ' ' || status FROM temporal.workflow "
-	  . "WHERE status <> 'Completed' AND workflow_id NOT IN (SELECT w.workflow_id FROM temporal.workflow w JOIN temporal.history h USING (run_id) "
+	  . "WHERE status NOT IN ('Completed', 'ContinuedAsNew') AND workflow_id NOT IN (SELECT w.workflow_id FROM temporal.workflow w JOIN temporal.history h USING (run_id) "
 	  . "WHERE h.event_id = 1 AND h.attributes -> 'input' ->> 1 = 'sleeper')"), '', 'none has ended otherwise');
-is($node->query("SELECT count(*) - count(DISTINCT workflow_id) FROM temporal.workflow"), 0, 'none has run twice');
+is($node->query("SELECT count(*) - count(DISTINCT workflow_id) FROM temporal.workflow WHERE run_id = first_run_id"), 0, 'none has run twice');
+is($node->query("SELECT count(*) FROM temporal.workflow GROUP BY workflow_id HAVING count(*) NOT IN (1, 5)"), '', 'a chain has its five runs');
 is($node->query('SELECT count(*) FROM ledger WHERE expected = 5 AND id < 2000'), $WORKFLOWS + 1, 'each has its row of the ledger');
 is($node->query(q{SELECT id, n, steps, expected FROM ledger
 	WHERE n <> expected OR (SELECT array_agg(s ORDER BY s) FROM unnest(steps) s) IS DISTINCT FROM (CASE expected WHEN 5 THEN '{1,2,3,4,5}'::int[] END)}),

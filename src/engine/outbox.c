@@ -1,0 +1,196 @@
+/*-------------------------------------------------------------------------
+ * engine/outbox.c - what a run asks of another run, and the answer.
+ *
+ * A workflow task that wants something of another run writes an event and a row
+ * in the outbox.  That is done after its COMMIT, in a short transaction of its
+ * own: it writes the other run and the answer, which is mail to the run that
+ * asked, together, so it happens once whatever crashes.  A run that has closed
+ * meanwhile gets no answer, but what it asked for is done all the same.
+ *
+ * Order of locks: outbox lock, execution row of the other run, execution row of
+ * the one that asked, both FOR KEY SHARE.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "engine/mail.h"
+#include "engine/outbox.h"
+#include "engine/signal.h"
+#include "ipc/wake.h"
+#include "store/definition.h"
+#include "store/outbox.h"
+#include "store/runlock.h"
+
+/* as many as one transaction does: the others wait for locks that it holds */
+#define OUTBOX_BATCH 50
+
+#define RETRY_FIRST_US INT64CONST(1000000)
+#define RETRY_MAX_US INT64CONST(60000000)
+
+void
+tpg_engine_outbox_wake(const TpgExecution *exec, TimestampTz due_at)
+{
+	/* a test's transaction does it itself */
+	if (tpg_clock_is_virtual())
+		return;
+	if (due_at > tpg_clock_now())
+		tpg_wake_due(due_at);
+	else
+	{
+		Oid			owner = tpg_definition_owner(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type);
+		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_OUTBOX};
+
+		if (OidIsValid(owner))
+			tpg_wake_work(owner, item);
+		else
+			tpg_wake_scan();
+	}
+}
+
+void
+tpg_engine_outbox_add(const TpgExecution *exec, const TpgEvent *event)
+{
+	tpg_outbox_insert(exec->key, event->event_id, event->time);
+	tpg_engine_outbox_wake(exec, event->time);
+}
+
+/* The answer, as mail to the run that asked, if it is still open. */
+static void
+answer(const TpgExecution *asker, int32 ref_event_id, TpgEventType type, TpgJson *attributes)
+{
+	TpgStatus	status;
+	TpgJson    *b = tpg_json_object();
+
+	if (!tpg_execution_lock(asker->key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+		return;
+	tpg_wake_run_released();
+	tpg_json_add_int(attributes, "initiatedEventId", ref_event_id);
+	tpg_json_add_int(b, "type", type);
+	tpg_json_add_jsonb(b, "attributes", tpg_json_finish(attributes));
+	tpg_mail_send(asker, TPG_MESSAGE_ANSWER, ref_event_id, tpg_clock_now(), tpg_json_finish(b));
+}
+
+static Jsonb *
+execution_of(const char *workflow_id, const char *run_id)
+{
+	TpgJson    *b = tpg_json_object();
+
+	tpg_json_add_text(b, "workflowId", workflow_id);
+	tpg_json_add_text(b, "runId", run_id);
+	return tpg_json_finish(b);
+}
+
+/*
+ * The run that an event is about; NULL when there is none, or it is the one that
+ * asks (G-41).
+ */
+static TpgExecution *
+find_target(const TpgExecution *asker, const TpgEvent *e)
+{
+	Jsonb	   *target = tpg_json_get(e->attributes, "workflowExecution");
+	char	   *workflow_id = tpg_json_get_text(target, "workflowId");
+	char	   *run_id = tpg_json_get_text(target, "runId");
+	TpgExecution *exec = tpg_execution_find(asker->namespace_id, workflow_id, run_id ? DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))) : NULL);
+
+	return exec != NULL && exec->key != asker->key ? exec : NULL;
+}
+
+/* Event 37: answered by 39 or 38 (G-41). */
+static void
+signal_external(const TpgExecution *asker, const TpgEvent *e)
+{
+	TpgExecution *target = NULL;
+	TpgSignalOutcome outcome = TPG_SIGNAL_CLOSED;
+	TpgJson    *b = tpg_json_object();
+
+	/* another run may take the place of one that closes while we look */
+	for (int tries = 0; tries < 100 && outcome == TPG_SIGNAL_CLOSED; tries++)
+	{
+		TpgSignalRequest r = {
+			.name = tpg_json_get_text(e->attributes, "signalName"),
+			.input = tpg_json_get_raw(e->attributes, "input"),
+			.request_id = tpg_json_get_text(e->attributes, "requestId"),
+			.sender = execution_of(asker->workflow_id, tpg_uuid_to_text(&asker->run_id)),
+		};
+
+		target = find_target(asker, e);
+		if (target == NULL || !tpg_status_is_open(target->status))
+			break;
+		outcome = tpg_engine_signal(target, &r);
+	}
+	tpg_json_add_jsonb(b, "workflowExecution", tpg_json_get(e->attributes, "workflowExecution"));
+	if (outcome == TPG_SIGNAL_SENT)
+	{
+		answer(asker, e->event_id, TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, b);
+		return;
+	}
+	tpg_json_add_text(b, "cause", outcome == TPG_SIGNAL_FULL ? "SIGNAL_COUNT_LIMIT_EXCEEDED" : "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND");
+	answer(asker, e->event_id, TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, b);
+}
+
+static void
+do_row(const TpgExecution *asker, const TpgOutboxRow *row)
+{
+	TpgEvent	e;
+
+	if (!tpg_history_event(asker->key, row->ref_event_id, &e))
+		elog(ERROR, "workflow \"%s\" has no event %d, to which its outbox refers", asker->workflow_id, row->ref_event_id);
+	switch (e.type)
+	{
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			signal_external(asker, &e);
+			break;
+		default:
+			elog(ERROR, "event %d of workflow \"%s\" asks nothing of another run", row->ref_event_id, asker->workflow_id);
+	}
+}
+
+TpgOutboxOutcome
+tpg_engine_outbox(int64 execution_key)
+{
+	TpgOutboxRow rows[OUTBOX_BATCH];
+	TpgExecution *asker;
+	int			n;
+
+	if (!tpg_outbox_lock(execution_key))
+		return TPG_OUTBOX_LOCKED;
+	asker = tpg_execution_by_key(execution_key);
+	n = tpg_outbox_read_due(execution_key, tpg_clock_now(), OUTBOX_BATCH, rows);
+	if (n == 0 || asker == NULL)
+		return TPG_OUTBOX_NOTHING;
+	for (int i = 0; i < n; i++)
+	{
+		do_row(asker, &rows[i]);
+		tpg_outbox_delete(execution_key, rows[i].id);
+	}
+	TPG_FAULT("outbox_before_commit");
+	return n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
+}
+
+void
+tpg_engine_outbox_failed(int64 execution_key)
+{
+	TpgExecution *asker;
+	TpgOutboxRow row;
+	TimestampTz now = tpg_clock_now();
+	int64		delay = RETRY_FIRST_US;
+
+	if (!tpg_outbox_lock(execution_key))
+		return;
+	asker = tpg_execution_by_key(execution_key);
+	if (asker == NULL || tpg_outbox_read_due(execution_key, now, 1, &row) == 0)
+		return;
+	for (int i = 1; i < row.attempt && delay < RETRY_MAX_US; i++)
+		delay *= 2;
+	delay = Min(delay, RETRY_MAX_US);
+	tpg_outbox_postpone(execution_key, row.id, now + delay);
+	tpg_engine_outbox_wake(asker, now + delay);
+}

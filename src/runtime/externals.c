@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ * runtime/externals.c - what workflow code asks of other workflows.
+ *
+ * A command, an event, and an answer from the outbox (reference G-41 to G-44):
+ * the code waits for that.  Its failure is an application failure for history,
+ * and an SQL error of its own for the code.
+ *
+ * Within the code of a run; allocates in act->context.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/errors.h"
+#include "base/json.h"
+#include "model/failure.h"
+#include "runtime/externals.h"
+#include "runtime/ops.h"
+#include "runtime/scheduler.h"
+
+#define NOT_FOUND "ExternalWorkflowExecutionNotFound"
+#define SIGNAL_LIMIT "SignalCountLimitExceeded"
+
+static TpgOp *
+start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input, const char *request_id)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "signal");
+	MemoryContext old;
+	TpgCommand *c;
+	TpgJson    *b;
+	TpgJson    *target;
+	TpgOp	   *op;
+
+	if (e != NULL)
+		return e->op;
+	tpg_activation_writable(act, "signal");
+	op = tpg_activation_add_op(act, TPG_OP_EXTERNAL);
+	c = tpg_activation_add_command(act, TPG_COMMAND_SIGNAL_EXTERNAL, op);
+	old = MemoryContextSwitchTo(act->context);
+	op->id = pstrdup(workflow_id);
+	op->type = pstrdup(name);
+	target = tpg_json_object();
+	tpg_json_add_text(target, "workflowId", workflow_id);
+	tpg_json_add_text(target, "runId", run_id);
+	b = tpg_json_object();
+	tpg_json_add_jsonb(b, "workflowExecution", tpg_json_finish(target));
+	tpg_json_add_text(b, "signalName", name);
+	tpg_json_add_jsonb(b, "input", input);
+	tpg_json_add_text(b, "requestId", request_id);
+	c->attributes = tpg_json_finish(b);
+	MemoryContextSwitchTo(old);
+	tpg_fiber_record(act, "signal")->op = op;
+	return op;
+}
+
+bool
+tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input,
+					const char *request_id, bool missing_ok)
+{
+	TpgOp	   *op = start_signal(act, workflow_id, run_id, name, input, request_id);
+
+	(void) tpg_op_await_within(act, op, -1, "signal");
+	if (op->failure == NULL)
+		return true;
+	if (missing_ok && strcmp(tpg_failure_type(op->failure), NOT_FOUND) == 0)
+		return false;
+	tpg_activation_throw(act, op->failure);
+}
+
+Jsonb *
+tpg_external_failure(const TpgOp *op, const TpgEvent *e)
+{
+	const char *cause;
+
+	if (e->type == TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED)
+		return NULL;
+	cause = tpg_json_get_text(e->attributes, "cause");
+	if (cause != NULL && strcmp(cause, "SIGNAL_COUNT_LIMIT_EXCEEDED") == 0)
+		return tpg_failure_application(psprintf("workflow \"%s\" takes no more signals", op->id), SIGNAL_LIMIT,
+									   NULL, true, -1, NULL, "temporal_pg", NULL);
+	return tpg_failure_application(psprintf("workflow \"%s\" does not exist or is closed", op->id), NOT_FOUND,
+								   NULL, true, -1, NULL, "temporal_pg", NULL);
+}
+
+int
+tpg_external_sqlstate(const Jsonb *failure)
+{
+	char	   *type;
+
+	if (tpg_failure_kind(failure) != TPG_FAILURE_APPLICATION)
+		return 0;
+	type = tpg_failure_type(failure);
+	if (type == NULL)
+		return 0;
+	return strcmp(type, NOT_FOUND) == 0 ? TPG_ERR_WORKFLOW_NOT_FOUND : 0;
+}

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ * runtime/externals.h - what workflow code asks of other workflows.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_EXTERNALS_H
+#define TPG_RUNTIME_EXTERNALS_H
+
+#include "runtime/activation.h"
+
+/*
+ * Sends a signal to another workflow and waits until it has been taken.  Raises
+ * TP010 when there is no such open workflow, or gives false if missing_ok.
+ * run_id, input and request_id may be NULL.
+ */
+extern bool tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input,
+								const char *request_id, bool missing_ok);
+
+/* What the event that answers makes of it: a failure, or NULL. */
+extern Jsonb *tpg_external_failure(const TpgOp *op, const TpgEvent *e);
+
+/* As which SQL error a failure is raised that another workflow's absence or presence has caused; 0: any other. */
+extern int	tpg_external_sqlstate(const Jsonb *failure);
+
+#endif							/* TPG_RUNTIME_EXTERNALS_H */

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ * store/outbox.h - table temporal_internal.outbox: what runs ask of other runs.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_STORE_OUTBOX_H
+#define TPG_STORE_OUTBOX_H
+
+#include "datatype/timestamp.h"
+
+typedef struct TpgOutboxRow
+{
+	int64		id;
+	int32		ref_event_id;	/* of the run that asks */
+	int32		attempt;
+	TimestampTz due_at;
+} TpgOutboxRow;
+
+extern void tpg_outbox_insert(int64 execution_key, int32 ref_event_id, TimestampTz due_at);
+
+/* Of one run, in order of id, up to the first that is not due at `now`; as of now in any isolation level. */
+extern int	tpg_outbox_read_due(int64 execution_key, TimestampTz now, int limit, TpgOutboxRow *rows);
+
+extern void tpg_outbox_delete(int64 execution_key, int64 id);
+
+/* It could not be done: again at due_at. */
+extern void tpg_outbox_postpone(int64 execution_key, int64 id, TimestampTz due_at);
+
+extern void tpg_outbox_delete_all(int64 execution_key);
+
+#endif							/* TPG_STORE_OUTBOX_H */
