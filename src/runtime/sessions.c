@@ -28,6 +28,7 @@
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
+#include "runtime/blocked.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
 #include "runtime/role.h"
@@ -78,42 +79,6 @@ call_query(TpgActivation *act, TpgDefinition *handler, const char *name, Jsonb *
 	}
 	PG_END_TRY();
 	return result;
-}
-
-static const char *
-fiber_title(const TpgFiber *f)
-{
-	switch (f->kind)
-	{
-		case TPG_FIBER_RUN:
-			return "run";
-		case TPG_FIBER_SIGNAL:
-			return psprintf("signal %s", f->name);
-		case TPG_FIBER_UPDATE:
-			return psprintf("update %s", f->name);
-		case TPG_FIBER_SPAWN:
-			return psprintf("spawned %s", f->name);
-	}
-	return f->name;
-}
-
-/* __stack_trace: where every fiber stands (F-21) */
-static Jsonb *
-stack_trace(const TpgActivation *act)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int i = 0; i < act->nfibers; i++)
-	{
-		const TpgFiber *f = act->fibers[i];
-
-		if (f->finished)
-			continue;
-		appendStringInfo(&buf, "%s%s, waiting in %s:\n%s\n", buf.len > 0 ? "\n" : "", fiber_title(f),
-						 f->waits_how ? f->waits_how : "nothing", f->where ? f->where : "(not begun)");
-	}
-	return tpg_json_string(buf.data);
 }
 
 static Jsonb *
@@ -208,7 +173,7 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		query_error(exec, name, pass.error);
 	if (handler == NULL)
-		return stack_trace(pass.act);
+		return tpg_json_string(tpg_blocked_stack_trace(pass.act));
 	PG_TRY();
 	{
 		result = call_query(pass.act, handler, name, input);
