@@ -160,6 +160,13 @@ typedef struct TpgUpdate
 	Jsonb	   *failure;
 } TpgUpdate;
 
+/* Of a signal that its handler could not take: what the log is to say. */
+typedef struct TpgDropped
+{
+	int32		task_id;		/* of the activation that delivered it */
+	char	   *message;
+} TpgDropped;
+
 /* A signal that nobody has taken yet. */
 typedef struct TpgSignal
 {
@@ -220,6 +227,7 @@ typedef struct TpgActivation
 	int			first_signal_wait;	/* the same of waits for signals */
 	int			first_signal;	/* before it, all are taken */
 	Jsonb	   *failed;			/* a signal handler failed the run */
+	List	   *dropped;		/* of TpgDropped, in order */
 
 	TpgSignal  *signals;
 	int			nsignals;

@@ -30,6 +30,7 @@
 #include "runtime/drive.h"
 #include "runtime/eager.h"
 #include "runtime/pass.h"
+#include "runtime/scheduler.h"
 #include "runtime/settings.h"
 #include "store/runlock.h"
 
@@ -115,6 +116,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 	switch (pass->kind)
 	{
 		case TPG_PASS_SUSPENDED:
+			tpg_scheduler_report_dropped(pass->act, true);
 			if (tpg_eager_local_activities(budget, pass->act) || tpg_eager_step(budget))
 				return true;
 			tpg_task_write(run);
@@ -136,11 +138,14 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 	switch (tpg_task_check_close(run, now))
 	{
 		case TPG_CLOSE_OK:
+			tpg_scheduler_report_dropped(pass->act, true);
+			tpg_scheduler_warn_unfinished(pass->act);
 			append_close(run, pass, now);
 			tpg_task_write_close(run, pass->kind == TPG_PASS_RETURNED ? TPG_STATUS_COMPLETED : TPG_STATUS_FAILED, now);
 			return false;
 		case TPG_CLOSE_MAIL:
 			/* another turn: the same activation sees the new mail too (C-04) */
+			tpg_scheduler_report_dropped(pass->act, false);
 			tpg_run_drop_commands(run);
 			if (tpg_mail_take(run, now, false) && run->run_timed_out)
 			{
@@ -150,6 +155,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			}
 			return true;
 		case TPG_CLOSE_LOCKED:
+			tpg_scheduler_report_dropped(pass->act, false);
 			put_back_group(run, now);
 			tpg_task_write(run);
 			*outcome = outcome_of(TPG_TASK_LOCKED);

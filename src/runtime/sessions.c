@@ -14,6 +14,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -79,6 +80,27 @@ call_query(TpgActivation *act, TpgDefinition *handler, const char *name, Jsonb *
 	}
 	PG_END_TRY();
 	return result;
+}
+
+/* What the code says on its way is for the log of the task that will do it (RAISE, log()). */
+static void
+replay_silently(TpgRun *run, TpgDefinition *def, TpgPass *pass)
+{
+	int			outer_log = log_min_messages;
+	int			outer_client = client_min_messages;
+
+	PG_TRY();
+	{
+		log_min_messages = FATAL;
+		client_min_messages = ERROR;
+		tpg_pass_run(run, def, run->task_id != 0, NULL, NULL, pass);
+	}
+	PG_FINALLY();
+	{
+		log_min_messages = outer_log;
+		client_min_messages = outer_client;
+	}
+	PG_END_TRY();
 }
 
 static Jsonb *
@@ -169,7 +191,7 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 		ereport(ERROR,
 				(errcode(TPG_ERR_QUERY_FAILED),
 				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
-	tpg_pass_run(run, def, run->task_id != 0, NULL, NULL, &pass);
+	replay_silently(run, def, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		query_error(exec, name, pass.error);
 	if (handler == NULL)
@@ -366,6 +388,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	judge(pass.act, r, must_complete, state);
 
 	run->exec->update_count++;
+	tpg_scheduler_report_dropped(pass.act, true);
 	tpg_task_write(run);
 	/* the code has come to its end, or wants local activities: an executor's business */
 	if (pass.kind != TPG_PASS_SUSPENDED || tpg_op_next_local_activity(pass.act, &from) != NULL)
