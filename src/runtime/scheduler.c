@@ -248,6 +248,12 @@ fiber_failed(TpgActivation *act, TpgFiber *f, ErrorData *edata)
 		}
 		return;
 	}
+	if (f->kind == TPG_FIBER_UPDATE && f->nlog == 0 && tpg_update_is_requested(act, f->update) && tpg_invoke_argument_error(edata))
+	{
+		/* input that its handler cannot take: as if a validator had said so (F-37) */
+		f->update->rejection = edata;
+		return;
+	}
 	if (!tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
 		set_fatal(act, edata);
