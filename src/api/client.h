@@ -19,6 +19,9 @@ extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
 /* TP021 in workflow code. */
 extern void tpg_not_in_workflow(const char *what, const char *hint);
 
+/* PostgreSQL's error for a command that writes, in a read-only transaction or on a standby, before anything is done. */
+extern void tpg_not_read_only(const char *what);
+
 /* Who asks, for histories: the role. */
 extern const char *tpg_client_identity(void);
 

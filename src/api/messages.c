@@ -66,6 +66,7 @@ tpg_sql_signal(PG_FUNCTION_ARGS)
 	TpgExecution *exec;
 
 	tpg_not_in_workflow("signal", "Signals to other workflows from workflow code are not supported yet; send them from an activity.");
+	tpg_not_read_only("signal");
 	tpg_id_check(name, "signal name");
 	tpg_id_check_optional(request_id, "request id");
 	tpg_payload_check(input, "signal input");
@@ -129,6 +130,24 @@ row_as_jsonb(HeapTuple tuple, TupleDesc desc)
 	return tpg_datum_to_jsonb(heap_copy_tuple_as_datum(tuple, desc), desc->tdtypeid, false);
 }
 
+/* To a workflow that is there and open; what happened to a row is no business of the others. */
+static void
+signal_change(int32 namespace_id, const char *workflow_id, const char *name, const char *op, Jsonb *old, Jsonb *new)
+{
+	TpgExecution *exec = tpg_execution_find(namespace_id, workflow_id, NULL);
+	TpgJson    *b = tpg_json_object();
+	Jsonb	   *input;
+
+	if (exec == NULL)
+		return;
+	tpg_json_add_text(b, "op", op);
+	tpg_json_add_jsonb(b, "old", old);
+	tpg_json_add_jsonb(b, "new", new);
+	input = tpg_json_finish(b);
+	tpg_payload_check(input, "signal input");
+	(void) tpg_engine_signal(exec, name, input, NULL, tpg_client_identity(), false);
+}
+
 static void
 signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, int32 namespace_id)
 {
@@ -136,8 +155,6 @@ signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, i
 	char	  **args = trigger->tg_trigger->tgargs;
 	int			column = SPI_fnumber(desc, args[1]);
 	char	   *value;
-	TpgJson    *b = tpg_json_object();
-	TpgExecution *exec;
 
 	if (column <= 0)
 		ereport(ERROR,
@@ -145,15 +162,23 @@ signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, i
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", args[1], RelationGetRelationName(trigger->tg_relation)),
 				 errhint("The second argument of signal_trigger names the column that goes into the workflow id.")));
 	value = SPI_getvalue(new ? new : old, desc, column);
-	if (value == NULL)
-		return;
-	exec = tpg_execution_find(namespace_id, format_id(args[0], value), NULL);
-	if (exec == NULL)
-		return;
-	tpg_json_add_text(b, "op", op);
-	tpg_json_add_jsonb(b, "old", row_as_jsonb(old, desc));
-	tpg_json_add_jsonb(b, "new", row_as_jsonb(new, desc));
-	(void) tpg_engine_signal(exec, args[2], tpg_json_finish(b), NULL, tpg_client_identity(), false);
+	if (value != NULL)
+		signal_change(namespace_id, format_id(args[0], value), args[2], op, row_as_jsonb(old, desc), row_as_jsonb(new, desc));
+}
+
+/* There are no rows to tell of, and no column to find the workflow by. */
+static void
+signal_truncate(TriggerData *trigger, int32 namespace_id)
+{
+	char	  **args = trigger->tg_trigger->tgargs;
+
+	if (strstr(args[0], "%s") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("signal_trigger for TRUNCATE cannot make a workflow id of \"%s\"", args[0]),
+				 errdetail("A TRUNCATE has no rows, and so no value of column \"%s\".", args[1]),
+				 errhint("Name one workflow, without %%s, in the first argument.")));
+	signal_change(namespace_id, args[0], args[2], "TRUNCATE", tpg_json_null(), tpg_json_null());
 }
 
 /* Rows of a transition table, one signal each. */
@@ -203,8 +228,12 @@ tpg_sql_signal_trigger(PG_FUNCTION_ARGS)
 	if (namespace_id == 0)
 		return PointerGetDatum(NULL);
 	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
-	op = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? "INSERT" : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? "UPDATE" :
-		TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ? "DELETE" : "TRUNCATE";
+	op = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? "INSERT" : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? "UPDATE" : "DELETE";
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+	{
+		signal_truncate(trigger, namespace_id);
+		return PointerGetDatum(NULL);
+	}
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 	{
 		signal_transition(trigger, op, namespace_id);
@@ -316,6 +345,7 @@ tpg_sql_update(PG_FUNCTION_ARGS)
 	TpgUpdateRequest r;
 
 	tpg_not_in_workflow("update", "Call it in an activity.");
+	tpg_not_read_only("update");
 	request_from_args(fcinfo, 1, &r);
 	PG_RETURN_JSONB_P(update_now(tpg_find_run(workflow_id, run_id, false), &r));
 }
@@ -331,10 +361,11 @@ tpg_sql_start_update(PG_FUNCTION_ARGS)
 	TpgUpdateState state;
 
 	tpg_not_in_workflow("start_update", "Call it in an activity.");
+	tpg_not_read_only("start_update");
 	if (stage == NULL || (strcmp(stage, "accepted") != 0 && strcmp(stage, "completed") != 0))
 		ereport(ERROR,
 				(errcode(stage ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("invalid wait_for_stage \"%s\"", stage ? stage : "null"),
+				 stage ? errmsg("invalid wait_for_stage \"%s\"", stage) : errmsg("wait_for_stage must not be null"),
 				 errhint("It is accepted or completed.")));
 	request_from_args(fcinfo, 1, &r);
 	tpg_session_update(tpg_find_run(workflow_id, run_id, false), &r, false, &state);
@@ -432,6 +463,7 @@ tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 	TpgStartResult started;
 
 	tpg_not_in_workflow("update_with_start", "Call it in an activity.");
+	tpg_not_read_only("update_with_start");
 	request_from_args(fcinfo, 1, &r);
 	if (!PG_ARGISNULL(13) || !PG_ARGISNULL(14))
 		ereport(ERROR,
@@ -470,6 +502,7 @@ tpg_sql_execute_update(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 
 	tpg_require_nonatomic(fcinfo, "execute_update");
+	tpg_not_read_only("execute_update");
 	request_from_args(fcinfo, 1, &r);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
