@@ -19,6 +19,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/look.h"
 #include "model/failure.h"
 #include "runtime/blocked.h"
 #include "runtime/ops.h"
@@ -129,7 +130,7 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 				 errmsg("workflow \"%s\" does not exist", workflow_id),
 				 errdetail("In namespace \"%s\".", tpg_guc_namespace),
 				 errhint("See temporal.workflow for the workflows that you may see.")));
-	run = tpg_run_load_readonly(exec);
+	run = tpg_run_look(exec, false);
 	if (has_begun(run))
 	{
 		tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
@@ -300,7 +301,7 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (exec == NULL || !tpg_status_is_open(exec->status) || exec->last_task_id == 0)
 		return (Datum) 0;
-	run = tpg_run_load_readonly(exec);
+	run = tpg_run_look(exec, false);
 	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/json.h"
+#include "engine/look.h"
 #include "engine/mail.h"
 #include "engine/task.h"
 #include "ipc/slots.h"
@@ -183,11 +184,9 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 		if (handler == NULL)
 			unknown_query(exec, name);
 	}
-	run = tpg_run_load_readonly(exec);
 	/* what has been committed and not been delivered yet, is delivered for the one who looks (F-13) */
-	if (tpg_status_is_open(exec->status))
-		(void) tpg_mail_take(run, tpg_clock_now(), true);
-	else if (run->nevents == 1)
+	run = tpg_run_look(exec, true);
+	if (!tpg_status_is_open(exec->status) && run->nevents == 1)
 		ereport(ERROR,
 				(errcode(TPG_ERR_QUERY_FAILED),
 				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
@@ -262,9 +261,9 @@ fail_if_closed(const TpgExecution *exec, TpgUpdateState *state)
 }
 
 void
-tpg_session_update_state(const TpgExecution *exec, const char *id, TpgUpdateState *state)
+tpg_session_update_state(TpgExecution *exec, const char *id, TpgUpdateState *state)
 {
-	TpgRun	   *run = tpg_run_load_readonly((TpgExecution *) exec);
+	TpgRun	   *run = tpg_run_look(exec, false);
 	int			in_flight;
 
 	find_update(run, id, state, &in_flight);
