@@ -250,7 +250,7 @@ tpg_drive_workflow_task(int64 execution_key)
 	return outcome;
 }
 
-void
+bool
 tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 {
 	TpgRun	   *run;
@@ -258,10 +258,10 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 
 	tpg_eager_avoid(execution_key);
 	if (!tpg_run_lock(execution_key, false))
-		return;
+		return false;
 	run = tpg_run_load(execution_key);
 	if (run == NULL || !tpg_status_is_open(run->exec->status))
-		return;
+		return true;
 
 	/* an interrupted one, or a conflict with somebody else, is done again; anything else waits as a failed task does */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
@@ -269,6 +269,7 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 	else
 		tpg_task_write_failure(run, tpg_pass_error_failure(error), tpg_pass_error_cause(error), now);
 	tpg_run_release(run, false);
+	return true;
 }
 
 /* ---------- activity tasks ---------- */

@@ -29,8 +29,8 @@ typedef struct TpgTaskOutcome
 extern TpgTaskOutcome tpg_drive_workflow_task(int64 execution_key);
 extern TpgTaskOutcome tpg_drive_activity_task(int64 execution_key, int32 event_id);
 
-/* In a new transaction, after the one above ended in an error (also at COMMIT). */
-extern void tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error);
+/* In a new transaction, after the one above ended in an error (also at COMMIT).  False: somebody else has the run. */
+extern bool tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error);
 extern void tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *error);
 
 #endif							/* TPG_RUNTIME_DRIVE_H */
