@@ -57,8 +57,8 @@ AS 'MODULE_PATHNAME', 'tpg_sql_signal_trigger';
 COMMENT ON FUNCTION temporal.signal_trigger() IS
 $$Trigger function that signals a workflow about a row: EXECUTE FUNCTION temporal.signal_trigger('order-%s', 'id', 'changed').
 
-Arguments: the format of the workflow id; the column whose value replaces %s in it; the signal's name. The input is {"op", "old", "new"}. Rows whose workflow is not there or closed are passed over. FOR EACH ROW, or FOR EACH STATEMENT with a transition table.
-Errors: 39P01 not a trigger or wrong arguments, 42703 no such column, 42501.$$;
+Arguments: the format of the workflow id; the column whose value replaces %s in it; the signal's name. The input is {"op", "old", "new"}. Rows whose workflow is not there or closed are passed over. FOR EACH ROW, or FOR EACH STATEMENT with a transition table. A TRUNCATE trigger needs a format without %s: it has no rows, old and new are null.
+Errors: 39P01 not a trigger or wrong arguments, 42703 no such column, TP025 rows too large, 42501.$$;
 
 CREATE FUNCTION temporal.query(
 	workflow_id text,

@@ -2,11 +2,12 @@
 
 CREATE FUNCTION temporal_internal.blocked_operations(
 	execution_key bigint,
-	OUT fiber text, OUT operation text, OUT ref_event_id integer, OUT waits_for text, OUT location text, OUT context text)
+	OUT fiber text, OUT operation text, OUT ref_event_id integer, OUT waits_for text, OUT location text, OUT context text,
+	OUT since timestamptz, OUT timeout_event_id integer, OUT held_by text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_blocked_operations';
-COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, await), for what and for which event, at which line, with the whole context.';
+COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, lock, function), for what and for which event, at which line, with the whole context, since when, which timer ends the wait, and who has the lock.';
 
 CREATE FUNCTION temporal_internal.careful_mode()
 RETURNS boolean
@@ -26,6 +27,7 @@ DECLARE
 	clock timestamptz := temporal_internal.clock_now();
 	failing boolean;
 	executor_missing text;
+	holder text;
 	careful boolean := temporal_internal.careful_mode();
 	blocked jsonb;
 	replay_error text;
@@ -60,6 +62,14 @@ BEGIN
 		FROM temporal_internal.worker_queues() q
 		WHERE q.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND q.waiting > 0
 		HAVING sum(q.start_failures) > 0;
+
+	-- a session whose update or terminate is not committed yet (the tag of store/runlock)
+	SELECT 'waits for ' || coalesce('session ' || l.pid, 'a prepared transaction') || ', which holds the run until its transaction ends'
+		INTO holder
+		FROM pg_locks l
+		WHERE l.locktype = 'userlock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+			AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+			AND l.classid::bigint = $1 >> 32 AND l.objid::bigint = $1 & 4294967295 AND l.objsubid = 0;
 
 	-- first of all: its code fails
 	failing := run.last_task_failure IS NOT NULL AND run.wft_attempt > 1;
@@ -112,10 +122,10 @@ BEGIN
 
 	RETURN QUERY
 	WITH op AS (
-		SELECT b.ordinality AS pos, o.fiber, o.operation, o.ref_event_id, o.waits_for,
-			regexp_replace(o.location, '^PL/pgSQL function ', '') AS location
+		SELECT b.ordinality AS pos, o.*
 		FROM jsonb_array_elements(blocked) WITH ORDINALITY b
-		CROSS JOIN jsonb_to_record(b.value) AS o(fiber text, operation text, ref_event_id integer, waits_for text, location text)
+		CROSS JOIN jsonb_to_record(b.value) AS o(fiber text, ref_event_id integer, waits_for text, location text, since timestamptz,
+			timeout_event_id integer, held_by text)
 	), activity AS (
 		SELECT 'activity' AS kind, t.scheduled_event_id AS event_id, t.scheduled_at AS since,
 			CASE WHEN NOT t.paused AND f.pid IS NULL AND t.due_at > clock THEN nullif(t.due_at, 'infinity') END AS until,
@@ -157,33 +167,30 @@ BEGIN
 		WHERE m.execution_key = $1 AND m.kind <> 6 AND m.deliver_at <= clock
 	), line AS (
 		SELECT 1 AS part, o.pos,
-			CASE
-				WHEN p.what IS NOT NULL THEN p.what
-				-- has ended, but the code has not been told yet
-				WHEN h.event_type = 10 THEN 'activity ' || (h.attributes #>> '{activityType,name}') || ' #' || (h.attributes ->> 'activityId')
-				WHEN h.event_type = 17 THEN 'timer #' || (h.attributes ->> 'timerId')
-				WHEN h.event_type = 37 THEN 'signal ' || (h.attributes ->> 'signalName') || ' to workflow ' || (h.attributes #>> '{workflowExecution,workflowId}')
-				WHEN o.operation = 'local_activity' THEN 'local activity #' || split_part(o.waits_for, ':', 2)
-				WHEN o.operation = 'await' THEN o.waits_for
-				ELSE o.operation || coalesce(' ' || regexp_replace(o.waits_for, '^' || o.operation || ':', ''), '') END AS what,
-			coalesce(p.since, h.event_time, run.last_task_time) AS since, p.until, o.location AS at,
+			o.waits_for AS what, coalesce(p.since, h.event_time, o.since) AS since,
+			CASE WHEN o.ref_event_id IS NULL THEN e.until ELSE p.until END AS until, o.location AS at,
 			concat_ws('. ',
+				-- has ended, but the code has not been told yet
 				CASE WHEN p.what IS NOT NULL THEN p.detail WHEN h.event_type IN (10, 17) THEN 'has ended; a workflow task is to take that up' END,
+				'Held by ' || o.held_by,
+				CASE WHEN e.until > clock THEN 'Times out in ' || temporal_internal.short_duration(e.until - clock)
+					WHEN e.until IS NOT NULL THEN 'Has timed out; a workflow task is to take that up' END,
 				CASE WHEN o.fiber <> 'run' THEN 'In ' || o.fiber END) AS detail
 		FROM op o
 		LEFT JOIN pending p ON p.event_id = o.ref_event_id
+		LEFT JOIN timer e ON e.event_id = o.timeout_event_id
 		LEFT JOIN temporal_internal.history h ON h.execution_key = $1 AND h.event_id = o.ref_event_id
 		UNION ALL
 		-- goes on beside the code; only if we know where that is
 		SELECT 2, p.event_id, p.what, p.since, p.until, NULL,
 			concat_ws('. ', p.detail, CASE WHEN p.kind = 'activity' AND replay_error IS NULL AND NOT failing THEN 'Not awaited now' END)
 		FROM pending p
-		WHERE NOT EXISTS (SELECT FROM op o WHERE o.ref_event_id = p.event_id)
+		WHERE NOT EXISTS (SELECT FROM op o WHERE p.event_id IN (o.ref_event_id, o.timeout_event_id))
 		UNION ALL
 		SELECT 3, 0, 'a workflow task that is due', m.since, NULL, NULL,
 			CASE WHEN EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 AND f.event_id = 0)
 				THEN 'an executor is working on it'
-				ELSE coalesce(executor_missing, 'waits for an executor') END
+				ELSE coalesce(holder, executor_missing, 'waits for an executor') END
 		FROM mail m
 		WHERE m.n > 0 AND NOT failing
 	)
@@ -207,8 +214,8 @@ workflow_id: the workflow, in the namespace of the session (temporal_pg.namespac
 run_id: which run of it; the current one when not given.
 what: what it waits for. When its code fails, that comes first; then what the code is blocked on; then activities and timers that go on beside it.
 since: since when.
-until: when it goes on by itself, as far as that is known: a timer fires, the next attempt is made.
-at: function and line of the call that waits.
-detail: attempts, failures, what to do about them.
+until: when it goes on by itself, as far as that is known: a timer fires, the next attempt is made, the wait times out.
+at: function and line of the call that waits, and of the function of the workflow that called it.
+detail: attempts, failures, what to do about them; in which handler or spawned function; who has the lock.
 
 Errors: TP010 no such workflow or run, 42501 without the level "client" in the namespace, 22004, 22023.$$;

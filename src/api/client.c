@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
@@ -85,6 +86,12 @@ tpg_not_in_workflow(const char *what, const char *hint)
 				 errhint("%s", hint)));
 }
 
+void
+tpg_not_read_only(const char *what)
+{
+	PreventCommandIfReadOnly(psprintf("temporal.%s()", what));
+}
+
 const char *
 tpg_client_identity(void)
 {
@@ -151,6 +158,7 @@ tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, Tp
 	TpgStartRequest r = {0};
 
 	tpg_not_in_workflow(function, "Call it in an activity.");
+	tpg_not_read_only(function);
 	/* nothing would run it */
 	tpg_require_preload();
 	r.workflow_type = tpg_arg_text(fcinfo, 0);

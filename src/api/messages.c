@@ -158,6 +158,7 @@ tpg_sql_update(PG_FUNCTION_ARGS)
 	TpgExecution *exec;
 
 	tpg_not_in_workflow("update", "Call it in an activity.");
+	tpg_not_read_only("update");
 	request_from_args(fcinfo, 1, &r);
 	exec = tpg_find_run(workflow_id, run_id, false);
 	if (!update_open_run(&exec, run_id, &r, true, &state))
@@ -177,10 +178,11 @@ tpg_sql_start_update(PG_FUNCTION_ARGS)
 	TpgExecution *exec;
 
 	tpg_not_in_workflow("start_update", "Call it in an activity.");
+	tpg_not_read_only("start_update");
 	if (stage == NULL || (strcmp(stage, "accepted") != 0 && strcmp(stage, "completed") != 0))
 		ereport(ERROR,
 				(errcode(stage ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("invalid wait_for_stage \"%s\"", stage ? stage : "null"),
+				 stage ? errmsg("invalid wait_for_stage \"%s\"", stage) : errmsg("wait_for_stage must not be null"),
 				 errhint("It is accepted or completed.")));
 	request_from_args(fcinfo, 1, &r);
 	exec = tpg_find_run(workflow_id, run_id, false);
@@ -281,6 +283,7 @@ tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 	TpgStartResult started;
 
 	tpg_not_in_workflow("update_with_start", "Call it in an activity.");
+	tpg_not_read_only("update_with_start");
 	request_from_args(fcinfo, 1, &r);
 	if (!PG_ARGISNULL(13) || !PG_ARGISNULL(14))
 		ereport(ERROR,
@@ -328,6 +331,7 @@ tpg_sql_execute_update(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 
 	tpg_require_nonatomic(fcinfo, "execute_update");
+	tpg_not_read_only("execute_update");
 	request_from_args(fcinfo, 1, &r);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);

@@ -19,8 +19,12 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/look.h"
 #include "model/failure.h"
+#include "runtime/blocked.h"
+#include "runtime/ops.h"
 #include "runtime/pass.h"
+#include "runtime/waits.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_replay);
@@ -129,7 +133,7 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 				 errmsg("workflow \"%s\" does not exist", workflow_id),
 				 errdetail("In namespace \"%s\".", tpg_guc_namespace),
 				 errhint("See temporal.workflow for the workflows that you may see.")));
-	run = tpg_run_load_readonly(exec);
+	run = tpg_run_look(exec, false);
 	if (has_begun(run))
 	{
 		tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
@@ -255,52 +259,36 @@ op_kind_name(TpgOpKind kind)
 	return names[kind];
 }
 
-/* "PL/pgSQL function buy(text,integer) line 4 at PERFORM": the outermost such line */
-static char *
-location_of(const char *context)
-{
-	const char *line = context;
-	const char *found = NULL;
-	const char *end;
-
-	while (line != NULL && *line != '\0')
-	{
-		if (strncmp(line, "PL/", 3) == 0 || strncmp(line, "SQL function", 12) == 0)
-			found = line;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	if (found == NULL)
-		return NULL;
-	end = strchr(found, '\n');
-	return end ? pnstrdup(found, end - found) : pstrdup(found);
-}
-
 /* What one fiber waits for, a row each. */
 static void
-put_blocked(ReturnSetInfo *rsinfo, const TpgFiber *f)
+put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 {
-	char	   *location = f->where ? location_of(f->where) : NULL;
+	char	   *location = f->where ? tpg_blocked_location(f->where) : NULL;
+	TpgOp	   *timeout = tpg_wait_timeout(f);
 
 	for (int i = 0; i < f->nwaits_for; i++)
 	{
 		TpgOp	   *op = f->waits_for[i];
-		Datum		values[6];
-		bool		nulls[6] = {false};
+		TpgFiber   *holder = op->kind == TPG_OP_LOCK ? tpg_lock_holder(act, op->type) : NULL;
+		Datum		values[9];
+		bool		nulls[9] = {false};
 
-		if (op->done_order != 0)
+		if (tpg_op_done(op))
 			continue;
-		values[0] = CStringGetTextDatum(f->kind == TPG_FIBER_RUN ? "run" : psprintf("%s %s", f->kind == TPG_FIBER_SIGNAL ? "signal" :
-												f->kind == TPG_FIBER_UPDATE ? "update" : "spawned", f->name));
+		values[0] = CStringGetTextDatum(tpg_fiber_title(f));
 		values[1] = CStringGetTextDatum(op_kind_name(op->kind));
 		values[2] = Int32GetDatum(op->event_id);
 		nulls[2] = op->event_id == 0;
-		values[3] = CStringGetTextDatum(op->kind == TPG_OP_SIGNAL || op->kind == TPG_OP_CONDITION || op->kind == TPG_OP_LOCK || op->kind == TPG_OP_FIBER ?
-										op->type : psprintf("%s:%d", op_kind_name(op->kind), op->seq));
+		values[3] = CStringGetTextDatum(tpg_op_title(op));
 		values[4] = location ? CStringGetTextDatum(location) : (Datum) 0;
 		nulls[4] = location == NULL;
 		values[5] = f->where ? CStringGetTextDatum(f->where) : (Datum) 0;
 		nulls[5] = f->where == NULL;
+		values[6] = TimestampTzGetDatum(f->since);
+		values[7] = timeout ? Int32GetDatum(timeout->event_id) : (Datum) 0;
+		nulls[7] = timeout == NULL || timeout->event_id == 0;
+		values[8] = holder ? CStringGetTextDatum(tpg_fiber_title(holder)) : (Datum) 0;
+		nulls[8] = holder == NULL;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 }
@@ -317,13 +305,13 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (exec == NULL || !tpg_status_is_open(exec->status) || exec->last_task_id == 0)
 		return (Datum) 0;
-	run = tpg_run_load_readonly(exec);
+	run = tpg_run_look(exec, false);
 	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);
 	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->nfibers; i++)
 		if (!pass.act->fibers[i]->finished)
-			put_blocked(rsinfo, pass.act->fibers[i]);
+			put_blocked(rsinfo, pass.act, pass.act->fibers[i]);
 	tpg_pass_free(&pass);
 	return (Datum) 0;
 }

@@ -91,6 +91,7 @@ tpg_sql_signal(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(tpg_external_signal(tpg_activation_require("signal"), workflow_id, run_id ? tpg_uuid_to_text(run_id) : NULL,
 										   r.name, (Jsonb *) r.input, r.request_id, missing_ok));
 	}
+	tpg_not_read_only("signal");
 	r.identity = tpg_client_identity();
 	exec = tpg_find_run(workflow_id, run_id, missing_ok);
 	if (exec != NULL && send(exec, run_id, &r))
@@ -155,6 +156,24 @@ row_as_jsonb(HeapTuple tuple, TupleDesc desc)
 	return tpg_datum_to_jsonb(heap_copy_tuple_as_datum(tuple, desc), desc->tdtypeid, false);
 }
 
+/* To a workflow that is there and open; what happened to a row is no business of the others. */
+static void
+signal_change(int32 namespace_id, const char *workflow_id, const char *name, const char *op, Jsonb *old, Jsonb *new)
+{
+	TpgExecution *exec = tpg_execution_find(namespace_id, workflow_id, NULL);
+	TpgSignalRequest r = {.name = name, .identity = tpg_client_identity()};
+	TpgJson    *b = tpg_json_object();
+
+	if (exec == NULL)
+		return;
+	tpg_json_add_text(b, "op", op);
+	tpg_json_add_jsonb(b, "old", old);
+	tpg_json_add_jsonb(b, "new", new);
+	r.input = tpg_json_finish(b);
+	tpg_payload_check(r.input, "signal input");
+	(void) send(exec, NULL, &r);
+}
+
 static void
 signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, int32 namespace_id)
 {
@@ -162,9 +181,6 @@ signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, i
 	char	  **args = trigger->tg_trigger->tgargs;
 	int			column = SPI_fnumber(desc, args[1]);
 	char	   *value;
-	TpgJson    *b = tpg_json_object();
-	TpgSignalRequest r = {0};
-	TpgExecution *exec;
 
 	if (column <= 0)
 		ereport(ERROR,
@@ -172,18 +188,23 @@ signal_row(TriggerData *trigger, HeapTuple old, HeapTuple new, const char *op, i
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", args[1], RelationGetRelationName(trigger->tg_relation)),
 				 errhint("The second argument of signal_trigger names the column that goes into the workflow id.")));
 	value = SPI_getvalue(new ? new : old, desc, column);
-	if (value == NULL)
-		return;
-	exec = tpg_execution_find(namespace_id, format_id(args[0], value), NULL);
-	if (exec == NULL)
-		return;
-	tpg_json_add_text(b, "op", op);
-	tpg_json_add_jsonb(b, "old", row_as_jsonb(old, desc));
-	tpg_json_add_jsonb(b, "new", row_as_jsonb(new, desc));
-	r.name = args[2];
-	r.input = tpg_json_finish(b);
-	r.identity = tpg_client_identity();
-	(void) send(exec, NULL, &r);
+	if (value != NULL)
+		signal_change(namespace_id, format_id(args[0], value), args[2], op, row_as_jsonb(old, desc), row_as_jsonb(new, desc));
+}
+
+/* There are no rows to tell of, and no column to find the workflow by. */
+static void
+signal_truncate(TriggerData *trigger, int32 namespace_id)
+{
+	char	  **args = trigger->tg_trigger->tgargs;
+
+	if (strstr(args[0], "%s") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("signal_trigger for TRUNCATE cannot make a workflow id of \"%s\"", args[0]),
+				 errdetail("A TRUNCATE has no rows, and so no value of column \"%s\".", args[1]),
+				 errhint("Name one workflow, without %%s, in the first argument.")));
+	signal_change(namespace_id, args[0], args[2], "TRUNCATE", tpg_json_null(), tpg_json_null());
 }
 
 /* Rows of a transition table, one signal each. */
@@ -233,8 +254,12 @@ tpg_sql_signal_trigger(PG_FUNCTION_ARGS)
 	if (namespace_id == 0)
 		return PointerGetDatum(NULL);
 	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
-	op = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? "INSERT" : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? "UPDATE" :
-		TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ? "DELETE" : "TRUNCATE";
+	op = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? "INSERT" : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? "UPDATE" : "DELETE";
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+	{
+		signal_truncate(trigger, namespace_id);
+		return PointerGetDatum(NULL);
+	}
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 	{
 		signal_transition(trigger, op, namespace_id);

@@ -163,6 +163,13 @@ typedef struct TpgUpdate
 	Jsonb	   *failure;
 } TpgUpdate;
 
+/* Of a signal that its handler could not take: what the log is to say. */
+typedef struct TpgDropped
+{
+	int32		task_id;		/* of the activation that delivered it */
+	char	   *message;
+} TpgDropped;
+
 /* A signal that nobody has taken yet. */
 typedef struct TpgSignal
 {
@@ -225,6 +232,7 @@ typedef struct TpgActivation
 	int			first_signal;	/* before it, all are taken */
 	Jsonb	   *failed;			/* a signal handler failed the run */
 	TpgNextRun *continued;		/* the code has continued as new; NULL: it has not */
+	List	   *dropped;		/* of TpgDropped, in order */
 
 	TpgSignal  *signals;
 	int			nsignals;

@@ -134,6 +134,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 	switch (pass->kind)
 	{
 		case TPG_PASS_SUSPENDED:
+			tpg_scheduler_report_dropped(pass->act, true);
 			if (tpg_eager_local_activities(budget, pass->act) || tpg_eager_step(budget))
 				return true;
 			tpg_task_write(run);
@@ -156,10 +157,12 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 	switch (tpg_task_check_close(run, now))
 	{
 		case TPG_CLOSE_OK:
+			tpg_scheduler_report_dropped(pass->act, true);
 			close_run(run, pass, now);
 			return false;
 		case TPG_CLOSE_MAIL:
 			/* another turn: the same activation sees the new mail too (C-04) */
+			tpg_scheduler_report_dropped(pass->act, false);
 			tpg_run_drop_commands(run);
 			if (tpg_mail_take(run, now, false) && run->run_timed_out)
 			{
@@ -169,6 +172,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			}
 			return true;
 		case TPG_CLOSE_LOCKED:
+			tpg_scheduler_report_dropped(pass->act, false);
 			put_back_group(run, now);
 			tpg_task_write(run);
 			*outcome = outcome_of(TPG_TASK_LOCKED);
@@ -263,7 +267,7 @@ tpg_drive_workflow_task(int64 execution_key)
 	return outcome;
 }
 
-void
+bool
 tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 {
 	TpgRun	   *run;
@@ -271,10 +275,10 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 
 	tpg_eager_avoid(execution_key);
 	if (!tpg_run_lock(execution_key, false))
-		return;
+		return false;
 	run = tpg_run_load(execution_key);
 	if (run == NULL || !tpg_status_is_open(run->exec->status))
-		return;
+		return true;
 
 	/* an interrupted one, or a conflict with somebody else, is done again; anything else waits as a failed task does */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
@@ -282,6 +286,7 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 	else
 		tpg_task_write_failure(run, tpg_pass_error_failure(error), tpg_pass_error_cause(error), now);
 	tpg_run_release(run, false);
+	return true;
 }
 
 /* ---------- activity tasks ---------- */

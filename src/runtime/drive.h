@@ -32,8 +32,8 @@ extern TpgTaskOutcome tpg_drive_activity_task(int64 execution_key, int32 event_i
 /* What the run asks of other runs (engine/outbox); runs no user code. */
 extern TpgTaskOutcome tpg_drive_outbox(int64 execution_key);
 
-/* In a new transaction, after the one above ended in an error (also at COMMIT). */
-extern void tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error);
+/* In a new transaction, after the one above ended in an error (also at COMMIT).  False: somebody else has the run. */
+extern bool tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error);
 extern void tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *error);
 extern void tpg_drive_outbox_failed(int64 execution_key, ErrorData *error);
 

@@ -364,6 +364,12 @@ wait_ready(TpgActivation *act, void *arg)
 	return (w->all && all_done) || (w->timer != NULL && tpg_op_done(w->timer));
 }
 
+TpgOp *
+tpg_wait_timeout(const TpgFiber *fiber)
+{
+	return fiber->wait ? fiber->wait->timer : NULL;
+}
+
 static Jsonb *
 await_timeout_failure(TpgActivation *act)
 {
@@ -473,7 +479,7 @@ tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
 			tpg_activation_throw(act, e->failure);
 		return e->json;
 	}
-	if (!wait_for(act, &op, 1, true, timeout_us, "await"))
+	if (!wait_for(act, &op, 1, true, timeout_us, op->kind == TPG_OP_LOCK ? "lock" : "await"))
 		throw_recorded(act, "await", await_timeout_failure(act));
 	failure = op_failure(act, op);
 	if (failure != NULL)

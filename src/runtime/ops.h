@@ -45,6 +45,9 @@ extern int	tpg_op_await_any(TpgActivation *act, TpgOp **ops, int nops, int64 tim
 extern bool tpg_op_await_within(TpgActivation *act, TpgOp *op, int64 timeout_us, const char *how);
 extern bool tpg_op_is_done(TpgActivation *act, TpgOp *op);
 
+/* The timer that ends what a fiber waits in; NULL: none. */
+extern TpgOp *tpg_wait_timeout(const TpgFiber *fiber);
+
 /* The outcome of an op that is done; raises its failure. */
 extern Jsonb *tpg_op_result(TpgActivation *act, TpgOp *op);
 

@@ -28,6 +28,7 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "model/failure.h"
+#include "runtime/blocked.h"
 #include "runtime/invoke.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
@@ -103,13 +104,19 @@ tpg_activation_done(TpgActivation *act, TpgOp *op)
 	}
 }
 
+static bool
+is_unfinished_handler(const TpgFiber *f)
+{
+	return (f->kind == TPG_FIBER_SIGNAL || f->kind == TPG_FIBER_UPDATE) && !f->finished;
+}
+
 int
 tpg_scheduler_unfinished(const TpgActivation *act)
 {
 	int			n = 0;
 
 	for (int i = 0; i < act->nfibers; i++)
-		n += (act->fibers[i]->kind == TPG_FIBER_SIGNAL || act->fibers[i]->kind == TPG_FIBER_UPDATE) && !act->fibers[i]->finished;
+		n += is_unfinished_handler(act->fibers[i]);
 	return n;
 }
 
@@ -232,8 +239,19 @@ fiber_failed(TpgActivation *act, TpgFiber *f, ErrorData *edata)
 	{
 		/* F-08: dropped, the workflow is none the wiser */
 		if (tpg_activation_is_live(act))
-			ereport(LOG,
-					(errmsg("signal \"%s\" of workflow \"%s\" was dropped: %s", f->name, act->run->exec->workflow_id, edata->message)));
+		{
+			TpgDropped *d = palloc(sizeof(TpgDropped));
+
+			d->task_id = act->task_id;
+			d->message = psprintf("signal \"%s\" of workflow \"%s\" was dropped: %s", f->name, act->run->exec->workflow_id, edata->message);
+			act->dropped = lappend(act->dropped, d);
+		}
+		return;
+	}
+	if (f->kind == TPG_FIBER_UPDATE && f->nlog == 0 && tpg_update_is_requested(act, f->update) && tpg_invoke_argument_error(edata))
+	{
+		/* input that its handler cannot take: as if a validator had said so (F-37) */
+		f->update->rejection = edata;
 		return;
 	}
 	if (!tpg_activation_fails_workflow(act, edata->sqlerrcode))
@@ -469,19 +487,35 @@ tpg_scheduler_drain(TpgActivation *act)
 	} while (tpg_activation_next(act));
 }
 
+/* ---------- what the log hears ---------- */
+
+void
+tpg_scheduler_report_dropped(TpgActivation *act, bool open_too)
+{
+	ListCell   *lc;
+
+	foreach(lc, act->dropped)
+	{
+		TpgDropped *d = lfirst(lc);
+
+		if (open_too || d->task_id != act->task_id)
+			ereport(LOG, (errmsg_internal("%s", d->message)));
+	}
+}
+
 void
 tpg_scheduler_warn_unfinished(const TpgActivation *act)
 {
-	StringInfoData names;
+	StringInfoData titles;
 
 	if (tpg_scheduler_unfinished(act) == 0)
 		return;
-	initStringInfo(&names);
+	initStringInfo(&titles);
 	for (int i = 0; i < act->nfibers; i++)
-		if ((act->fibers[i]->kind == TPG_FIBER_SIGNAL || act->fibers[i]->kind == TPG_FIBER_UPDATE) && !act->fibers[i]->finished)
-			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", act->fibers[i]->name);
+		if (is_unfinished_handler(act->fibers[i]))
+			appendStringInfo(&titles, "%s%s", titles.len > 0 ? ", " : "", tpg_fiber_title(act->fibers[i]));
 	ereport(WARNING,
 			(errmsg("workflow \"%s\" ends while handlers are in progress", act->run->exec->workflow_id),
-			 errdetail("Dropped: %s.", names.data),
-			 errhint("Wait with temporal.wait_condition() or temporal.all_handlers_finished() before the end.")));
+			 errdetail("Dropped: %s.", titles.data),
+			 errhint("Before the end, wait with temporal.wait_condition('temporal.all_handlers_finished()').")));
 }

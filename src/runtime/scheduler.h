@@ -28,6 +28,15 @@ extern int	tpg_scheduler_unfinished(const TpgActivation *act);
 extern void tpg_scheduler_warn_unfinished(const TpgActivation *act);
 
 /*
+ * For the driver, once what a pass has done is written: a pass may be made again,
+ * or undone, and each of these is to be heard once.  report_dropped: signals whose
+ * input no handler could take (F-08), of the open activation only if that stays,
+ * too.  warn_unfinished: handlers that the end of the run drops (F-46).
+ */
+extern void tpg_scheduler_report_dropped(TpgActivation *act, bool open_too);
+extern void tpg_scheduler_warn_unfinished(const TpgActivation *act);
+
+/*
  * The log of a fiber that is run again.  replayed: the answer that this call was
  * given before, or NULL: the call is new.  record: its answer, for the next time.
  * The run function needs no log, since its stack is kept.

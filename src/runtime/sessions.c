@@ -14,6 +14,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -22,12 +23,14 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/json.h"
+#include "engine/look.h"
 #include "engine/mail.h"
 #include "engine/task.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
+#include "runtime/blocked.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
 #include "runtime/role.h"
@@ -80,40 +83,25 @@ call_query(TpgActivation *act, TpgDefinition *handler, const char *name, Jsonb *
 	return result;
 }
 
-static const char *
-fiber_title(const TpgFiber *f)
+/* What the code says on its way is for the log of the task that will do it (RAISE, log()). */
+static void
+replay_silently(TpgRun *run, TpgDefinition *def, TpgPass *pass)
 {
-	switch (f->kind)
+	int			outer_log = log_min_messages;
+	int			outer_client = client_min_messages;
+
+	PG_TRY();
 	{
-		case TPG_FIBER_RUN:
-			return "run";
-		case TPG_FIBER_SIGNAL:
-			return psprintf("signal %s", f->name);
-		case TPG_FIBER_UPDATE:
-			return psprintf("update %s", f->name);
-		case TPG_FIBER_SPAWN:
-			return psprintf("spawned %s", f->name);
+		log_min_messages = FATAL;
+		client_min_messages = ERROR;
+		tpg_pass_run(run, def, run->task_id != 0, NULL, NULL, pass);
 	}
-	return f->name;
-}
-
-/* __stack_trace: where every fiber stands (F-21) */
-static Jsonb *
-stack_trace(const TpgActivation *act)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int i = 0; i < act->nfibers; i++)
+	PG_FINALLY();
 	{
-		const TpgFiber *f = act->fibers[i];
-
-		if (f->finished)
-			continue;
-		appendStringInfo(&buf, "%s%s, waiting in %s:\n%s\n", buf.len > 0 ? "\n" : "", fiber_title(f),
-						 f->waits_how ? f->waits_how : "nothing", f->where ? f->where : "(not begun)");
+		log_min_messages = outer_log;
+		client_min_messages = outer_client;
 	}
-	return tpg_json_string(buf.data);
+	PG_END_TRY();
 }
 
 static Jsonb *
@@ -196,19 +184,17 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 		if (handler == NULL)
 			unknown_query(exec, name);
 	}
-	run = tpg_run_load_readonly(exec);
 	/* what has been committed and not been delivered yet, is delivered for the one who looks (F-13) */
-	if (tpg_status_is_open(exec->status))
-		(void) tpg_mail_take(run, tpg_clock_now(), true);
-	else if (run->nevents == 1)
+	run = tpg_run_look(exec, true);
+	if (!tpg_status_is_open(exec->status) && run->nevents == 1)
 		ereport(ERROR,
 				(errcode(TPG_ERR_QUERY_FAILED),
 				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
-	tpg_pass_run(run, def, run->task_id != 0, NULL, NULL, &pass);
+	replay_silently(run, def, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		query_error(exec, name, pass.error);
 	if (handler == NULL)
-		return pass.kind == TPG_PASS_SUSPENDED ? stack_trace(pass.act) : tpg_json_string("");	/* its code has ended */
+		return tpg_json_string(pass.kind == TPG_PASS_SUSPENDED ? tpg_blocked_stack_trace(pass.act) : "");	/* else its code has ended */
 	PG_TRY();
 	{
 		result = call_query(pass.act, handler, name, input);
@@ -275,9 +261,9 @@ fail_if_closed(const TpgExecution *exec, TpgUpdateState *state)
 }
 
 void
-tpg_session_update_state(const TpgExecution *exec, const char *id, TpgUpdateState *state)
+tpg_session_update_state(TpgExecution *exec, const char *id, TpgUpdateState *state)
 {
-	TpgRun	   *run = tpg_run_load_readonly((TpgExecution *) exec);
+	TpgRun	   *run = tpg_run_look(exec, false);
 	int			in_flight;
 
 	find_update(run, id, state, &in_flight);
@@ -401,6 +387,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	judge(pass.act, r, must_complete, state);
 
 	run->exec->update_count++;
+	tpg_scheduler_report_dropped(pass.act, true);
 	tpg_task_write(run);
 	/* the code has come to its end, or wants local activities: an executor's business */
 	if (pass.kind != TPG_PASS_SUSPENDED || tpg_op_next_local_activity(pass.act, &from) != NULL)

@@ -26,7 +26,7 @@ typedef struct TpgUpdateState
 } TpgUpdateState;
 
 /* What history says of an update. */
-extern void tpg_session_update_state(const TpgExecution *exec, const char *id, TpgUpdateState *state);
+extern void tpg_session_update_state(TpgExecution *exec, const char *id, TpgUpdateState *state);
 
 /*
  * Delivers an update in the caller's transaction, waiting for the run under

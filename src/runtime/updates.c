@@ -165,6 +165,19 @@ deliver_accepted(TpgActivation *act, const TpgEvent *e)
 	accept(act, u, handler);
 }
 
+/* Is there a session that asks for an update in the open activation? */
+static bool
+is_asked(const TpgActivation *act)
+{
+	return tpg_activation_is_live(act) && act->run->update_request != NULL && act->run->update_task_id == act->task_id;
+}
+
+bool
+tpg_update_is_requested(const TpgActivation *act, const TpgUpdate *u)
+{
+	return is_asked(act) && strcmp(u->id, act->run->update_request->id) == 0;
+}
+
 void
 tpg_updates_deliver(TpgActivation *act)
 {
@@ -172,7 +185,7 @@ tpg_updates_deliver(TpgActivation *act)
 
 	if (tpg_activation_is_live(act))
 	{
-		if (run->update_request != NULL && run->update_task_id == act->task_id)
+		if (is_asked(act))
 			deliver_request(act, run->update_request);
 		return;
 	}

@@ -21,4 +21,7 @@ extern Jsonb *tpg_update_completed_attributes(const TpgUpdate *update);
 
 extern TpgUpdate *tpg_update_find(TpgActivation *act, const char *id);
 
+/* Is it the one that a session asks for now? */
+extern bool tpg_update_is_requested(const TpgActivation *act, const TpgUpdate *update);
+
 #endif							/* TPG_RUNTIME_UPDATES_H */

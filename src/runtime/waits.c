@@ -342,6 +342,14 @@ lock_front(TpgActivation *act, const char *name, bool held)
 	return NULL;
 }
 
+TpgFiber *
+tpg_lock_holder(TpgActivation *act, const char *name)
+{
+	TpgOp	   *op = lock_front(act, name, true);
+
+	return op ? op->holder : NULL;
+}
+
 static void
 lock_grant_next(TpgActivation *act, const char *name)
 {

@@ -31,7 +31,8 @@ extern bool tpg_waits_look(TpgActivation *act);
 /* Nobody waits for it any more (a timeout): it takes nothing. */
 extern void tpg_op_give_up(TpgOp *op);
 
-/* Waits for a lock; gives it back. FIFO; belongs to its fiber. */
+/* Who has a lock (NULL: nobody); waits for it; gives it back. FIFO; belongs to its fiber. */
+extern TpgFiber *tpg_lock_holder(TpgActivation *act, const char *name);
 extern void tpg_lock_acquire(TpgActivation *act, const char *name);
 extern void tpg_lock_release(TpgActivation *act, const char *name);
 extern void tpg_locks_release_all(TpgActivation *act, TpgFiber *fiber);

@@ -23,6 +23,27 @@
 #include "store/extension.h"
 #include "store/scan.h"
 
+/* of scans that belong together, else NULL */
+static Snapshot together = NULL;
+
+void
+tpg_scan_together_begin(void)
+{
+	Assert(together == NULL);
+	CommandCounterIncrement();
+	together = RegisterSnapshot(GetLatestSnapshot());
+}
+
+void
+tpg_scan_together_end(void)
+{
+	Snapshot	snapshot = together;
+
+	together = NULL;
+	if (snapshot != NULL)
+		UnregisterSnapshot(snapshot);
+}
+
 void
 tpg_scan_begin(TpgScan *s, const char *table, int columns, int64 key, int32 from)
 {
@@ -39,7 +60,7 @@ tpg_scan_begin(TpgScan *s, const char *table, int columns, int64 key, int32 from
 			 table, RelationGetNumberOfAttributes(s->rel), columns);
 	s->values = palloc(sizeof(Datum) * columns);
 	s->nulls = palloc(sizeof(bool) * columns);
-	s->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	s->snapshot = RegisterSnapshot(together ? together : GetLatestSnapshot());
 
 	ScanKeyInit(&keys[0], s->index->rd_index->indkey.values[0], BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
 	if (from >= 0)

@@ -29,6 +29,13 @@ extern void tpg_scan_begin(TpgScan *scan, const char *table, int columns, int64 
 extern bool tpg_scan_next(TpgScan *scan);
 extern void tpg_scan_end(TpgScan *scan);
 
+/*
+ * Reads that have to agree with each other: all scans between the two use one
+ * snapshot, that of begin.  end also when there was an error.
+ */
+extern void tpg_scan_together_begin(void);
+extern void tpg_scan_together_end(void);
+
 /* Values of the present row; copies in the current memory context. */
 extern char *tpg_scan_text(const TpgScan *scan, int column);	/* NULL for null */
 extern struct varlena *tpg_scan_varlena(const TpgScan *scan, int column);

@@ -132,10 +132,11 @@ do_task(TpgWorkItem *item, TpgTaskOutcome *outcome)
  * The task's transaction was rolled back by an error: the runtime records that
  * in a new one.  If that fails, too, it is the executor's end; the item is not
  * given back, since it would meet the same trouble at once: the sweep brings it
- * again.
+ * again.  A run that somebody else has by now is LOCKED: he may undo what he
+ * does, so its mail must be looked at again.
  */
 static bool
-record_failure(TpgWorkItem *item, ErrorData *error)
+record_failure(TpgWorkItem *item, ErrorData *error, TpgTaskOutcome *outcome)
 {
 	bool		there = false;
 
@@ -148,8 +149,8 @@ record_failure(TpgWorkItem *item, ErrorData *error)
 				tpg_drive_activity_task_failed(item->execution_key, item->event_id, error);
 			else if (item->kind == TPG_WORK_OUTBOX)
 				tpg_drive_outbox_failed(item->execution_key, error);
-			else
-				tpg_drive_workflow_task_failed(item->execution_key, error);
+			else if (!tpg_drive_workflow_task_failed(item->execution_key, error))
+				outcome->kind = TPG_TASK_LOCKED;
 			tpg_wake_will_pop();
 			tpg_bgw_commit();
 		}
@@ -239,7 +240,7 @@ run_item(TpgWorkItem *item)
 			QueryCancelPending = false;
 			failed = true;
 			outcome.kind = TPG_TASK_DONE;
-			there = record_failure(item, error);
+			there = record_failure(item, error, &outcome);
 		}
 		if (!there || outcome.kind != TPG_TASK_AGAIN)
 			break;
