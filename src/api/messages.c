@@ -22,6 +22,7 @@
 #include "ipc/waiters.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
+#include "runtime/queries.h"
 #include "runtime/sessions.h"
 #include "store/runlock.h"
 
@@ -72,7 +73,7 @@ tpg_sql_query(PG_FUNCTION_ARGS)
 	tpg_payload_check(input, "query input");
 	exec = tpg_find_run(workflow_id, run_id, false);
 	check_reject_condition(exec, tpg_arg_text(fcinfo, 4));
-	PG_RETURN_JSONB_P(tpg_session_query(exec, name, input));
+	PG_RETURN_JSONB_P(tpg_query(exec, name, input));
 }
 
 /* ---------- updates ---------- */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "base/ident.h"
 #include "engine/look.h"
 #include "engine/mail.h"
 #include "store/scan.h"
@@ -40,4 +41,30 @@ tpg_run_look(TpgExecution *exec, bool with_mail)
 	}
 	PG_END_TRY();
 	return (TpgRun *) run;
+}
+
+bool
+tpg_run_is_unchanged(const TpgRun *run)
+{
+	const TpgExecution *then = run->exec;
+	volatile bool unchanged = false;
+
+	tpg_scan_together_begin();
+	PG_TRY();
+	{
+		TpgExecution *now = tpg_execution_by_key(then->key);
+
+		/* a task that writes no event is counted, and takes mail only with that; so what was there then is there still */
+		unchanged = now != NULL && now->status == then->status &&
+			tpg_uuid_equal(&now->run_id, &then->run_id) &&
+			now->next_event_id - 1 == run->nstored && now->last_task_id == run->stored_task_id &&
+			(!tpg_status_is_open(now->status) ||
+			 !tpg_message_more_due(then->key, tpg_clock_now(), run->message_ids, run->nmessages));
+	}
+	PG_FINALLY();
+	{
+		tpg_scan_together_end();
+	}
+	PG_END_TRY();
+	return unchanged;
 }

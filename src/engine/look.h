@@ -14,4 +14,10 @@
  */
 extern TpgRun *tpg_run_look(TpgExecution *exec, bool with_mail);
 
+/*
+ * Would a look at the run show the same again?  run: from tpg_run_look with mail,
+ * in this or an earlier transaction.
+ */
+extern bool tpg_run_is_unchanged(const TpgRun *run);
+
 #endif							/* TPG_ENGINE_LOOK_H */

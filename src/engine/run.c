@@ -192,6 +192,7 @@ tpg_run_load_readonly(TpgExecution *exec)
 	TpgRun	   *run = run_create(CurrentMemoryContext);
 
 	run->exec = exec;
+	run->stored_task_id = exec->last_task_id;
 	run_read_history(run);
 	run->group_start = run->group_delivered = run->nevents;
 	return run;

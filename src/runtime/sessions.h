@@ -1,14 +1,11 @@
 /*-------------------------------------------------------------------------
- * runtime/sessions.h - queries and updates: workflow code in the caller's backend.
+ * runtime/sessions.h - updates: workflow tasks in the caller's backend.
  *-------------------------------------------------------------------------
  */
 #ifndef TPG_RUNTIME_SESSIONS_H
 #define TPG_RUNTIME_SESSIONS_H
 
 #include "engine/run.h"
-
-/* Runs a query handler over the run as it is, mail included. No locks, no writes. TP015. */
-extern Jsonb *tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input);
 
 /* How far an update has come. */
 typedef enum TpgUpdateStage

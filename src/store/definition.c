@@ -61,6 +61,9 @@ static Oid	definition_table = InvalidOid;
 /* counts changes of any function or schema */
 static uint64 functions_changed = 1;
 
+/* counts these, and changes of registrations */
+static uint64 generation = 1;
+
 /* contexts of definitions that are in the cache no more, and whether their transaction is over */
 static List *dead_contexts = NIL;
 static bool dead_may_go = false;
@@ -69,13 +72,23 @@ static void
 relcache_changed(Datum arg, Oid relid)
 {
 	if (relid == InvalidOid || relid == definition_table)
+	{
 		cache_valid = false;
+		generation++;
+	}
 }
 
 static void
 functions_have_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
 	functions_changed++;
+	generation++;
+}
+
+uint64
+tpg_definition_generation(void)
+{
+	return generation;
 }
 
 static void

@@ -157,6 +157,12 @@ TPG_NORETURN extern void tpg_definition_not_found(int32 namespace_id, TpgDefinit
 /* Is this SQLSTATE one that ends a run of the workflow as Failed? */
 extern bool tpg_definition_fails_workflow(const TpgDefinition *def, int sqlstate);
 
+/*
+ * Changes whenever a function, a schema or a registration may have changed, in
+ * any session: what was computed by running code before may be of old code.
+ */
+extern uint64 tpg_definition_generation(void);
+
 /* Called once from _PG_init: invalidation and end-of-transaction callbacks. */
 extern void tpg_definition_init(void);
 

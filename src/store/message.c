@@ -124,22 +124,37 @@ tpg_message_read_due(int64 execution_key, TimestampTz now, TpgMessage **messages
 	return n;
 }
 
+/*
+ * Is it one of the ids?  They mostly come in the same order as the rows, so the
+ * one behind the last that was found is looked at first.
+ */
+static bool
+is_among(int64 id, const int64 *ids, int nids, int *next)
+{
+	for (int i = 0; i < nids; i++)
+	{
+		int			at = (*next + i) % nids;
+
+		if (ids[at] == id)
+		{
+			*next = at + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool
 tpg_message_more_due(int64 execution_key, TimestampTz now, const int64 *ids, int nids)
 {
 	TpgScan		scan;
 	bool		more = false;
+	int			next = 0;
 
 	tpg_scan_begin(&scan, "message", MESSAGE_COLUMNS, execution_key, -1);
 	while (!more && tpg_scan_next(&scan))
-	{
-		int64		id = DatumGetInt64(scan.values[MESSAGE_ID]);
-		bool		known = DatumGetTimestampTz(scan.values[MESSAGE_DELIVER_AT]) > now;
-
-		for (int i = 0; i < nids && !known; i++)
-			known = ids[i] == id;
-		more = !known;
-	}
+		more = DatumGetTimestampTz(scan.values[MESSAGE_DELIVER_AT]) <= now &&
+			!is_among(DatumGetInt64(scan.values[MESSAGE_ID]), ids, nids, &next);
 	tpg_scan_end(&scan);
 	return more;
 }

@@ -61,6 +61,11 @@ baseline() {
 	PGDATABASE=baseline pgbench -n -M prepared -c 16 -j 2 -T "$BASELINE_SECONDS" -f insert.pgb 2>/dev/null | tps
 }
 
+# what one insert with its commit takes here, one client
+single_insert() {
+	calc "round(1000 / $(PGDATABASE=baseline pgbench -n -M prepared -c 1 -T 1 -f insert.pgb 2>/dev/null | tps), 3)"
+}
+
 # ---------- WAL and commits ----------
 
 # remembers where the WAL and the commits of this database are

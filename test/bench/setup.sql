@@ -50,11 +50,39 @@ BEGIN
 	PERFORM temporal.sleep('1 day');
 END $$;
 
+-- 20 events, then it takes messages
+CREATE FUNCTION desk() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 6 LOOP
+		PERFORM temporal.execute_activity('greet', i);
+	END LOOP;
+	PERFORM temporal.sleep('1 day');
+END $$;
+CREATE FUNCTION desk_set(n integer) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.set_state('n', n);
+	RETURN n;
+END $$;
+CREATE FUNCTION desk_get() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN temporal.state('n');
+END $$;
+
+-- notes when it hears of each signal
+CREATE FUNCTION bell(times integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. times LOOP
+		PERFORM temporal.wait_signal('ring');
+		PERFORM temporal.side_effect('SELECT clock_timestamp()');
+	END LOOP;
+END $$;
+
 DO $$
 BEGIN
 	PERFORM temporal.register_activity('greet');
 	PERFORM temporal.register_workflow(name)
-	FROM unnest(ARRAY['hello', 'chain', 'fan', 'nap', 'sleeper']) AS name;
+	FROM unnest(ARRAY['hello', 'chain', 'fan', 'nap', 'sleeper', 'bell']) AS name;
+	PERFORM temporal.register_workflow('desk', updates => '{"set": "desk_set"}', queries => '{"get": "desk_get"}');
 END $$;
 
 -- Waits until every workflow is closed and says how long after "since" that

@@ -17,11 +17,6 @@ w4_latency() {
 	also insert_ms "$(single_insert)"
 }
 
-# what one insert with its commit takes here, one client
-single_insert() {
-	calc "round(1000 / $(PGDATABASE=baseline pgbench -n -M prepared -c 1 -T 1 -f insert.pgb 2>/dev/null | tps), 3)"
-}
-
 w4_timer() {
 	local p99
 	fresh bench_w4

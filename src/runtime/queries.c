@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ * runtime/queries.c - queries: a replay and a handler in the caller's backend.
+ *
+ * The history is replayed, what the mailbox holds is delivered in memory, and
+ * then the handler runs, read-only; nothing is written or locked (reference
+ * F-12 to F-22).  The replay is kept for the next query (runtime/replays).
+ *
+ * Callers: api/messages, after the rights; SPI not connected.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/errors.h"
+#include "base/json.h"
+#include "runtime/blocked.h"
+#include "runtime/queries.h"
+#include "runtime/replays.h"
+#include "runtime/role.h"
+#include "runtime/scheduler.h"
+
+/* The code of the handler, as its owner, after the replay. */
+static Jsonb *
+call_query(TpgActivation *act, TpgDefinition *handler, const char *name, Jsonb *input)
+{
+	TpgActivation *outer = tpg_current_activation;
+	TpgRoleScope role;
+	Jsonb	   *result = NULL;
+
+	PG_TRY();
+	{
+		tpg_role_enter(&role, act->def->owner, true);
+		tpg_current_activation = act;
+		act->fiber = act->main;
+		act->main->suspended = false;
+		result = tpg_scheduler_call(act, handler, name, input);
+		tpg_role_leave(&role);
+	}
+	PG_FINALLY();
+	{
+		tpg_current_activation = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static Jsonb *
+names_of(const TpgExecution *exec, TpgDefinitionKind kind)
+{
+	TpgJson    *array = tpg_json_array();
+	int			n;
+	char	  **names = tpg_handler_names(exec->namespace_id, kind, exec->workflow_type, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		TpgJson    *b = tpg_json_object();
+
+		tpg_json_add_text(b, "name", names[i]);
+		tpg_json_push_jsonb(array, tpg_json_finish(b));
+	}
+	return tpg_json_finish(array);
+}
+
+/* __temporal_workflow_metadata (F-22) */
+static Jsonb *
+metadata(const TpgExecution *exec)
+{
+	TpgJson    *b = tpg_json_object();
+	TpgJson    *definition = tpg_json_object();
+
+	tpg_json_add_text(definition, "type", exec->workflow_type);
+	tpg_json_add_jsonb(definition, "queryDefinitions", names_of(exec, TPG_DEF_QUERY));
+	tpg_json_add_jsonb(definition, "signalDefinitions", names_of(exec, TPG_DEF_SIGNAL));
+	tpg_json_add_jsonb(definition, "updateDefinitions", names_of(exec, TPG_DEF_UPDATE));
+	tpg_json_add_jsonb(b, "definition", tpg_json_finish(definition));
+	return tpg_json_finish(b);
+}
+
+static void
+unknown_query(const TpgExecution *exec, const char *name)
+{
+	int			n;
+	char	  **names = tpg_handler_names(exec->namespace_id, TPG_DEF_QUERY, exec->workflow_type, &n);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&list, "%s, ", names[i]);
+	appendStringInfoString(&list, "__stack_trace, __temporal_workflow_metadata");
+	ereport(ERROR,
+			(errcode(TPG_ERR_QUERY_FAILED),
+			 errmsg("workflow type \"%s\" has no query \"%s\"", exec->workflow_type, name),
+			 errhint("It has: %s.", list.data)));
+}
+
+static void
+query_error(const TpgExecution *exec, const char *name, const ErrorData *e)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_QUERY_FAILED),
+			 errmsg("query \"%s\" of workflow \"%s\" failed: %s", name, exec->workflow_id, e->message),
+			 e->detail ? errdetail_internal("%s", e->detail) : 0,
+			 e->hint ? errhint("%s", e->hint) : 0,
+			 e->context ? errcontext_msg("%s", e->context) : 0));
+}
+
+Jsonb *
+tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
+{
+	TpgDefinition *volatile handler = NULL;
+	TpgReplay  *replay;
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+	Jsonb	   *volatile result = NULL;
+
+	if (strcmp(name, "__temporal_workflow_metadata") == 0)
+		return metadata(exec);
+	if (strcmp(name, "__stack_trace") != 0)
+	{
+		handler = tpg_handler_lookup(exec->namespace_id, TPG_DEF_QUERY, exec->workflow_type, name);
+		if (handler == NULL)
+			unknown_query(exec, name);
+	}
+	replay = tpg_replay_get(exec);
+	if (!tpg_status_is_open(replay->run->exec->status) && replay->run->nevents == 1)
+		ereport(ERROR,
+				(errcode(TPG_ERR_QUERY_FAILED),
+				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
+	if (replay->pass.kind == TPG_PASS_ERROR || replay->pass.kind == TPG_PASS_INTERRUPTED)
+		query_error(exec, name, replay->pass.error);
+	if (handler == NULL)
+		/* else its code has ended */
+		return tpg_json_string(replay->pass.kind == TPG_PASS_SUSPENDED ? tpg_blocked_stack_trace(replay->pass.act) : "");
+	PG_TRY();
+	{
+		result = call_query(replay->pass.act, handler, name, input);
+	}
+	PG_CATCH();
+	{
+		tpg_replay_forget(exec->key);
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error != NULL)
+		query_error(exec, name, (ErrorData *) error);
+	tpg_payload_check((Jsonb *) result, "query result");
+	return tpg_json_copy((Jsonb *) result);
+}
