@@ -205,7 +205,9 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 				(errcode(TPG_ERR_QUERY_FAILED),
 				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
 	tpg_pass_run(run, def, run->task_id != 0, NULL, NULL, &pass);
-	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
+	if (pass.kind == TPG_PASS_INTERRUPTED)
+		tpg_pass_rethrow(pass.error);
+	if (pass.kind == TPG_PASS_ERROR)
 		query_error(exec, name, pass.error);
 	if (handler == NULL)
 		return stack_trace(pass.act);
