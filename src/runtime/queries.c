@@ -127,7 +127,9 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 		ereport(ERROR,
 				(errcode(TPG_ERR_QUERY_FAILED),
 				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
-	if (replay->pass.kind == TPG_PASS_ERROR || replay->pass.kind == TPG_PASS_INTERRUPTED)
+	if (replay->pass.kind == TPG_PASS_INTERRUPTED)
+		tpg_pass_rethrow(replay->pass.error);
+	if (replay->pass.kind == TPG_PASS_ERROR)
 		query_error(exec, name, replay->pass.error);
 	if (handler == NULL)
 		/* else its code has ended */

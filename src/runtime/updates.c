@@ -117,6 +117,9 @@ validate(TpgActivation *act, TpgUpdate *u)
 	{
 		MemoryContextSwitchTo(act->context);
 		u->rejection = CopyErrorData();
+		/* the caller was stopped: nobody has judged it */
+		if (u->rejection->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
 		FlushErrorState();
 		MemoryContextSwitchTo(caller);
 	}

@@ -237,6 +237,9 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		act->read_only = outer_read_only;
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
+		/* not the condition's doing */
+		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(edata);
 		tpg_activation_fatal(act, edata->sqlerrcode, psprintf("condition \"%s\" failed: %s", op->type, edata->message),
 							 edata->detail, edata->hint ? edata->hint : "A condition is an SQL expression over state and args, both jsonb, such as (state->>'approved')::boolean.");
 	}

@@ -1,6 +1,6 @@
 -- Updates: validator, acceptance and outcome, what waits, ids, with a start, events, closed runs, limits.
 BEGIN;
-SELECT plan(95);
+SELECT plan(99);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -211,6 +211,30 @@ SELECT is(temporal.update_result('lim', 'l10'), '10', 'they complete in order');
 SELECT is(temporal.update('lim', 'add', '1'), '11', 'and make room');
 UPDATE temporal_internal.execution SET update_count = 2000 WHERE workflow_id = 'lim';
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('lim', 'add', '1')$$), 'TP025', 'F-33: 2,000 in all');
+
+-- ---------- a caller that is stopped ----------
+
+CREATE FUNCTION busy(x jsonb DEFAULT NULL) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN FOR i IN 1 .. 2000000000 LOOP NULL; END LOOP; RETURN true; END $$;
+CREATE FUNCTION check_busy() RETURNS void LANGUAGE sql AS $$SELECT busy()$$;
+CREATE FUNCTION until_busy() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.wait_condition('CASE WHEN state ? ''stop'' THEN busy(state) END'); END $$;
+SELECT temporal.register_workflow('busy', 'until_busy', signals => '{"stop": "stop"}', queries => '{"sum": "sum", "busy": "busy"}',
+	updates => '{"stop": "stop", "nothing": ["nothing", "check_busy"]}');
+CREATE FUNCTION pg_temp.stopped(command text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE command;
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS OR assert_failure OR query_canceled THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT temporal.start_workflow('busy', id => 'b');
+SELECT temporal.test_drive();
+SET LOCAL statement_timeout = '200 ms';
+SELECT is(pg_temp.stopped($$SELECT temporal.update('b', 'nothing')$$), '57014 canceling statement due to statement timeout', 'in a validator: no rejection');
+SELECT is(pg_temp.stopped($$SELECT temporal.update('b', 'stop')$$), '57014 canceling statement due to statement timeout', 'in a condition: not its error');
+SELECT is(pg_temp.stopped($$SELECT temporal.query('b', 'busy')$$), '57014 canceling statement due to statement timeout', 'in the handler of a query');
+SELECT temporal.signal('b', 'stop');
+SELECT is(pg_temp.stopped($$SELECT temporal.query('b', 'sum')$$), '57014 canceling statement due to statement timeout', 'in the code before a query');
+SET LOCAL statement_timeout = 0;
 
 -- ---------- what is refused ----------
 
