@@ -38,6 +38,16 @@ $node->query(q{
 		PERFORM pg_sleep(0.4);
 		PERFORM add(i);
 	END $$;
+	-- takes no notice of being told to make way
+	CREATE FUNCTION stubborn(i int) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		BEGIN
+			PERFORM pg_sleep(0.8);
+		EXCEPTION WHEN query_canceled THEN
+			PERFORM pg_sleep(0.5);
+		END;
+		PERFORM add(i);
+	END $$;
 	-- adds 1 when the time has come
 	CREATE FUNCTION late(wait interval) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
@@ -46,7 +56,7 @@ $node->query(q{
 	END $$;
 	CREATE FUNCTION stop() RETURNS void LANGUAGE sql AS $$ SELECT temporal.set_state('stop', true) $$;
 	CREATE FUNCTION total() RETURNS int LANGUAGE sql AS $$ SELECT temporal.state('sum', 0) $$;
-	SELECT temporal.register_workflow('adder', signals => '{"add": "add", "slow": "slow", "late": "late", "stop": "stop"}',
+	SELECT temporal.register_workflow('adder', signals => '{"add": "add", "slow": "slow", "stubborn": "stubborn", "late": "late", "stop": "stop"}',
 		updates => '{"add": "add"}', queries => '{"total": "total"}');
 
 	-- ms until the run has taken n signals and no mail but timers waits for it, at most 10 s
@@ -62,7 +72,7 @@ $node->query(q{
 			PERFORM pg_sleep(0.002);
 		END LOOP;
 	END $$;
-	SELECT temporal.start_workflow('adder', id => id) FROM unnest('{held,other,busy,many,prepared}'::text[]) id;
+	SELECT temporal.start_workflow('adder', id => id) FROM unnest('{held,other,busy,stubborn,many,prepared}'::text[]) id;
 });
 $node->wait_for(q{SELECT count(*) = 0 FROM temporal.pending_message});
 my $one = $node->background_psql('postgres', on_error_stop => 0);
@@ -152,6 +162,17 @@ my (undef, undef, $err) = $node->try_query(q{SELECT temporal.update('busy', 'add
 like($err, qr/not negative/, 'an update that fails takes the run from an executor');
 cmp_ok(handled('busy', 1), '<', 400 + $AT_ONCE, '... which takes up its work again at once');
 is(total('busy'), 5, '... and does it once');
+
+# --- one that does not make way: the update waits its turn, as long as it may
+
+$node->query(q{SELECT temporal.signal('stubborn', 'stubborn', '1')});
+$node->wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'temporal_pg executor' AND wait_event = 'PgSleep'}, interval => 0.01);
+(undef, undef, $err) = $node->try_query(qq{\\set VERBOSITY verbose\nSET lock_timeout = '100ms';\nSELECT temporal.update('stubborn', 'add', '-1')});
+like($err, qr/ERROR:  55P03/, 'an update that may not wait so long: lock_timeout');
+# when it has been told so once, it needs half a second
+is($node->query(q{SET lock_timeout = '20s'; SELECT temporal.update('stubborn', 'add', '100')}), 101, '... one that may has its turn behind the executor');
+handled('stubborn', 1);
+is(total('stubborn'), 101, '... and nothing is lost');
 
 # --- many who signal and update one run, in one transaction each
 
