@@ -66,6 +66,14 @@ is(as_client(q{SELECT (temporal.describe('n')).status}), 'Running', 'describe()'
 is(as_client(q{SELECT temporal.update('n', 'note', '"three"')}), '["one", "two", "three"]', 'an update takes the mail with it');
 is(as_client(q{SELECT count(*) FROM temporal.pending_message}), 0, '... so that none is left');
 is(as_client(q{SELECT what FROM temporal.explain('n')}), q{condition state ? 'stop'}, 'the code has begun');
+foreach ([ q{NULL, 'note'} => qr/22004: workflow id must not be null/ ], [ q{'n', NULL} => qr/22004: update name must not be null/ ], [ q{'n', ''} => qr/22023: update name must not be empty/ ],
+	[ q{'n', 'note', '"x"', ''} => qr/22023: update id must not be empty/ ], [ q{'n', 'note', '"x"', wait_timeout => '-1 s'} => qr/22023: wait_timeout must not be negative/ ],
+	[ q{'nothing', 'note'} => qr/TP010: workflow "nothing" does not exist/ ], [ q{'n', 'nothing'} => qr/TP023: update "nothing" was rejected: .*\nHINT:  It has: note\./ ],
+	[ q{'n', 'note'} => qr/TP023: update "note" was rejected: missing argument "what"/ ])
+{
+	like(error_of('client', "CALL temporal.execute_update($_->[0])"), qr/ERROR:  $_->[1]/, "execute_update($_->[0])");
+}
+is(as_client(q{SELECT temporal.query('n', 'notes')}), '["one", "two", "three"]', '... none of which has changed anything');
 like(error_of('client', q{SELECT temporal.result('n', timeout => '100 ms')}), qr/ERROR:  TP008/, 'its result is waited for in vain');
 as_client(q{SELECT temporal.terminate('n')});
 is(as_client(q{SELECT temporal.query('n', 'notes')}), '["one", "two", "three"]', 'a query of a closed run');
