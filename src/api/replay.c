@@ -263,9 +263,12 @@ op_kind_name(TpgOpKind kind)
 static void
 put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 {
-	char	   *location = f->where ? tpg_blocked_location(f->where) : NULL;
+	const char *location = f->where ? tpg_blocked_location(f->where) : NULL;
 	TpgOp	   *timeout = tpg_wait_timeout(f);
 
+	/* of an inlined SQL function the context says nothing */
+	if (location == NULL)
+		location = f->def->signature;
 	for (int i = 0; i < f->nwaits_for; i++)
 	{
 		TpgOp	   *op = f->waits_for[i];
@@ -280,8 +283,7 @@ put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 		values[2] = Int32GetDatum(op->event_id);
 		nulls[2] = op->event_id == 0;
 		values[3] = CStringGetTextDatum(tpg_op_title(op));
-		values[4] = location ? CStringGetTextDatum(location) : (Datum) 0;
-		nulls[4] = location == NULL;
+		values[4] = CStringGetTextDatum(location);
 		values[5] = f->where ? CStringGetTextDatum(f->where) : (Datum) 0;
 		nulls[5] = f->where == NULL;
 		values[6] = TimestampTzGetDatum(f->since);
