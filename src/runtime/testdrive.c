@@ -53,6 +53,18 @@ raise_task_failure(const TpgExecution *exec)
 			 stack ? errcontext("%s", stack) : 0));
 }
 
+/* Still there and open?  If not, the environment need not come back to it. */
+static bool
+is_open(int64 key)
+{
+	TpgExecution *exec = tpg_execution_by_key(key);
+
+	if (exec != NULL && tpg_status_is_open(exec->status))
+		return true;
+	tpg_testenv_ended(key);
+	return false;
+}
+
 /* Everything of one run that is due now. True if anything was done. */
 static bool
 drive_one(int64 key)
@@ -95,47 +107,36 @@ drive_due(void)
 
 	do
 	{
-		const int64 *keys;
-		int			n = tpg_testenv_runs(&keys);
+		int			position = 0;
+		int64		key;
 
 		any = false;
-		for (int i = 0; i < n; i++)
-		{
-			any = drive_one(keys[i]) || any;
-			/* an activity may have started more runs, and moved the array */
-			n = tpg_testenv_runs(&keys);
-		}
+		while ((key = tpg_testenv_next(&position)) != 0)
+			any = (is_open(key) && drive_one(key)) || any;
 	} while (any);
 }
 
 static TimestampTz
 next_due(void)
 {
-	const int64 *keys;
-	int			n = tpg_testenv_runs(&keys);
+	int			position = 0;
+	int64		key;
 	TimestampTz next = DT_NOEND;
 
-	for (int i = 0; i < n; i++)
-		next = Min(next, tpg_due_next_of_run(keys[i], tpg_clock_now()));
+	while ((key = tpg_testenv_next(&position)) != 0)
+		next = Min(next, tpg_due_next_of_run(key, tpg_clock_now()));
 	return next;
 }
 
 static bool
 is_closed(int64 execution_key)
 {
-	const int64 *keys;
-	int			n = tpg_testenv_runs(&keys);
+	int			position = 0;
+	int64		key;
 
-	for (int i = 0; i < n; i++)
-	{
-		TpgExecution *exec;
-
-		if (execution_key != 0 && keys[i] != execution_key)
-			continue;
-		exec = tpg_execution_by_key(keys[i]);
-		if (exec != NULL && tpg_status_is_open(exec->status))
+	while ((key = tpg_testenv_next(&position)) != 0)
+		if ((execution_key == 0 || key == execution_key) && is_open(key))
 			return false;
-	}
 	return true;
 }
 
