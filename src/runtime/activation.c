@@ -360,6 +360,15 @@ tpg_activation_rest(TpgActivation *act)
 	return NULL;
 }
 
+const TpgEvent *
+tpg_activation_next_command(TpgActivation *act)
+{
+	for (int i = act->pos; i < act->run->nevents; i++)
+		if (act->run->events[i].task_id != 0 && tpg_event_is_of_command(&act->run->events[i]))
+			return &act->run->events[i];
+	return NULL;
+}
+
 /* ---------- waiting ---------- */
 
 #define SUSPENDED_MESSAGE "workflow is suspended"

@@ -21,4 +21,10 @@ extern Jsonb *tpg_update_completed_attributes(const TpgUpdate *update);
 
 extern TpgUpdate *tpg_update_find(TpgActivation *act, const char *id);
 
+/*
+ * Was that activation an update's, done by a session?  Such a one may bring the
+ * code to its end and yet not close the run.
+ */
+extern bool tpg_updates_any_in_task(const TpgRun *run, int32 task_id);
+
 #endif							/* TPG_RUNTIME_UPDATES_H */
