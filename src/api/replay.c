@@ -24,6 +24,7 @@
 #include "runtime/blocked.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
+#include "runtime/updates.h"
 #include "runtime/waits.h"
 #include "store/namespace.h"
 
@@ -38,6 +39,19 @@ closing_event(const TpgRun *run)
 	const TpgEvent *last = &run->events[run->nevents - 1];
 
 	return tpg_event_type_is_closing(last->type) ? last : NULL;
+}
+
+/*
+ * An update that a session did may bring the code to its end; it never closes the
+ * run, an executor does, and until then history ends with the update's activation.
+ */
+static bool
+ends_with_update(const TpgRun *run)
+{
+	for (int i = run->nevents - 1; i >= 0; i--)
+		if (run->events[i].task_id != 0)
+			return tpg_updates_any_in_task(run, run->events[i].task_id);
+	return false;
 }
 
 /*
@@ -56,7 +70,8 @@ check_end(TpgRun *run, const TpgPass *pass)
 	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass->error);
 	if (closing == NULL || closing->task_id == 0)
-		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1;
+		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1 ||
+			ends_with_update(run);
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED)
 		agrees = pass->kind == TPG_PASS_RETURNED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)

@@ -90,7 +90,27 @@ cache_xact_callback(XactEvent event, void *arg)
 		if (aborted)
 			cache_drop(i);
 		else
-			cache[i]->touched = false;
+			cache[i]->touched = cache[i]->in_use = false;
+	}
+}
+
+/*
+ * The same for what is rolled back to a savepoint, and for what an error on the
+ * way has left here: such a run was never released.
+ */
+static void
+cache_subxact_callback(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	for (int i = 0; i < CACHED_RUNS; i++)
+	{
+		if (cache[i] == NULL || !cache[i]->touched || cache[i]->loaded_in != subid)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			cache_drop(i);
+		else
+			cache[i]->loaded_in = parent;
 	}
 }
 
@@ -106,6 +126,7 @@ tpg_run_load(int64 execution_key)
 	if (!callback_registered)
 	{
 		RegisterXactCallback(cache_xact_callback, NULL);
+		RegisterSubXactCallback(cache_subxact_callback, NULL);
 		callback_registered = true;
 	}
 	for (int i = 0; i < CACHED_RUNS; i++)
@@ -179,7 +200,8 @@ tpg_run_load(int64 execution_key)
 	run->run_timed_out = false;
 	run->eager_outcome = NULL;
 	run->used = ++cache_clock;
-	run->touched = true;
+	run->touched = run->in_use = true;
+	run->loaded_in = GetCurrentSubTransactionId();
 	if (run->nstored < exec->next_event_id - 1 || run->nstored == 0)
 		run_read_history(run);
 	run->group_start = run->group_delivered = run->nevents;
@@ -211,6 +233,7 @@ tpg_run_release(TpgRun *run, bool keep)
 			run->exec->memo = NULL;
 			run->exec->last_task_failure = NULL;
 			run->eager_outcome = NULL;
+			run->in_use = false;
 			if (MemoryContextMemAllocated(run->context, true) <= CACHED_RUN_BYTES && run->exec->close_time == 0)
 				return;
 		}
@@ -224,7 +247,7 @@ void
 tpg_run_cache_reset(void)
 {
 	for (int i = 0; i < CACHED_RUNS; i++)
-		if (cache[i] != NULL)
+		if (cache[i] != NULL && !cache[i]->in_use)
 			cache_drop(i);
 }
 

@@ -361,19 +361,23 @@ tpg_activation_settle(TpgActivation *act)
 const TpgEvent *
 tpg_activation_rest(TpgActivation *act)
 {
-	bool		unwound = !act->main->finished;	/* it has failed or continued as new */
-
 	for (int i = act->pos; i < act->run->nevents; i++)
 	{
 		const TpgEvent *e = &act->run->events[i];
 
 		if (e->task_id == 0 || tpg_event_type_is_closing(e->type))
 			continue;
-		/* an update in a session has ended the code, and signals came before an executor closed the run */
-		if (unwound && e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
-			continue;
 		return e;
 	}
+	return NULL;
+}
+
+const TpgEvent *
+tpg_activation_next_command(TpgActivation *act)
+{
+	for (int i = act->pos; i < act->run->nevents; i++)
+		if (act->run->events[i].task_id != 0 && tpg_event_is_of_command(&act->run->events[i]))
+			return &act->run->events[i];
 	return NULL;
 }
 

@@ -313,6 +313,9 @@ extern bool tpg_activation_is_live(const TpgActivation *act);
 /* Anything left in history that the code has not come to? NULL or the event. */
 extern const TpgEvent *tpg_activation_rest(TpgActivation *act);
 
+/* The first event of a command that no activation has reached, or NULL. */
+extern const TpgEvent *tpg_activation_next_command(TpgActivation *act);
+
 extern TpgOp *tpg_activation_add_op(TpgActivation *act, TpgOpKind kind);
 extern TpgOp *tpg_activation_op(TpgActivation *act, TpgOpKind kind, int32 seq);
 extern TpgCommand *tpg_activation_add_command(TpgActivation *act, TpgCommandKind kind, TpgOp *op);

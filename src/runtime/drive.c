@@ -24,6 +24,7 @@
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
+#include "engine/testenv.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -261,7 +262,7 @@ tpg_drive_workflow_task(int64 execution_key)
 		outcome = outcome_of(tpg_engine_time_out(run, now) ? TPG_TASK_DONE : TPG_TASK_LOCKED);
 	else
 		outcome = drive_run(run, now);
-	tpg_run_release(run, outcome.kind == TPG_TASK_DONE && tpg_in_executor());
+	tpg_run_release(run, outcome.kind == TPG_TASK_DONE && (tpg_in_executor() || tpg_testenv_active()));
 	tpg_slot_clear_inflight();
 	TPG_FAULT("task_before_commit");
 	return outcome;

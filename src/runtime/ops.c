@@ -484,8 +484,16 @@ tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
 	failure = op_failure(act, op);
 	if (failure != NULL)
 		throw_recorded(act, "await", failure);
+	/* kept: the log outlives the call, and its memory */
+	if (op->result == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(act->context);
+
+		op->result = tpg_json_null();
+		MemoryContextSwitchTo(old);
+	}
 	e = tpg_fiber_record(act, "await");
-	e->json = op->result ? op->result : tpg_json_null();
+	e->json = op->result;
 	return e->json;
 }
 

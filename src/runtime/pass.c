@@ -30,6 +30,7 @@
 #include "runtime/role.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
+#include "runtime/updates.h"
 
 static void
 classify_error(TpgPass *pass, ErrorData *edata)
@@ -102,18 +103,27 @@ swallowed_at_return(TpgPass *pass)
 	pass->error->hint = "A waiting call ends the code by an error (assert_failure) when it has to wait. Do not catch assert_failure, and in other languages re-raise it.";
 }
 
-/* The code has returned: its last activation ends here too. May raise nondeterminism. */
+/*
+ * The code has ended: its last activation ends here too. May raise
+ * nondeterminism.
+ *
+ * If it was an update's, the run is still open, and more may have been delivered
+ * since.  Code that has returned still handles that (tpg_scheduler_drain); after a
+ * failure nobody does.
+ */
 static void
-finish_code(TpgActivation *act)
+finish_code(TpgActivation *act, bool failed)
 {
 	const TpgEvent *rest;
 
 	tpg_activation_settle(act);
 	rest = tpg_activation_rest(act);
+	if (rest != NULL && failed && tpg_updates_any_in_task(act->run, act->task_id))
+		rest = tpg_activation_next_command(act);
 	if (rest != NULL)
 		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
 							 psprintf("workflow code does not match history at event %d", rest->event_id),
-							 psprintf("The code has returned, but history goes on with %s.", tpg_event_type_name(rest->type)), TPG_NONDETERMINISM_HINT);
+							 psprintf("The code has %s, but history goes on with %s.", act->continued ? "continued as new" : failed ? "failed" : "returned", tpg_event_type_name(rest->type)), TPG_NONDETERMINISM_HINT);
 }
 
 /*
@@ -192,7 +202,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		{
 			tpg_payload_check(pass->result, "workflow result");
 			tpg_scheduler_drain(act);
-			finish_code(act);
+			finish_code(act, false);
 			pass->kind = TPG_PASS_RETURNED;
 		}
 		tpg_current_activation = outer;
@@ -245,7 +255,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		PG_TRY();
 		{
 			MemoryContextSwitchTo(act->context);
-			finish_code(act);
+			finish_code(act, true);
 		}
 		PG_CATCH();
 		{

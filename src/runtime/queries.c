@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "base/errors.h"
 #include "base/json.h"
@@ -105,6 +106,23 @@ query_error(const TpgExecution *exec, const char *name, const ErrorData *e)
 			 e->context ? errcontext_msg("%s", e->context) : 0));
 }
 
+/* No activation, not even one that would come now: there is nothing that could answer (F-16). */
+static void
+check_begun(const TpgRun *run)
+{
+	if (run->exec->last_task_id != 0 || run->task_id != 0)
+		return;
+	if (!tpg_status_is_open(run->exec->status))
+		ereport(ERROR,
+				(errcode(TPG_ERR_QUERY_FAILED),
+				 errmsg("workflow \"%s\" was closed before its code has run", run->exec->workflow_id)));
+	ereport(ERROR,
+			(errcode(TPG_ERR_QUERY_FAILED),
+			 errmsg("workflow \"%s\" has not begun", run->exec->workflow_id),
+			 errdetail("It begins when its start delay is over, at %s.", timestamptz_to_str(run->exec->execution_time)),
+			 errhint("Ask again then.")));
+}
+
 Jsonb *
 tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 {
@@ -123,10 +141,7 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 			unknown_query(exec, name);
 	}
 	replay = tpg_replay_get(exec);
-	if (!tpg_status_is_open(replay->run->exec->status) && replay->run->nevents == 1)
-		ereport(ERROR,
-				(errcode(TPG_ERR_QUERY_FAILED),
-				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
+	check_begun(replay->run);
 	if (replay->pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(replay->pass.error);
 	if (replay->pass.kind == TPG_PASS_ERROR)

@@ -226,3 +226,12 @@ tpg_update_completed_attributes(const TpgUpdate *u)
 	tpg_json_add_jsonb(b, "outcome", tpg_json_finish(outcome));
 	return tpg_json_finish(b);
 }
+
+bool
+tpg_updates_any_in_task(const TpgRun *run, int32 task_id)
+{
+	for (int i = 0; i < run->nevents; i++)
+		if (run->events[i].task_id == task_id && run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+			return true;
+	return false;
+}

@@ -1,6 +1,6 @@
 -- Updates: validator, acceptance and outcome, what waits, ids, with a start, events, closed runs, limits.
 BEGIN;
-SELECT plan(99);
+SELECT plan(108);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -198,6 +198,31 @@ SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update_with_start('adder', 'add'
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update_with_start('adder', 'add', '1', id => 'w c', cron_schedule => '* * * * *')$$), '22023', 'F-40: no cron');
 SELECT temporal.start_workflow('adder', id => 'delayed', start_delay => '1 day');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('delayed', 'add', '1')$$), 'TP024', 'a run in its start delay');
+
+-- ---------- an update that brings the code to its end: an executor closes the run later ----------
+
+CREATE FUNCTION ends(fails bool) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.wait_condition('state ? ''stop''');
+	IF fails THEN
+		PERFORM temporal.raise_application_error('stopped', 'Stopped');
+	END IF;
+	RETURN 'stopped';
+END $$;
+SELECT temporal.register_workflow('ends', signals => '{"add": "add"}', queries => '{"sum": "sum"}', updates => '{"stop": "stop"}');
+SELECT temporal.start_workflow('ends', to_jsonb(fails), id => 'ends ' || fails) FROM (VALUES (false), (true)) AS v (fails);
+SELECT temporal.test_drive();
+SELECT temporal.update('ends false', 'stop'), temporal.update('ends true', 'stop');
+SELECT is(pg_temp.status_of('ends ' || fails), 'Running', 'the run is still open') FROM (VALUES (false), (true)) AS v (fails);
+SELECT pg_temp.replays('ends ' || fails) FROM (VALUES (false), (true)) AS v (fails);
+SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.update(%L, ''stop'')', 'ends ' || fails)), 'TP012', 'and takes no more updates')
+FROM (VALUES (false), (true)) AS v (fails);
+-- signals come before the executor does
+SELECT temporal.signal('ends false', 'add', '5'), temporal.signal('ends true', 'add', '5');
+SELECT is(temporal.query('ends true', 'sum'), '0', 'code that has failed handles none');
+SELECT temporal.test_drive();
+SELECT is(pg_temp.status_of('ends false') || ', ' || pg_temp.status_of('ends true'), 'Completed, Failed', 'they close');
+SELECT ok(temporal.replay('ends false') = 5 AND temporal.replay('ends true') = 5, 'and replay');
 
 -- ---------- limits (F-33) ----------
 
