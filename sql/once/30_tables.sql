@@ -85,6 +85,7 @@ CREATE TABLE temporal_internal.execution (
 	wft_started_event_id	integer,
 	signal_count			integer,
 	update_count			integer,
+	activity_cancels		integer,
 	wft_state				smallint NOT NULL DEFAULT 0,
 	status					smallint NOT NULL DEFAULT 1,
 	cancel_requested		boolean NOT NULL DEFAULT false,
@@ -106,6 +107,7 @@ COMMENT ON COLUMN temporal_internal.execution.original_run_id IS 'The run in whi
 COMMENT ON COLUMN temporal_internal.execution.wft_state IS 'Workflow task: 0 none, 1 scheduled, 2 started (held by a token until wft_deadline; only for workers outside the database).';
 COMMENT ON COLUMN temporal_internal.execution.wft_not_before IS 'After a failed workflow task: when it may be tried again.';
 COMMENT ON COLUMN temporal_internal.execution.wft_attempt IS 'Attempt of the present workflow task, from 1; more after a failure.';
+COMMENT ON COLUMN temporal_internal.execution.activity_cancels IS 'Activities that were running when the code cancelled them: whoever tries such a one again looks into history.';
 COMMENT ON COLUMN temporal_internal.execution.last_task_failure IS 'Failure of the last workflow task attempt, while it has not succeeded since.';
 
 CREATE TABLE temporal_internal.history (

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "engine/look.h"
 #include "model/failure.h"
+#include "runtime/await.h"
 #include "runtime/blocked.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
@@ -64,6 +65,7 @@ check_end(TpgRun *run, const TpgPass *pass)
 {
 	const TpgEvent *closing = closing_event(run);
 	const char *got = pass->kind == TPG_PASS_RETURNED ? "returned" : pass->kind == TPG_PASS_FAILED ? "failed" :
+		pass->kind == TPG_PASS_CANCELED ? "ended as cancelled" :
 		pass->kind == TPG_PASS_CONTINUED ? "continued as new" : "is waiting";
 	bool		agrees;
 
@@ -76,6 +78,8 @@ check_end(TpgRun *run, const TpgPass *pass)
 		agrees = pass->kind == TPG_PASS_RETURNED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)
 		agrees = pass->kind == TPG_PASS_FAILED;
+	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_CANCELED)
+		agrees = pass->kind == TPG_PASS_CANCELED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW)
 		agrees = pass->kind == TPG_PASS_CONTINUED;
 	else
@@ -170,6 +174,9 @@ names_its_command(TpgEventType type, const Jsonb *attributes)
 		case TPG_EVENT_TIMER_STARTED:
 		case TPG_EVENT_TIMER_CANCELED:
 			return tpg_json_get_text(attributes, "timerId") != NULL;
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			return tpg_json_get_text(attributes, "signalName") != NULL &&
+				tpg_json_get_text(tpg_json_get(attributes, "workflowExecution"), "workflowId") != NULL;
 		case TPG_EVENT_MARKER_RECORDED:
 			return tpg_json_get_text(attributes, "markerName") != NULL;
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:

@@ -19,6 +19,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "runtime/await.h"
 #include "runtime/continue.h"
 #include "runtime/ops.h"
 
@@ -58,19 +59,24 @@ jsonb_result(const Jsonb *value)
 
 /* ---------- activities ---------- */
 
-static void
-check_cancellation_type(FunctionCallInfo fcinfo, int n)
+static TpgCancellation
+cancellation_arg(FunctionCallInfo fcinfo, int n)
 {
 	char	   *type;
 
 	if (PG_ARGISNULL(n))
-		return;
+		return TPG_CANCELLATION_TRY;
 	type = text_to_cstring(PG_GETARG_TEXT_PP(n));
-	if (strcmp(type, "try_cancel") != 0 && strcmp(type, "wait_cancellation_completed") != 0 && strcmp(type, "abandon") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid cancellation_type \"%s\"", type),
-				 errhint("It is one of try_cancel, wait_cancellation_completed, abandon.")));
+	if (strcmp(type, "try_cancel") == 0)
+		return TPG_CANCELLATION_TRY;
+	if (strcmp(type, "wait_cancellation_completed") == 0)
+		return TPG_CANCELLATION_WAIT_COMPLETED;
+	if (strcmp(type, "abandon") == 0)
+		return TPG_CANCELLATION_ABANDON;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid cancellation_type \"%s\"", type),
+			 errhint("It is one of try_cancel, wait_cancellation_completed, abandon.")));
 }
 
 /* (activity_type, input, task_queue, 4 timeouts, retry_policy, cancellation_type, activity_id, summary, priority_key) */
@@ -100,7 +106,7 @@ start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
 	if (!PG_ARGISNULL(n))
 		o.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(n));
 	n++;
-	check_cancellation_type(fcinfo, n++);
+	o.cancellation = cancellation_arg(fcinfo, n++);
 	if (!PG_ARGISNULL(n))
 		o.activity_id = text_to_cstring(PG_GETARG_TEXT_PP(n));
 	n++;

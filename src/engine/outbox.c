@@ -21,6 +21,7 @@
 #include "base/fault.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/cancel.h"
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/signal.h"
@@ -53,6 +54,13 @@ tpg_engine_outbox_wake(const TpgExecution *exec, TimestampTz due_at)
 		else
 			tpg_wake_scan();
 	}
+}
+
+bool
+tpg_engine_outbox_is_for(TpgEventType type)
+{
+	return type == TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED ||
+		type == TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED;
 }
 
 void
@@ -136,6 +144,37 @@ signal_external(const TpgExecution *asker, const TpgEvent *e)
 	answer(asker, e->event_id, TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, b);
 }
 
+/* Event 22: answered by 24 or 23; a run that is closed already was asked well enough (G-42). */
+static void
+cancel_external(const TpgExecution *asker, const TpgEvent *e)
+{
+	TpgExecution *target = find_target(asker, e);
+	TpgCancelRequest r = {
+		.reason = tpg_json_get_text(e->attributes, "reason"),
+		.sender = execution_of(asker->workflow_id, tpg_uuid_to_text(&asker->run_id)),
+		.sender_event_id = e->event_id,
+	};
+	TpgJson    *b = tpg_json_object();
+
+	/* another run may take the place of one that closes while we look */
+	for (int tries = 0; tries < 100 && target != NULL && !tpg_engine_cancel(target, &r); tries++)
+	{
+		int64		key = target->key;
+
+		target = find_target(asker, e);
+		if (target != NULL && target->key == key)
+			break;
+	}
+	tpg_json_add_jsonb(b, "workflowExecution", tpg_json_get(e->attributes, "workflowExecution"));
+	if (target != NULL)
+		answer(asker, e->event_id, TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, b);
+	else
+	{
+		tpg_json_add_text(b, "cause", "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND");
+		answer(asker, e->event_id, TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, b);
+	}
+}
+
 static void
 do_row(const TpgExecution *asker, const TpgOutboxRow *row)
 {
@@ -147,6 +186,9 @@ do_row(const TpgExecution *asker, const TpgOutboxRow *row)
 	{
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 			signal_external(asker, &e);
+			break;
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			cancel_external(asker, &e);
 			break;
 		default:
 			elog(ERROR, "event %d of workflow \"%s\" asks nothing of another run", row->ref_event_id, asker->workflow_id);

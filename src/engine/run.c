@@ -191,6 +191,7 @@ tpg_run_load(int64 execution_key)
 	MemoryContextSwitchTo(old);
 	run->exec->start_request_id = NULL;
 	run->nevents = run->nstored;
+	run->stored_task_id = exec->last_task_id;
 	run->group_start = run->group_delivered = run->nevents;
 	run->nmessages = 0;
 	run->nretries = 0;
@@ -328,7 +329,7 @@ tpg_run_append_outcome(TpgRun *run, int32 scheduled_event_id, const TpgOutcome *
 		started_event_id = tpg_run_append(run, TPG_EVENT_ACTIVITY_TASK_STARTED, outcome->started_at,
 										  tpg_outcome_started_attributes(outcome, scheduled_event_id), NULL);
 	tpg_run_append(run, outcome->type, outcome->time,
-				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id, run->nevents + 1), NULL);
+				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id, run->nevents + 1, 0), NULL);
 }
 
 void
@@ -366,6 +367,8 @@ void
 tpg_run_drop_new(TpgRun *run)
 {
 	run_truncate(run, run->nstored);
+	/* its activations have not been: a query asks whether there was any */
+	run->exec->last_task_id = run->stored_task_id;
 	run->group_start = run->group_delivered = run->nstored;
 	run->nmessages = 0;
 	run->nretries = 0;

@@ -33,7 +33,7 @@ typedef struct TpgRun
 	int			nevents;
 	int			maxevents;
 	int			nstored;
-	int32		stored_task_id; /* last_task_id of the row as it was read (tpg_run_load_readonly) */
+	int32		stored_task_id; /* last_task_id of the row as it was read */
 
 	/* the open group */
 	int			group_start;	/* index of its first event */

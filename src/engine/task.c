@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "base/json.h"
+#include "engine/cancel.h"
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
@@ -178,8 +179,10 @@ write_events(TpgRun *run, bool closing)
 		if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED)
 			tpg_wake_waiters(run->exec->key);
 		/* done even if the run closes in the same task */
-		if (e->type == TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED)
+		if (tpg_engine_outbox_is_for(e->type))
 			tpg_engine_outbox_add(run->exec, e);
+		if (e->type == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED)
+			run->exec->activity_cancels++;
 		if (closing || ended[i - run->nstored])
 			continue;
 		if (e->type == TPG_EVENT_ACTIVITY_TASK_SCHEDULED)
@@ -190,6 +193,15 @@ write_events(TpgRun *run, bool closing)
 	tpg_history_append(run->exec->key, run->events + run->nstored, run->nevents - run->nstored);
 	TPG_FAULT("task_events_written");
 	pfree(ended);
+}
+
+/* Behind the update of the execution row: see engine/cancel. */
+static void
+cancel_activities(TpgRun *run)
+{
+	for (int i = run->nstored; i < run->nevents; i++)
+		if (run->events[i].type == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED)
+			tpg_engine_cancel_activity(run, (int32) tpg_json_get_int(run->events[i].attributes, "scheduledEventId", 0));
 }
 
 /* C-08: a history that is too large or long ends its run. */
@@ -226,6 +238,7 @@ tpg_task_write(TpgRun *run)
 	}
 	tpg_message_delete(run->exec->key, run->message_ids, run->nmessages);
 	tpg_execution_update_task(run->exec);
+	cancel_activities(run);
 }
 
 void
@@ -279,5 +292,6 @@ tpg_task_write_failure(TpgRun *run, const Jsonb *failure, const char *cause, Tim
 	exec->last_task_failure = (Jsonb *) failure;
 	tpg_mail_send(exec, TPG_MESSAGE_TASK_RETRY, 0, exec->wft_not_before, NULL);
 	tpg_execution_update_task_failure(exec);
+	cancel_activities(run);
 	TPG_FAULT("task_failure_recorded");
 }

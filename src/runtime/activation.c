@@ -24,8 +24,10 @@
 #include "base/json.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
+#include "runtime/cancel.h"
 #include "runtime/commands.h"
 #include "runtime/externals.h"
+#include "runtime/ops.h"
 #include "runtime/scheduler.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
@@ -156,7 +158,8 @@ tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 	act->raised = lappend(act->raised, raised);
 	act->fiber->last_failure = failure;
 	MemoryContextSwitchTo(old);
-	tpg_failure_throw(failure, tpg_external_sqlstate(failure));
+	/* cancellation passes through WHEN OTHERS */
+	tpg_failure_throw(failure, tpg_failure_kind(failure) == TPG_FAILURE_CANCELED ? ERRCODE_QUERY_CANCELED : tpg_external_sqlstate(failure));
 }
 
 Jsonb *
@@ -251,10 +254,21 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_ACTIVITY_TASK_CANCELED:
 			op = op_of_event(act, e, "scheduledEventId");
 			act->npending--;
+			/* what was cancelled has been given up (D-25) */
+			if (tpg_op_done(op))
+				break;
+			if (e->type == TPG_EVENT_ACTIVITY_TASK_CANCELED)
+				op->failure = tpg_failure_canceled("activity was cancelled", tpg_json_get(e->attributes, "details"));
 			op->result = tpg_json_get_raw(e->attributes, "result");
-			op->failure = tpg_json_get(e->attributes, "failure");
+			if (op->failure == NULL)
+				op->failure = tpg_json_get(e->attributes, "failure");
 			op->retry_state = tpg_json_get_text(e->attributes, "retryState");
 			tpg_activation_done(act, op);
+			break;
+		case TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+			act->cancel_requested = true;
+			act->cancel_reason = tpg_json_get_text(e->attributes, "cause");
+			tpg_fiber_cancel(act, act->main);
 			break;
 		case TPG_EVENT_TIMER_FIRED:
 			op = op_of_event(act, e, "startedEventId");
@@ -264,7 +278,11 @@ deliver(TpgActivation *act, const TpgEvent *e)
 			break;
 		case TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+		case TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
 			op = op_of_event(act, e, "initiatedEventId");
+			if (tpg_op_done(op))
+				break;
 			op->failure = tpg_external_failure(op, e);
 			tpg_activation_done(act, op);
 			break;

@@ -24,12 +24,22 @@ typedef enum TpgOpKind
 	TPG_OP_LOCK = 6,
 	TPG_OP_FIBER = 7,			/* spawn() */
 	TPG_OP_EXTERNAL = 8,		/* a signal to another workflow */
-	TPG_OP_KINDS = 9
+	TPG_OP_SHIELD = 9,			/* another one, behind a shield */
+	TPG_OP_KINDS = 10
 } TpgOpKind;
 
 /* What every error of nondeterminism advises. */
 #define TPG_NONDETERMINISM_HINT \
 	"Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type."
+
+/* What cancelling an activity or child workflow does (D-25, G-37). */
+typedef enum TpgCancellation
+{
+	TPG_CANCELLATION_TRY,		/* ask, and go on as cancelled */
+	TPG_CANCELLATION_WAIT_COMPLETED,	/* ask, and wait for its end */
+	TPG_CANCELLATION_ABANDON,	/* go on as cancelled */
+	TPG_CANCELLATION_WAIT_REQUESTED /* children: ask, and go on when it has been told */
+} TpgCancellation;
 
 /* Something that the code has started and can await. */
 typedef struct TpgOp
@@ -41,7 +51,9 @@ typedef struct TpgOp
 	int32		event_id;		/* ActivityTaskScheduled or TimerStarted; 0: its command is not an event yet */
 	int32		started_event_id;	/* ActivityTaskStarted */
 	int32		done_order;		/* counts what is done in the run, from 1; 0: pending */
-	bool		cancelled;		/* a timer, by the code; a wait that was given up */
+	bool		cancelled;		/* by the code, or a wait that was given up */
+	TpgCancellation cancellation;	/* of an activity or child */
+	struct TpgOp *inner;		/* of a shield */
 	Jsonb	   *result;
 	Jsonb	   *failure;		/* as the event has it: without wrapper */
 	const char *retry_state;
@@ -66,7 +78,9 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_MARKER,
 	TPG_COMMAND_UPDATE_ACCEPTED,
 	TPG_COMMAND_UPDATE_COMPLETED,
-	TPG_COMMAND_SIGNAL_EXTERNAL
+	TPG_COMMAND_SIGNAL_EXTERNAL,
+	TPG_COMMAND_CANCEL_EXTERNAL,
+	TPG_COMMAND_CANCEL_ACTIVITY
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -126,6 +140,7 @@ typedef struct TpgFiber
 
 	bool		queued;			/* in the ready queue */
 	bool		finished;
+	bool		cancel_pending; /* its present or next wait is cancelled */
 	bool		suspended;		/* has been told to unwind */
 	char	   *suspended_at;	/* context, where it could be swallowed */
 	int			nest_level;		/* of the subtransaction around it */
@@ -231,6 +246,9 @@ typedef struct TpgActivation
 	int			first_signal_wait;	/* the same of waits for signals */
 	int			first_signal;	/* before it, all are taken */
 	Jsonb	   *failed;			/* a signal handler failed the run */
+	bool		cancel_requested;
+	const char *cancel_reason;	/* may be NULL */
+	int			nshields;		/* shields that are not done */
 	TpgNextRun *continued;		/* the code has continued as new; NULL: it has not */
 	List	   *dropped;		/* of TpgDropped, in order */
 
@@ -297,6 +315,9 @@ extern void tpg_activation_deliver(TpgActivation *act, bool signals);
 
 /* An op is done: whoever waited for it can go on. */
 extern void tpg_activation_done(TpgActivation *act, TpgOp *op);
+
+/* What a shield stands before is done, so the shield is. */
+extern void tpg_shield_done(TpgActivation *act, TpgOp *shield);
 
 /* Does an error with this SQLSTATE end the run as Failed?  Others fail only the workflow task (E-09, E-10). */
 extern bool tpg_activation_fails_workflow(const TpgActivation *act, int sqlstate);

@@ -23,6 +23,8 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_MARKER] = TPG_EVENT_MARKER_RECORDED,
 	[TPG_COMMAND_UPDATE_ACCEPTED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
 	[TPG_COMMAND_UPDATE_COMPLETED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+	[TPG_COMMAND_CANCEL_EXTERNAL] = TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+	[TPG_COMMAND_CANCEL_ACTIVITY] = TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED,
 	[TPG_COMMAND_SIGNAL_EXTERNAL] = TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
 };
 
@@ -38,6 +40,7 @@ tpg_event_is_of_command(const TpgEvent *e)
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 			return true;
 		case TPG_EVENT_MARKER_RECORDED:
 			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
@@ -50,7 +53,8 @@ tpg_event_is_of_command(const TpgEvent *e)
 static bool
 is_answered(TpgCommandKind kind)
 {
-	return kind == TPG_COMMAND_SCHEDULE_ACTIVITY || kind == TPG_COMMAND_START_TIMER || kind == TPG_COMMAND_SIGNAL_EXTERNAL;
+	return kind == TPG_COMMAND_SCHEDULE_ACTIVITY || kind == TPG_COMMAND_START_TIMER || kind == TPG_COMMAND_SIGNAL_EXTERNAL ||
+		kind == TPG_COMMAND_CANCEL_EXTERNAL;
 }
 
 /* The op of a command finds the events that answer it by the id of its own. */
@@ -93,6 +97,11 @@ describe_event(const TpgEvent *e)
 			return psprintf("%s of signal \"%s\" to workflow \"%s\"", tpg_event_type_name(e->type),
 							tpg_json_get_text(e->attributes, "signalName"),
 							tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId"));
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			return psprintf("%s of workflow \"%s\"", tpg_event_type_name(e->type),
+							tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId"));
+		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
+			return psprintf("%s of event %d", tpg_event_type_name(e->type), (int) tpg_json_get_int(e->attributes, "scheduledEventId", 0));
 		default:
 			return pstrdup(tpg_event_type_name(e->type));
 	}
@@ -117,6 +126,10 @@ describe_command(const TpgCommand *c)
 			return psprintf("update \"%s\" to be completed", c->update->id);
 		case TPG_COMMAND_SIGNAL_EXTERNAL:
 			return psprintf("signal \"%s\" to workflow \"%s\"", c->op->type, c->op->id);
+		case TPG_COMMAND_CANCEL_EXTERNAL:
+			return psprintf("cancellation of workflow \"%s\"", c->op->id);
+		case TPG_COMMAND_CANCEL_ACTIVITY:
+			return psprintf("cancellation of activity \"%s\" with id %s", c->op->type, c->op->id);
 	}
 	return NULL;
 }
@@ -156,7 +169,10 @@ command_matches(const TpgCommand *c, const TpgEvent *e)
 		case TPG_COMMAND_UPDATE_COMPLETED:
 			return strcmp(c->update->id, tpg_json_get_text(tpg_json_get(e->attributes, "meta"), "updateId")) == 0;
 		case TPG_COMMAND_SIGNAL_EXTERNAL:
+		case TPG_COMMAND_CANCEL_EXTERNAL:
 			return true;		/* neither target nor name are compared (G-15) */
+		case TPG_COMMAND_CANCEL_ACTIVITY:
+			return tpg_json_get_int(e->attributes, "scheduledEventId", 0) == c->op->event_id;
 	}
 	return false;
 }

@@ -36,6 +36,7 @@
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
 #include "runtime/waits.h"
+#include "store/history.h"
 #include "store/runlock.h"
 
 static TpgTaskOutcome
@@ -109,6 +110,11 @@ close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED, now, tpg_json_finish(b), NULL);
 			tpg_task_write_close(run, TPG_STATUS_COMPLETED, now);
 			break;
+		case TPG_PASS_CANCELED:
+			tpg_json_add_jsonb(b, "details", tpg_json_get(tpg_json_get(pass->failure, "canceledFailureInfo"), "details"));
+			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CANCELED, now, tpg_json_finish(b), NULL);
+			tpg_task_write_close(run, TPG_STATUS_CANCELED, now);
+			break;
 		case TPG_PASS_CONTINUED:
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, now,
 						   tpg_chain_closing_attributes(run, pass->act->continued, now, &next_run_id, &backoff_us), NULL);
@@ -151,6 +157,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			return false;
 		case TPG_PASS_RETURNED:
 		case TPG_PASS_FAILED:
+		case TPG_PASS_CANCELED:
 		case TPG_PASS_CONTINUED:
 			break;
 	}
@@ -296,18 +303,32 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
+/* Has the code cancelled it? */
+static bool
+is_cancelled(const TpgActivityTask *task, const TpgExecution *exec)
+{
+	return exec->activity_cancels > 0 && tpg_history_cancel_requested(task->execution_key, task->scheduled_event_id);
+}
+
 static void
 record_attempt(TpgActivityTask *task, TpgAttempt *attempt)
 {
 	TpgStatus	status;
 	TpgExecution *exec;
 
-	if (!tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+	/*
+	 * An attempt that may be followed by another waits for a workflow task that
+	 * is being written: that may cancel the activity, and either finds it between
+	 * two attempts or is seen here (engine/cancel).
+	 */
+	if (!tpg_execution_lock(task->execution_key, attempt->end == TPG_ATTEMPT_COMPLETED ? TPG_ROW_KEY_SHARE : TPG_ROW_SHARE, &status) ||
+		!tpg_status_is_open(status))
 	{
 		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 		return;
 	}
 	exec = tpg_execution_by_key(task->execution_key);
+	attempt->cancel_requested = is_cancelled(task, exec);
 	tpg_engine_attempt_record(task, attempt, exec);
 	if (attempt->end == TPG_ATTEMPT_COMPLETED)
 		TPG_FAULT("activity_recorded");
@@ -321,6 +342,14 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	TpgAttempt	attempt = {0};
 
+	/* between two attempts, when nobody had the row */
+	if (is_cancelled(task, exec))
+	{
+		attempt.end = TPG_ATTEMPT_CANCELED;
+		attempt.ended_at = tpg_clock_now();
+		record_attempt(task, &attempt);
+		return outcome_of(TPG_TASK_DONE);
+	}
 	if (def == NULL || !OidIsValid(def->function))
 	{
 		attempt.end = TPG_ATTEMPT_FAILED;

@@ -15,6 +15,9 @@
 extern bool tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input,
 								const char *request_id, bool missing_ok);
 
+/* Asks another workflow to end, and waits until it has been told.  Raises TP010 when there is none. */
+extern void tpg_external_cancel(TpgActivation *act, const char *workflow_id, const char *run_id, const char *reason);
+
 /* What the event that answers makes of it: a failure, or NULL. */
 extern Jsonb *tpg_external_failure(const TpgOp *op, const TpgEvent *e);
 

@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "ipc/slots.h"
 #include "model/failure.h"
+#include "runtime/cancel.h"
 #include "runtime/inplace.h"
 #include "runtime/invoke.h"
 #include "runtime/pass.h"
@@ -31,6 +32,14 @@
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
 #include "runtime/updates.h"
+
+/* A cancellation that gets out of the code ends a run as Canceled, if that was asked for. */
+static void
+code_failed(TpgPass *pass, Jsonb *failure)
+{
+	pass->kind = pass->act->cancel_requested && tpg_cancel_is_failure(failure) ? TPG_PASS_CANCELED : TPG_PASS_FAILED;
+	pass->failure = failure;
+}
 
 static void
 classify_error(TpgPass *pass, ErrorData *edata)
@@ -48,8 +57,7 @@ classify_error(TpgPass *pass, ErrorData *edata)
 	}
 	if (act->failed != NULL)
 	{
-		pass->kind = TPG_PASS_FAILED;
-		pass->failure = act->failed;
+		code_failed(pass, act->failed);
 		return;
 	}
 	if (act->continued != NULL && tpg_activation_is_suspension(edata))
@@ -70,14 +78,17 @@ classify_error(TpgPass *pass, ErrorData *edata)
 		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
 		pass->kind = TPG_PASS_ERROR;
 	}
-	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+			 (edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, edata)))
 		pass->kind = TPG_PASS_INTERRUPTED;
-	else if (tpg_activation_fails_workflow(act, edata->sqlerrcode))
+	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
-		pass->kind = TPG_PASS_FAILED;
 		/* one that came from history goes back as it was (E-04) */
 		raised = tpg_activation_raised(act, edata->detail);
-		pass->failure = raised ? raised : tpg_failure_from_error(edata, "temporal_pg");
+		if (raised == NULL)
+			raised = edata->sqlerrcode == ERRCODE_QUERY_CANCELED ? tpg_failure_canceled(edata->message, NULL) :
+				tpg_failure_from_error(edata, "temporal_pg");
+		code_failed(pass, raised);
 	}
 	else
 		pass->kind = TPG_PASS_ERROR;
@@ -249,7 +260,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	MemoryContextSwitchTo(caller_context);
 	CurrentResourceOwner = caller_owner;
 
-	if (pass->kind == TPG_PASS_FAILED || pass->kind == TPG_PASS_CONTINUED)
+	if (pass->kind == TPG_PASS_FAILED || pass->kind == TPG_PASS_CONTINUED || pass->kind == TPG_PASS_CANCELED)
 	{
 		/* it has ended, but what it asked for before stands (G-14); outside of the subtransaction: no user code */
 		PG_TRY();

@@ -22,6 +22,7 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "engine/mail.h"
+#include "runtime/await.h"
 #include "runtime/callable.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -48,12 +49,6 @@ kept_json(TpgActivation *act, const Jsonb *value)
 	copy = tpg_json_copy(value);
 	MemoryContextSwitchTo(old);
 	return copy;
-}
-
-void
-tpg_op_give_up(TpgOp *op)
-{
-	op->cancelled = true;
 }
 
 /* ---------- signals ---------- */

@@ -46,6 +46,7 @@ enum
 	EXECUTION_WFT_STARTED_EVENT_ID,
 	EXECUTION_SIGNAL_COUNT,
 	EXECUTION_UPDATE_COUNT,
+	EXECUTION_ACTIVITY_CANCELS,
 	EXECUTION_WFT_STATE,
 	EXECUTION_STATUS,
 	EXECUTION_CANCEL_REQUESTED,
@@ -83,26 +84,31 @@ static TpgPlan insert_fresh_plan = TPG_PLAN(
 	INSERT_EXECUTION "RETURNING key", 16, INSERT_TYPES
 );
 static TpgPlan lock_plans[] = {
+	[TPG_ROW_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR SHARE", 1, {INT8OID}),
 	[TPG_ROW_KEY_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR KEY SHARE", 1, {INT8OID}),
 	[TPG_ROW_UPDATE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE", 1, {INT8OID}),
 	/* SKIP LOCKED is NOWAIT without the error, which would cost a subtransaction to catch */
 	[TPG_ROW_UPDATE_NOWAIT] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}),
 };
+/* What every update writes, as $1 to $9. */
+#define COMMON_VALUES 9
+#define UPDATE_COMMON \
+	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, " \
+	"signal_count = $6, update_count = $7, cancel_requested = $8, activity_cancels = $9, "
+#define COMMON_TYPES INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, BOOLOID, INT4OID
+
 static TpgPlan update_task_plan = TPG_PLAN(
-	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"signal_count = $6, update_count = $7, pending_activities = $8, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL WHERE key = $1",
-	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID}
+	UPDATE_COMMON "pending_activities = $10, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL WHERE key = $1",
+	COMMON_VALUES + 1, {COMMON_TYPES, INT4OID}
 );
 static TpgPlan update_close_plan = TPG_PLAN(
-	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"signal_count = $6, update_count = $7, pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, "
-	"status = $8, close_time = $9 WHERE key = $1",
-	9, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID}
+	UPDATE_COMMON "pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, "
+	"status = $10, close_time = $11 WHERE key = $1",
+	COMMON_VALUES + 2, {COMMON_TYPES, INT2OID, TIMESTAMPTZOID}
 );
 static TpgPlan update_task_failure_plan = TPG_PLAN(
-	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"signal_count = $6, update_count = $7, pending_activities = $8, wft_attempt = $9, wft_not_before = $10, last_task_failure = $11 WHERE key = $1",
-	11, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
+	UPDATE_COMMON "pending_activities = $10, wft_attempt = $11, wft_not_before = $12, last_task_failure = $13 WHERE key = $1",
+	COMMON_VALUES + 4, {COMMON_TYPES, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
 );
 static TpgPlan delete_plan = TPG_PLAN(
 	"WITH gone AS (DELETE FROM temporal_internal.search_attribute WHERE execution_key = $1) "
@@ -165,6 +171,7 @@ execution_from_scan(const TpgScan *s)
 	e->pending_activities = DatumGetInt32(s->values[EXECUTION_PENDING_ACTIVITIES]);
 	e->signal_count = s->nulls[EXECUTION_SIGNAL_COUNT] ? 0 : DatumGetInt32(s->values[EXECUTION_SIGNAL_COUNT]);
 	e->update_count = s->nulls[EXECUTION_UPDATE_COUNT] ? 0 : DatumGetInt32(s->values[EXECUTION_UPDATE_COUNT]);
+	e->activity_cancels = s->nulls[EXECUTION_ACTIVITY_CANCELS] ? 0 : DatumGetInt32(s->values[EXECUTION_ACTIVITY_CANCELS]);
 	e->attempt = DatumGetInt32(s->values[EXECUTION_ATTEMPT]);
 	e->wft_attempt = DatumGetInt32(s->values[EXECUTION_WFT_ATTEMPT]);
 	e->cancel_requested = DatumGetBool(s->values[EXECUTION_CANCEL_REQUESTED]);
@@ -264,9 +271,6 @@ tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status)
 	return found;
 }
 
-/* The values that every update writes, as $1 to $7. */
-#define COMMON_VALUES 7
-
 static void
 fill_common(const TpgExecution *e, Datum *values, char *nulls)
 {
@@ -283,6 +287,10 @@ fill_common(const TpgExecution *e, Datum *values, char *nulls)
 	values[6] = Int32GetDatum(e->update_count);
 	if (e->update_count == 0)
 		nulls[6] = 'n';
+	values[7] = BoolGetDatum(e->cancel_requested);
+	values[8] = Int32GetDatum(e->activity_cancels);
+	if (e->activity_cancels == 0)
+		nulls[8] = 'n';
 }
 
 void
@@ -290,7 +298,7 @@ tpg_execution_update_task(const TpgExecution *e)
 {
 	TpgStoreScope scope;
 	Datum		values[COMMON_VALUES + 1];
-	char		nulls[] = "        ";
+	char		nulls[] = "          ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
@@ -304,7 +312,7 @@ tpg_execution_update_close(const TpgExecution *e)
 {
 	TpgStoreScope scope;
 	Datum		values[COMMON_VALUES + 2];
-	char		nulls[] = "         ";
+	char		nulls[] = "           ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
@@ -319,7 +327,7 @@ tpg_execution_update_task_failure(const TpgExecution *e)
 {
 	TpgStoreScope scope;
 	Datum		values[COMMON_VALUES + 4];
-	char		nulls[] = "           ";
+	char		nulls[] = "             ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);

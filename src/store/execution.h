@@ -35,6 +35,7 @@ typedef struct TpgExecution
 	int32		pending_activities;
 	int32		signal_count;
 	int32		update_count;
+	int32		activity_cancels;	/* activities that were running when they were to be cancelled */
 	int32		attempt;
 	int32		wft_attempt;
 	bool		cancel_requested;
@@ -53,6 +54,7 @@ tpg_execution_is_delayed(const TpgExecution *e, TimestampTz now)
 typedef enum TpgRowLock
 {
 	TPG_ROW_KEY_SHARE,			/* insert mail: conflicts only with closing and deletion */
+	TPG_ROW_SHARE,				/* also waits for a workflow task that is being written */
 	TPG_ROW_UPDATE,				/* close; waits */
 	TPG_ROW_UPDATE_NOWAIT		/* close; refuses instead of waiting */
 } TpgRowLock;

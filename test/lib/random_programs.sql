@@ -370,7 +370,8 @@ BEGIN
 	IF wrong IS NULL THEN
 		wrong := pg_temp.check_replay(id);
 	END IF;
-	IF wrong IS NULL THEN
+	-- of one that was closed before its first activation there is nothing to ask
+	IF wrong IS NULL AND (SELECT last_task_id > 0 FROM temporal_internal.execution WHERE workflow_id = id) THEN
 		wrong := pg_temp.check_state(id, temporal.query(id, 'whole'));
 	END IF;
 	IF wrong IS NULL AND random() < 0.3 THEN
