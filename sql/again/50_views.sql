@@ -213,3 +213,24 @@ CREATE VIEW temporal.workflow_update WITH (security_barrier) AS
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.workflow_update IS 'The updates that the runs in the namespaces that you may see have accepted; rejected ones leave no trace.';
 COMMENT ON COLUMN temporal.workflow_update.result IS 'What the handler gave; NULL while it is in progress, or when it failed.';
+
+CREATE VIEW temporal.child_workflow WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id, h.event_id AS initiated_event_id,
+		h.attributes #>> '{workflowType,name}' AS child_workflow_type,
+		h.attributes ->> 'workflowId' AS child_workflow_id, c.run_id AS child_run_id,
+		((SELECT enum_range(NULL::temporal.workflow_status)))[c.status] AS child_status,
+		coalesce(lower(replace(h.attributes ->> 'parentClosePolicy', 'PARENT_CLOSE_POLICY_', '')), 'terminate') AS parent_close_policy,
+		h.event_time AS initiated_time, c.start_time, c.close_time
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal_internal.history h ON h.execution_key = e.key AND h.event_type = 29
+	LEFT JOIN LATERAL (
+		SELECT x.run_id, x.status, x.start_time, x.close_time
+		FROM temporal_internal.execution x
+		WHERE x.namespace_id = e.namespace_id AND x.workflow_id = h.attributes ->> 'workflowId'
+			AND x.parent ->> 'runId' = e.run_id::text AND (x.parent ->> 'initiatedEventId')::integer = h.event_id
+		ORDER BY x.run_no DESC LIMIT 1) c ON true
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.child_workflow IS 'The child workflows that the runs in the namespaces that you may see have asked for, each with its latest run.';
+COMMENT ON COLUMN temporal.child_workflow.child_run_id IS 'NULL: it has not been started, its id was in use, or retention has deleted it.';
+COMMENT ON COLUMN temporal.child_workflow.parent_close_policy IS 'What becomes of it when the parent closes: terminate, abandon or request_cancel.';

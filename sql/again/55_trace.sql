@@ -131,6 +131,17 @@ AS $$
 				WHEN 26 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' received'
 				WHEN 27 THEN 'workflow terminated'
 				WHEN 28 THEN 'workflow continued as new'
+				WHEN 22 THEN 'cancellation sent'
+				WHEN 23 THEN '  not taken'
+				WHEN 24 THEN '  taken'
+				WHEN 29 THEN 'child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' initiated'
+				WHEN 30 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' not started'
+				WHEN 31 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' started'
+				WHEN 32 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' completed'
+				WHEN 33 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' failed'
+				WHEN 34 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' canceled'
+				WHEN 35 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' timed out'
+				WHEN 36 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' terminated'
 				WHEN 37 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' sent'
 				WHEN 38 THEN '  not taken'
 				WHEN 39 THEN '  taken'
@@ -156,6 +167,12 @@ AS $$
 				WHEN 26 THEN nullif((l.a -> 'input')::text, 'null')
 				WHEN 27 THEN concat_ws(': ', l.a ->> 'reason', l.a ->> 'details')
 				WHEN 28 THEN concat_ws('; ', 'after ' || temporal_internal.short_duration((l.a ->> 'backoffStartInterval')::interval), nullif((l.a -> 'input')::text, 'null'))
+				WHEN 22 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}')
+				WHEN 23 THEN 'no such workflow'
+				WHEN 29 THEN concat_ws('; ', l.a ->> 'workflowId', l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 30 THEN 'its id is in use'
+				WHEN 32 THEN nullif((l.a -> 'result')::text, 'null')
+				WHEN 33 THEN l.failure
 				WHEN 37 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}') || coalesce(': ' || nullif((l.a -> 'input')::text, 'null'), '')
 				WHEN 38 THEN CASE l.a ->> 'cause' WHEN 'SIGNAL_COUNT_LIMIT_EXCEEDED' THEN 'has taken too many signals' ELSE 'no such open workflow' END
 				WHEN 41 THEN nullif((l.a #> '{acceptedRequest,input,args}')::text, 'null')

@@ -142,10 +142,12 @@ CREATE TABLE temporal_internal.outbox (
 	due_at			timestamptz NOT NULL,
 	ref_event_id	integer NOT NULL,
 	attempt			integer NOT NULL DEFAULT 1,
+	kind			smallint NOT NULL,
 	PRIMARY KEY (execution_key, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX outbox_due_at_idx ON temporal_internal.outbox (due_at, id);
 COMMENT ON TABLE temporal_internal.outbox IS 'What a run asks of another one, in order of id: done in a transaction of its own that writes the other run and the answer together, also after the run has closed.';
+COMMENT ON COLUMN temporal_internal.outbox.kind IS '1: what the event says; 2: the parent close policy of the child that it has started.';
 COMMENT ON COLUMN temporal_internal.outbox.ref_event_id IS 'The event of the run that asks, such as SignalExternalWorkflowExecutionInitiated: what is to be done stands there.';
 
 CREATE TABLE temporal_internal.activity_task (

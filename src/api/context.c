@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -406,6 +407,13 @@ tpg_sql_memo(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(memo ? memo : tpg_json_finish(tpg_json_object()));
 }
 
+static Datum
+uuid_or_null(const char *value, bool *isnull)
+{
+	*isnull = value == NULL;
+	return value ? DirectFunctionCall1(uuid_in, CStringGetDatum(value)) : (Datum) 0;
+}
+
 /* reference G-48, as far as it exists; order of the type temporal.workflow_info */
 Datum
 tpg_sql_workflow_info(PG_FUNCTION_ARGS)
@@ -414,8 +422,10 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	TpgRun	   *run = act->run;
 	const TpgExecution *e = run->exec;
 	const Jsonb *start = run->events[0].attributes;
-	Datum		values[19] = {0};
-	bool		nulls[19] = {false};
+	const Jsonb *parent = tpg_json_get(start, "parentWorkflowExecution");
+	const Jsonb *root = tpg_json_get(start, "rootWorkflowExecution");
+	Datum		values[24] = {0};
+	bool		nulls[24] = {false};
 	int64		bytes = 0;
 	int			n = 0;
 
@@ -441,6 +451,11 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum(bytes);
 	values[n++] = BoolGetDatum(act->told >= tpg_guc_suggest_continue_as_new_events ||
 							   bytes >= (int64) tpg_guc_suggest_continue_as_new_size * 1024);
+	values[n] = text_or_null(tpg_json_get_text(parent, "workflowId"), &nulls[n]), n++;
+	values[n] = uuid_or_null(tpg_json_get_text(parent, "runId"), &nulls[n]), n++;
+	values[n] = text_or_null(root ? tpg_json_get_text(root, "workflowId") : e->workflow_id, &nulls[n]), n++;
+	values[n] = uuid_or_null(root ? tpg_json_get_text(root, "runId") : tpg_uuid_to_text(&e->run_id), &nulls[n]), n++;
+	values[n] = uuid_or_null(tpg_json_get_text(start, "continuedExecutionRunId"), &nulls[n]), n++;
 	return make_row(fcinfo, values, nulls);
 }
 

@@ -174,6 +174,9 @@ names_its_command(TpgEventType type, const Jsonb *attributes)
 		case TPG_EVENT_TIMER_STARTED:
 		case TPG_EVENT_TIMER_CANCELED:
 			return tpg_json_get_text(attributes, "timerId") != NULL;
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			return tpg_json_get_text(attributes, "workflowId") != NULL &&
+				tpg_json_get_text(tpg_json_get(attributes, "workflowType"), "name") != NULL;
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 			return tpg_json_get_text(attributes, "signalName") != NULL &&
 				tpg_json_get_text(tpg_json_get(attributes, "workflowExecution"), "workflowId") != NULL;

@@ -23,7 +23,8 @@
 
 /* What is kept from the start event of the old run, whatever the code says. */
 static const char *const kept[] = {
-	"workflowExecutionTimeout", "workflowExecutionExpirationTime", "priority"
+	"workflowExecutionTimeout", "workflowExecutionExpirationTime", "priority",
+	"parentWorkflowExecution", "parentInitiatedEventId", "rootWorkflowExecution"
 };
 
 static int64
@@ -123,6 +124,7 @@ tpg_chain_start(const TpgRun *run, const TpgNextRun *next, const pg_uuid_t *run_
 	e->task_queue = pstrdup(next->task_queue ? next->task_queue : old->task_queue);
 	e->run_id = e->original_run_id = *run_id;
 	e->first_run_id = old->first_run_id;
+	e->parent = old->parent;
 	e->status = TPG_STATUS_RUNNING;
 	e->attempt = 1;
 	e->memo = tpg_json_get(event.attributes, "memo");

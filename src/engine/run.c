@@ -232,6 +232,7 @@ tpg_run_release(TpgRun *run, bool keep)
 		{
 			run->nstored = run->nevents;
 			run->exec->memo = NULL;
+			run->exec->parent = NULL;
 			run->exec->last_task_failure = NULL;
 			run->eager_outcome = NULL;
 			run->in_use = false;

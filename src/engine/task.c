@@ -20,6 +20,7 @@
 #include "base/guc.h"
 #include "base/json.h"
 #include "engine/cancel.h"
+#include "engine/child.h"
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
@@ -257,6 +258,8 @@ tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
 		tpg_wake_interrupt(run->exec->key, 0, TPG_INTERRUPT_CLOSED);
 	}
 	run->exec->pending_activities = 0;
+	tpg_children_apply_close_policy(run, now);
+	tpg_child_report_close(run->exec, &run->events[run->nevents - 1]);
 	tpg_execution_update_close(run->exec);
 	tpg_wake_waiters(run->exec->key);
 }

@@ -25,6 +25,7 @@
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/cancel.h"
+#include "runtime/children.h"
 #include "runtime/commands.h"
 #include "runtime/externals.h"
 #include "runtime/ops.h"
@@ -281,10 +282,21 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
 		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
 			op = op_of_event(act, e, "initiatedEventId");
+			if (op->inner != NULL)
+				tpg_child_cancel_answered(act, op->inner);
 			if (tpg_op_done(op))
 				break;
 			op->failure = tpg_external_failure(op, e);
 			tpg_activation_done(act, op);
+			break;
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_FAILED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_CANCELED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+			tpg_child_deliver(act, e, op_of_event(act, e, "initiatedEventId"));
 			break;
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
 			tpg_signal_deliver(act, e);

@@ -25,7 +25,9 @@ typedef enum TpgOpKind
 	TPG_OP_FIBER = 7,			/* spawn() */
 	TPG_OP_EXTERNAL = 8,		/* a signal to another workflow */
 	TPG_OP_SHIELD = 9,			/* another one, behind a shield */
-	TPG_OP_KINDS = 10
+	TPG_OP_CHILD = 10,			/* a child workflow, until its end */
+	TPG_OP_CHILD_START = 11,	/* until its start */
+	TPG_OP_KINDS = 12
 } TpgOpKind;
 
 /* What every error of nondeterminism advises. */
@@ -53,7 +55,8 @@ typedef struct TpgOp
 	int32		done_order;		/* counts what is done in the run, from 1; 0: pending */
 	bool		cancelled;		/* by the code, or a wait that was given up */
 	TpgCancellation cancellation;	/* of an activity or child */
-	struct TpgOp *inner;		/* of a shield */
+	struct TpgOp *inner;		/* of a shield, what stands behind it; a child and its start; of a request, the child */
+	const char *run_id;			/* of a child that has started */
 	Jsonb	   *result;
 	Jsonb	   *failure;		/* as the event has it: without wrapper */
 	const char *retry_state;
@@ -80,7 +83,8 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_UPDATE_COMPLETED,
 	TPG_COMMAND_SIGNAL_EXTERNAL,
 	TPG_COMMAND_CANCEL_EXTERNAL,
-	TPG_COMMAND_CANCEL_ACTIVITY
+	TPG_COMMAND_CANCEL_ACTIVITY,
+	TPG_COMMAND_START_CHILD
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -224,6 +228,7 @@ typedef struct TpgActivation
 	int			ncommands;
 	int			maxcommands;
 	int			npending;		/* activities that are not done */
+	int			npending_children;
 	int			nside_effects;
 	int			next_marker;	/* replay: where to look for the next side effect */
 

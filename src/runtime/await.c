@@ -17,6 +17,7 @@
 #include "model/failure.h"
 #include "runtime/await.h"
 #include "runtime/cancel.h"
+#include "runtime/children.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
 
@@ -176,6 +177,8 @@ tpg_op_failure(TpgActivation *act, TpgOp *op)
 	MemoryContext old;
 	Jsonb	   *failure;
 
+	if (op->kind == TPG_OP_CHILD && op->failure != NULL)
+		return tpg_child_failure(act, op);
 	if (op->failure == NULL || (op->kind != TPG_OP_ACTIVITY && op->kind != TPG_OP_LOCAL_ACTIVITY))
 		return op->failure;
 

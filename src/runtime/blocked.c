@@ -55,6 +55,10 @@ tpg_op_title(const TpgOp *op)
 			return op->type ? psprintf("signal %s to workflow %s", op->type, op->id) : psprintf("cancellation of workflow %s", op->id);
 		case TPG_OP_SHIELD:
 			return tpg_op_title(op->inner);
+		case TPG_OP_CHILD:
+			return psprintf("child workflow %s %s", op->type, op->id);
+		case TPG_OP_CHILD_START:
+			return psprintf("start of child workflow %s %s", op->type, op->id);
 		case TPG_OP_KINDS:
 			break;
 	}

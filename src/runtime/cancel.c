@@ -20,6 +20,8 @@
 #include "base/json.h"
 #include "model/failure.h"
 #include "runtime/cancel.h"
+#include "runtime/children.h"
+#include "runtime/commands.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
 
@@ -88,9 +90,7 @@ elide(TpgActivation *act, TpgOp *op)
 {
 	if (op->event_id != 0)
 		return false;
-	for (int i = 0; i < act->ncommands; i++)
-		if (act->commands[i].op == op)
-			act->commands[i].elided = true;
+	tpg_command_elide(act, op);
 	return true;
 }
 
@@ -172,6 +172,12 @@ tpg_op_cancel(TpgActivation *act, TpgOp *op)
 			/* a function cleans up, and may even go on */
 			op->cancelled = true;
 			tpg_fiber_cancel(act, fiber_of(act, op));
+			break;
+		case TPG_OP_CHILD:
+			tpg_child_cancel(act, op);
+			break;
+		case TPG_OP_CHILD_START:
+			tpg_op_cancel(act, op->inner);
 			break;
 		case TPG_OP_SIGNAL:
 		case TPG_OP_CONDITION:

@@ -24,6 +24,7 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_UPDATE_ACCEPTED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
 	[TPG_COMMAND_UPDATE_COMPLETED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
 	[TPG_COMMAND_CANCEL_EXTERNAL] = TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+	[TPG_COMMAND_START_CHILD] = TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED,
 	[TPG_COMMAND_CANCEL_ACTIVITY] = TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED,
 	[TPG_COMMAND_SIGNAL_EXTERNAL] = TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
 };
@@ -41,6 +42,7 @@ tpg_event_is_of_command(const TpgEvent *e)
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
 			return true;
 		case TPG_EVENT_MARKER_RECORDED:
 			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
@@ -54,7 +56,7 @@ static bool
 is_answered(TpgCommandKind kind)
 {
 	return kind == TPG_COMMAND_SCHEDULE_ACTIVITY || kind == TPG_COMMAND_START_TIMER || kind == TPG_COMMAND_SIGNAL_EXTERNAL ||
-		kind == TPG_COMMAND_CANCEL_EXTERNAL;
+		kind == TPG_COMMAND_CANCEL_EXTERNAL || kind == TPG_COMMAND_START_CHILD;
 }
 
 /* The op of a command finds the events that answer it by the id of its own. */
@@ -100,6 +102,10 @@ describe_event(const TpgEvent *e)
 		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 			return psprintf("%s of workflow \"%s\"", tpg_event_type_name(e->type),
 							tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId"));
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			return psprintf("%s of child workflow \"%s\" with id %s", tpg_event_type_name(e->type),
+							tpg_json_get_text(tpg_json_get(e->attributes, "workflowType"), "name"),
+							tpg_json_get_text(e->attributes, "workflowId"));
 		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
 			return psprintf("%s of event %d", tpg_event_type_name(e->type), (int) tpg_json_get_int(e->attributes, "scheduledEventId", 0));
 		default:
@@ -128,6 +134,8 @@ describe_command(const TpgCommand *c)
 			return psprintf("signal \"%s\" to workflow \"%s\"", c->op->type, c->op->id);
 		case TPG_COMMAND_CANCEL_EXTERNAL:
 			return psprintf("cancellation of workflow \"%s\"", c->op->id);
+		case TPG_COMMAND_START_CHILD:
+			return psprintf("child workflow \"%s\" with id %s to be started", c->op->type, c->op->id);
 		case TPG_COMMAND_CANCEL_ACTIVITY:
 			return psprintf("cancellation of activity \"%s\" with id %s", c->op->type, c->op->id);
 	}
@@ -171,10 +179,21 @@ command_matches(const TpgCommand *c, const TpgEvent *e)
 		case TPG_COMMAND_SIGNAL_EXTERNAL:
 		case TPG_COMMAND_CANCEL_EXTERNAL:
 			return true;		/* neither target nor name are compared (G-15) */
+		case TPG_COMMAND_START_CHILD:
+			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "workflowId")) == 0 &&
+				strcmp(c->op->type, tpg_json_get_text(tpg_json_get(e->attributes, "workflowType"), "name")) == 0;
 		case TPG_COMMAND_CANCEL_ACTIVITY:
 			return tpg_json_get_int(e->attributes, "scheduledEventId", 0) == c->op->event_id;
 	}
 	return false;
+}
+
+void
+tpg_command_elide(TpgActivation *act, const TpgOp *op)
+{
+	for (int i = 0; i < act->ncommands; i++)
+		if (act->commands[i].op == op)
+			act->commands[i].elided = true;
 }
 
 void

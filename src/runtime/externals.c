@@ -34,7 +34,8 @@ target_of(const char *workflow_id, const char *run_id)
 }
 
 static TpgOp *
-start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input, const char *request_id)
+start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, bool child_only, const char *name, Jsonb *input,
+			 const char *request_id)
 {
 	TpgLogEntry *e = tpg_fiber_replayed(act, "signal");
 	MemoryContext old;
@@ -55,6 +56,8 @@ start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, co
 	tpg_json_add_text(b, "signalName", name);
 	tpg_json_add_jsonb(b, "input", input);
 	tpg_json_add_text(b, "requestId", request_id);
+	if (child_only)
+		tpg_json_add_bool(b, "childWorkflowOnly", true);
 	c->attributes = tpg_json_finish(b);
 	MemoryContextSwitchTo(old);
 	tpg_fiber_record(act, "signal")->op = op;
@@ -65,7 +68,7 @@ bool
 tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input,
 					const char *request_id, bool missing_ok)
 {
-	TpgOp	   *op = start_signal(act, workflow_id, run_id, name, input, request_id);
+	TpgOp	   *op = start_signal(act, workflow_id, run_id, false, name, input, request_id);
 
 	(void) tpg_op_await_within(act, op, -1, "signal");
 	if (op->failure == NULL)
@@ -73,6 +76,14 @@ tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run
 	if (missing_ok && strcmp(tpg_failure_type(op->failure), NOT_FOUND) == 0)
 		return false;
 	tpg_activation_throw(act, op->failure);
+}
+
+void
+tpg_external_signal_child(TpgActivation *act, const TpgOp *child, const char *name, Jsonb *input)
+{
+	TpgOp	   *op = start_signal(act, child->id, NULL, true, name, input, NULL);
+
+	(void) tpg_op_await(act, op, -1);
 }
 
 static TpgOp *
@@ -132,5 +143,7 @@ tpg_external_sqlstate(const Jsonb *failure)
 	type = tpg_failure_type(failure);
 	if (type == NULL)
 		return 0;
-	return strcmp(type, NOT_FOUND) == 0 ? TPG_ERR_WORKFLOW_NOT_FOUND : 0;
+	if (strcmp(type, NOT_FOUND) == 0)
+		return TPG_ERR_WORKFLOW_NOT_FOUND;
+	return strcmp(type, TPG_FAILURE_TYPE_ALREADY_STARTED) == 0 ? TPG_ERR_WORKFLOW_ALREADY_STARTED : 0;
 }

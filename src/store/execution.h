@@ -41,6 +41,7 @@ typedef struct TpgExecution
 	bool		cancel_requested;
 	char	   *start_request_id;	/* may be NULL */
 	Jsonb	   *memo;			/* may be NULL */
+	Jsonb	   *parent;			/* of a child: {workflowId, runId, initiatedEventId}; else NULL */
 	Jsonb	   *last_task_failure;	/* may be NULL */
 } TpgExecution;
 
