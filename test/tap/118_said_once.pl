@@ -16,12 +16,12 @@ $node->query(q{
 	BEGIN
 		PERFORM temporal.wait_condition('state ? ''stop''');
 		RAISE WARNING 'the run function says %', temporal.state('seen');
-		FOR i IN 1 .. 3 LOOP
-			PERFORM temporal.execute_local_activity('step', i);
-		END LOOP;
 		IF temporal.state('stop') = '"fail"' THEN
 			PERFORM temporal.raise_application_error('told to');
 		END IF;
+		FOR i IN 1 .. 3 LOOP
+			PERFORM temporal.execute_local_activity('step', i);
+		END LOOP;
 		RETURN temporal.state('seen');
 	END $$;
 	CREATE FUNCTION see(i int) RETURNS void LANGUAGE plpgsql AS $$
@@ -66,7 +66,7 @@ foreach my $end ('well', 'fail')
 	is(asked("SELECT temporal.signal('$id', 'see', '\"much\"'), temporal.signal('$id', 'linger', '1'), temporal.signal('$id', 'see', '2'); SELECT temporal.query('$id', 'seen'); SELECT temporal.query('$id', '__stack_trace')"),
 		'', "$id: a query says nothing, though signals that it takes up were not handled yet");
 	$node->query("SELECT temporal.start_update('$id', 'linger', '3', 'u-3')") if $end eq 'well';
-	is(asked("SELECT temporal.signal('$id', 'stop', '\"$end\"'); SELECT temporal.query('$id', 'seen')"), '', '... nor one of a run that has come to its end');
+	is(asked("SELECT temporal.signal('$id', 'see', '\"more\"'), temporal.signal('$id', 'stop', '\"$end\"'); SELECT temporal.query('$id', 'seen')"), '', '... nor one of a run that has come to its end');
 	# the dispatcher offers it again after 10, 20, 40, 80 ms
 	select(undef, undef, undef, 0.2);
 	is($node->query("SELECT status FROM temporal.workflow WHERE workflow_id = '$id'"), 'Running', '... a signal on its way holds its close up');
@@ -77,7 +77,11 @@ foreach my $end ('well', 'fail')
 
 	my @heard = @{ heard() };
 	note($_) foreach @heard;
-	is(scalar(grep { $_ eq "signal \"see\" of workflow \"$id\" was dropped: invalid input syntax for type integer: \"much\"" } @heard), 1, '... a signal that no handler can take is reported once');
+	foreach my $bad ('much', 'more')
+	{
+		is(scalar(grep { $_ eq "signal \"see\" of workflow \"$id\" was dropped: invalid input syntax for type integer: \"$bad\"" } @heard), 1,
+			"... a signal that no handler can take is reported once ($bad)");
+	}
 	is(scalar(grep { $_ eq "workflow \"$id\" ends while handlers are in progress" } @heard), 1, '... handlers in progress at its end are, too');
 }
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
