@@ -387,7 +387,7 @@ EXCEPTION
 		GET STACKED DIAGNOSTICS words = PG_EXCEPTION_DETAIL, stack = PG_EXCEPTION_CONTEXT;
 		wrong := concat_ws(' ', SQLSTATE, SQLERRM, words, stack);
 END $$;
-CREATE FUNCTION pg_temp.try_all(seed float8, first int, count int) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.try_all(seed bigint, first int, count int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
 	n int := 0;
 	tried record;
@@ -395,7 +395,7 @@ DECLARE
 	counts jsonb := '{}';
 BEGIN
 	FOR i IN first .. first + count - 1 LOOP
-		PERFORM setseed(hashint8extended(i, (seed * 1e15)::bigint) / 9223372036854775808.0);
+		PERFORM setseed(hashint8extended(i, seed) / 9223372036854775808.0);
 		SELECT * INTO tried FROM pg_temp.try_one('p' || i);
 		n := n + 1;
 		FOREACH kind IN ARRAY tried.kinds LOOP
