@@ -200,17 +200,19 @@ tpg_session_query(TpgExecution *exec, const char *name, Jsonb *input)
 	/* what has been committed and not been delivered yet, is delivered for the one who looks (F-13) */
 	if (tpg_status_is_open(exec->status))
 		(void) tpg_mail_take(run, tpg_clock_now(), true);
-	else if (run->nevents == 1)
-		ereport(ERROR,
-				(errcode(TPG_ERR_QUERY_FAILED),
-				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
-	/* no activation, not even one that would come now: there is nothing that could answer */
+	/* no activation, not even one that would come now: there is nothing that could answer (F-16) */
 	if (exec->last_task_id == 0 && run->task_id == 0)
+	{
+		if (!tpg_status_is_open(exec->status))
+			ereport(ERROR,
+					(errcode(TPG_ERR_QUERY_FAILED),
+					 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
 		ereport(ERROR,
 				(errcode(TPG_ERR_QUERY_FAILED),
 				 errmsg("workflow \"%s\" has not begun", exec->workflow_id),
 				 errdetail("It begins when its start delay is over, at %s.", timestamptz_to_str(exec->execution_time)),
 				 errhint("Ask again then.")));
+	}
 	tpg_pass_run(run, def, run->task_id != 0, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		query_error(exec, name, pass.error);

@@ -370,10 +370,11 @@ BEGIN
 	IF wrong IS NULL THEN
 		wrong := pg_temp.check_replay(id);
 	END IF;
-	IF wrong IS NULL THEN
+	-- (one that timed out before it could begin has no state)
+	IF wrong IS NULL AND run.last_task_id > 0 THEN
 		wrong := pg_temp.check_state(id, temporal.query(id, 'whole'));
 	END IF;
-	IF wrong IS NULL AND random() < 0.3 THEN
+	IF wrong IS NULL AND run.last_task_id > 0 AND random() < 0.3 THEN
 		-- the code as it stood earlier, from a history that a client gives
 		PERFORM temporal.replay(pg_temp.begin_of(id), 'program');
 		kinds := kinds || 'replay of a beginning'::text;
