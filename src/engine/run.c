@@ -190,8 +190,9 @@ tpg_run_load(int64 execution_key)
 	}
 	MemoryContextSwitchTo(old);
 	run->exec->start_request_id = NULL;
-	run->nevents = run->nstored;
 	run->stored_task_id = exec->last_task_id;
+	run->stored_task_time = exec->last_task_time;
+	run->nevents = run->nstored;
 	run->group_start = run->group_delivered = run->nevents;
 	run->nmessages = 0;
 	run->nretries = 0;
@@ -344,6 +345,14 @@ tpg_run_end_delivery(TpgRun *run)
 static void
 run_truncate(TpgRun *run, int nevents)
 {
+	/* what goes back into the mailbox counts when it is taken up again */
+	for (int i = nevents; i < run->nevents; i++)
+	{
+		if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
+			run->exec->signal_count--;
+		else if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+			run->exec->cancel_requested = false;
+	}
 	run->nevents = nevents;
 	run->exec->next_event_id = nevents + 1;
 }
@@ -368,8 +377,8 @@ void
 tpg_run_drop_new(TpgRun *run)
 {
 	run_truncate(run, run->nstored);
-	/* its activations have not been: a query asks whether there was any */
 	run->exec->last_task_id = run->stored_task_id;
+	run->exec->last_task_time = run->stored_task_time;
 	run->group_start = run->group_delivered = run->nstored;
 	run->nmessages = 0;
 	run->nretries = 0;

@@ -33,7 +33,8 @@ typedef struct TpgRun
 	int			nevents;
 	int			maxevents;
 	int			nstored;
-	int32		stored_task_id; /* last_task_id of the row as it was read */
+	int32		stored_task_id; /* those of the row when it was loaded */
+	TimestampTz stored_task_time;
 
 	/* the open group */
 	int			group_start;	/* index of its first event */

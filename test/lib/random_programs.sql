@@ -370,11 +370,11 @@ BEGIN
 	IF wrong IS NULL THEN
 		wrong := pg_temp.check_replay(id);
 	END IF;
-	-- of one that was closed before its first activation there is nothing to ask
-	IF wrong IS NULL AND (SELECT last_task_id > 0 FROM temporal_internal.execution WHERE workflow_id = id) THEN
+	-- (one that timed out before it could begin has no state)
+	IF wrong IS NULL AND run.last_task_id > 0 THEN
 		wrong := pg_temp.check_state(id, temporal.query(id, 'whole'));
 	END IF;
-	IF wrong IS NULL AND random() < 0.3 THEN
+	IF wrong IS NULL AND run.last_task_id > 0 AND random() < 0.3 THEN
 		-- the code as it stood earlier, from a history that a client gives
 		PERFORM temporal.replay(pg_temp.begin_of(id), 'program');
 		kinds := kinds || 'replay of a beginning'::text;
@@ -388,7 +388,7 @@ EXCEPTION
 		GET STACKED DIAGNOSTICS words = PG_EXCEPTION_DETAIL, stack = PG_EXCEPTION_CONTEXT;
 		wrong := concat_ws(' ', SQLSTATE, SQLERRM, words, stack);
 END $$;
-CREATE FUNCTION pg_temp.try_all(seed float8, first int, count int) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.try_all(seed bigint, first int, count int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
 	n int := 0;
 	tried record;
@@ -396,7 +396,7 @@ DECLARE
 	counts jsonb := '{}';
 BEGIN
 	FOR i IN first .. first + count - 1 LOOP
-		PERFORM setseed(hashint8extended(i, (seed * 1e15)::bigint) / 9223372036854775808.0);
+		PERFORM setseed(hashint8extended(i, seed) / 9223372036854775808.0);
 		SELECT * INTO tried FROM pg_temp.try_one('p' || i);
 		n := n + 1;
 		FOREACH kind IN ARRAY tried.kinds LOOP

@@ -2,13 +2,13 @@
 -- activities that fail, get random signals and updates at random times, in a process that crashes and forgets at
 -- random points. Whatever happens, the live run and every replay issue the same commands and come to the same state.
 --
--- Program i is made by seed and i alone. A failure prints both and what was done; to see only that one again:
---   SET temporal_pg_test.seed = '…'; SET temporal_pg_test.first = '…'; SET temporal_pg_test.count = '1';
+-- Program i is made by seed and i alone. A failure prints both and what was done; that one again, as it was:
+--   TEMPORAL_PG_SEED=seed TEMPORAL_PG_PROGRAM=i make pgtap TESTS=170_random_programs
 BEGIN;
 SELECT plan(3);
 \ir ../lib/random_programs.sql
 
-SELECT coalesce(nullif(current_setting('temporal_pg_test.seed', true), '')::float8, extract(epoch FROM clock_timestamp())::numeric % 1) AS seed,
+SELECT coalesce(nullif(current_setting('temporal_pg_test.seed', true), '')::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint % 1000000000) AS seed,
 	coalesce(nullif(current_setting('temporal_pg_test.first', true), '')::int, 1) AS first,
 	coalesce(nullif(current_setting('temporal_pg_test.count', true), '')::int, 10000) AS count \gset
 SELECT diag('seed ' || :'seed');
