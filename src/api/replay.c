@@ -24,6 +24,7 @@
 #include "runtime/blocked.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
+#include "runtime/patches.h"
 #include "runtime/waits.h"
 #include "store/namespace.h"
 
@@ -156,7 +157,7 @@ names_its_command(TpgEventType type, const Jsonb *attributes)
 		case TPG_EVENT_TIMER_CANCELED:
 			return tpg_json_get_text(attributes, "timerId") != NULL;
 		case TPG_EVENT_MARKER_RECORDED:
-			return tpg_json_get_text(attributes, "markerName") != NULL;
+			return tpg_json_get_text(attributes, "markerName") != NULL && !tpg_event_is_bad_patch(attributes);
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
 			return tpg_json_get_text(attributes, "signalName") != NULL;
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:

@@ -66,7 +66,10 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_MARKER,
 	TPG_COMMAND_UPDATE_ACCEPTED,
 	TPG_COMMAND_UPDATE_COMPLETED,
-	TPG_COMMAND_SIGNAL_EXTERNAL
+	TPG_COMMAND_SIGNAL_EXTERNAL,
+	TPG_COMMAND_MODIFY_PROPERTIES,
+	TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES,
+	TPG_COMMAND_PATCH
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -74,7 +77,7 @@ typedef struct TpgCommand
 	TpgCommandKind kind;
 	TpgOp	   *op;
 	bool		elided;			/* started and cancelled in one activation (S-3) */
-	const char *name;			/* of a marker; an update's id */
+	const char *name;			/* of a marker; a patch's id */
 	struct TpgUpdate *update;
 	Jsonb	   *attributes;
 	Jsonb	   *user_metadata;
@@ -198,6 +201,7 @@ typedef struct TpgActivation
 	bool		settled;		/* its commands were compared or appended */
 	int			phase;			/* 0: signals and updates to come, 1: the rest, 2: delivered */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
+	bool		in_condition;	/* it is a condition */
 
 	TpgOp	  **ops[TPG_OP_KINDS];
 	int			nops[TPG_OP_KINDS];
@@ -245,6 +249,9 @@ typedef struct TpgActivation
 	struct TpgStateEntry *state;
 	int			nstate;
 	int			maxstate;
+
+	struct TpgProperties *properties;	/* memo, search attributes, details (runtime/upserts) */
+	List	   *patches;		/* of TpgPatch: what patched() has told (runtime/patches) */
 
 	pg_prng_state random;
 	bool		random_seeded;

@@ -207,7 +207,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		Datum		args[2];
 		char		nulls[3] = "  ";
 
-		act->read_only = true;
+		act->read_only = act->in_condition = true;
 		(void) tpg_settings_enter(act->def);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		args[0] = JsonbPGetDatum(tpg_state_all(act));
@@ -225,6 +225,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		SPI_finish();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
+		act->in_condition = false;
 	}
 	PG_CATCH();
 	{
@@ -235,6 +236,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
+		act->in_condition = false;
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
 		tpg_activation_fatal(act, edata->sqlerrcode, psprintf("condition \"%s\" failed: %s", op->type, edata->message),

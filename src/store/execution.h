@@ -40,6 +40,7 @@ typedef struct TpgExecution
 	bool		cancel_requested;
 	char	   *start_request_id;	/* may be NULL */
 	Jsonb	   *memo;			/* may be NULL */
+	bool		memo_changed;	/* by this task: to be written back, too */
 	Jsonb	   *last_task_failure;	/* may be NULL */
 } TpgExecution;
 
