@@ -135,7 +135,7 @@ AS $$
 				WHEN 37 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' sent'
 				WHEN 38 THEN '  not taken'
 				WHEN 39 THEN '  taken'
-				WHEN 40 THEN 'search attributes changed'
+				WHEN 40 THEN CASE WHEN l.a -> 'searchAttributes' ? 'TemporalChangeVersion' THEN '  listed in TemporalChangeVersion' ELSE 'search attributes changed' END
 				WHEN 41 THEN 'update ' || temporal_internal.short_text(l.a #>> '{acceptedRequest,input,name}', 25) || ' accepted'
 				WHEN 43 THEN '  update ' || coalesce((SELECT temporal_internal.short_text(u.a #>> '{acceptedRequest,input,name}', 25)
 					FROM labelled u WHERE u.event_id = (l.a ->> 'acceptedEventId')::integer), '?')
@@ -163,7 +163,7 @@ AS $$
 				WHEN 28 THEN concat_ws('; ', 'after ' || temporal_internal.short_duration((l.a ->> 'backoffStartInterval')::interval), nullif((l.a -> 'input')::text, 'null'))
 				WHEN 37 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}') || coalesce(': ' || nullif((l.a -> 'input')::text, 'null'), '')
 				WHEN 38 THEN CASE l.a ->> 'cause' WHEN 'SIGNAL_COUNT_LIMIT_EXCEEDED' THEN 'has taken too many signals' ELSE 'no such open workflow' END
-				WHEN 40 THEN (l.a -> 'searchAttributes')::text
+				WHEN 40 THEN coalesce(l.a #> '{searchAttributes,TemporalChangeVersion}', l.a -> 'searchAttributes')::text
 				WHEN 41 THEN nullif((l.a #> '{acceptedRequest,input,args}')::text, 'null')
 				WHEN 43 THEN coalesce(temporal_internal.failure_text(l.a #> '{outcome,failure}'), nullif((l.a #> '{outcome,success}')::text, 'null'))
 				WHEN 46 THEN (l.a -> 'upsertedMemo')::text

@@ -29,7 +29,7 @@ typedef enum TpgOpKind
 
 /* What every error of nondeterminism advises. */
 #define TPG_NONDETERMINISM_HINT \
-	"Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type."
+	"Code of running workflows must issue the same commands again. Restore the old order of calls, or let temporal.patched() say which way a run is to take."
 
 /* Something that the code has started and can await. */
 typedef struct TpgOp
