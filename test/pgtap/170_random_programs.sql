@@ -44,6 +44,11 @@ BEGIN
 					PERFORM temporal.unlock('l');
 				WHEN 'cond' THEN PERFORM note(name || ' ' || temporal.wait_condition('jsonb_array_length(state->''seen'') % 5 = (args)::int', make_interval(secs => n), to_jsonb(n % 5)));
 				WHEN 'signal' THEN PERFORM note(name || ' ' || coalesce(temporal.wait_signal('s', make_interval(secs => n)), '"none"'));
+				WHEN 'patch' THEN PERFORM note(name || ' ' || temporal.patched('p' || n % 3));
+				WHEN 'upsert' THEN
+					PERFORM temporal.upsert_memo(jsonb_build_object('m' || n % 3, nullif(n, 0)));
+					PERFORM temporal.upsert_search_attributes(jsonb_build_object('Number', n));
+					PERFORM note(name || ' ' || temporal.memo() || temporal.workflow_info());
 				WHEN 'random' THEN PERFORM note(name || ' ' || temporal.random() || temporal.uuid4() || temporal.now());
 			END CASE;
 		EXCEPTION WHEN SQLSTATE 'TF000' THEN
@@ -62,8 +67,10 @@ BEGIN
 	RETURN temporal.state('seen');
 END $$;
 CREATE FUNCTION whole() RETURNS jsonb LANGUAGE sql AS $$SELECT temporal.state()$$;
-SELECT temporal.register_activity('work');
-SELECT temporal.register_workflow('program', signals => '{"go": "steps"}', updates => '{"go": "steps"}', queries => '{"whole": "whole"}');
+CREATE FUNCTION its_memo() RETURNS jsonb LANGUAGE sql AS $$SELECT temporal.memo()$$;
+CREATE FUNCTION its_attributes() RETURNS jsonb LANGUAGE sql AS $$SELECT (temporal.workflow_info()).search_attributes$$;
+SELECT temporal.register_activity('work'), temporal.register_search_attribute('Number', 'Int');
+SELECT temporal.register_workflow('program', signals => '{"go": "steps"}', updates => '{"go": "steps"}', queries => '{"whole": "whole", "memo": "its_memo", "attributes": "its_attributes"}');
 
 CREATE FUNCTION pg_temp.pick(words text[]) RETURNS text LANGUAGE sql VOLATILE AS $$SELECT words[1 + floor(random() * cardinality(words))::int]$$;
 CREATE FUNCTION pg_temp.generate(depth int) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -72,7 +79,7 @@ DECLARE
 	word text;
 BEGIN
 	FOR i IN 1 .. 1 + floor(random() * 4)::int LOOP
-		word := pg_temp.pick('{sleep,work,local,start,spawn,all,any,lock,cond,signal,random}');
+		word := pg_temp.pick('{sleep,work,local,start,spawn,all,any,lock,cond,signal,random,patch,upsert}');
 		CONTINUE WHEN word = 'spawn' AND depth = 0;
 		p := p || jsonb_build_array(jsonb_build_array(word, floor(random() * 10)::int, CASE WHEN word = 'spawn' THEN pg_temp.generate(depth - 1) END));
 	END LOOP;
@@ -127,6 +134,13 @@ BEGIN
 	-- the state of a closed run is that of a new replay; the result is what the live run saw
 	IF NOT coalesce(temporal.query(id, 'whole') -> 'seen' @> temporal.result(id), false) THEN
 		RETURN 'state: ' || temporal.query(id, 'whole')::text || ' result: ' || temporal.result(id)::text || ' of ' || said;
+	END IF;
+	-- the rows of memo and search attributes are what the code has made of them
+	IF EXISTS (
+		SELECT FROM temporal.workflow w
+		WHERE w.workflow_id = id AND (coalesce(w.memo, '{}') <> temporal.query(id, 'memo') OR w.search_attributes IS DISTINCT FROM nullif(temporal.query(id, 'attributes'), 'null')))
+	THEN
+		RETURN 'rows: ' || temporal.query(id, 'memo')::text || temporal.query(id, 'attributes')::text || ' of ' || said;
 	END IF;
 	RETURN NULL;
 EXCEPTION WHEN OTHERS OR assert_failure THEN

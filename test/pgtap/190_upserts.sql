@@ -1,6 +1,6 @@
 -- Memo, search attributes and details that the code changes, and what it knows of the run before (A-34, A-44, A-45, G-47 to G-50).
 BEGIN;
-SELECT plan(89);
+SELECT plan(91);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -146,6 +146,18 @@ SELECT is(pg_temp.said('repeated'), 'WorkflowExecutionSignaled, WorkflowExecutio
 	'WorkflowPropertiesModified {"n": 2}, UpsertWorkflowSearchAttributes {"I": 2}, TimerFired, TimerStarted, TimerFired, WorkflowExecutionCompleted', 'G-14: in the order of the code');
 SELECT is(pg_temp.memo_of('repeated') || pg_temp.attributes_of('repeated'), '{"n": 2, "I": 2}', 'the last one stays');
 SELECT is(temporal.replay('repeated'), 12, 'it replays');
+
+-- what the code is told of its history is the same when the run has closed
+CREATE FUNCTION counter() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.sleep('1 h');
+	PERFORM temporal.set_state('length', (temporal.workflow_info()).history_length);
+	RETURN temporal.state('length');
+END $$;
+CREATE FUNCTION length() RETURNS jsonb LANGUAGE sql AS $$SELECT temporal.state('length')$$;
+SELECT temporal.register_workflow('counter', queries => '{"length": "shop.length"}');
+SELECT is(temporal.test_run('counter', id => 'counter'), '3', 'G-07: events of which the code was told');
+SELECT is(temporal.query('counter', 'length'), '3', 'without the one that closes the run');
 
 -- ---------- search attributes ----------
 
