@@ -182,8 +182,9 @@ COMMENT ON COLUMN temporal.definition.failure_sqlstates IS 'SQLSTATEs of errors 
 
 CREATE VIEW temporal.search_attribute WITH (security_barrier) AS
 	SELECT n.name AS namespace, e.workflow_id, e.run_id, s.name,
-		(SELECT d.type FROM temporal_internal.search_attribute_definition d
-			WHERE d.namespace_id = s.namespace_id AND d.name = s.name) AS type,
+		CASE s.name WHEN 'TemporalChangeVersion' THEN 'KeywordList' ELSE (
+			SELECT d.type FROM temporal_internal.search_attribute_definition d
+			WHERE d.namespace_id = s.namespace_id AND d.name = s.name) END AS type,
 		s.keyword_value, s.int_value, s.double_value, s.bool_value, s.datetime_value, s.list_value
 	FROM temporal_internal.search_attribute s
 	JOIN temporal_internal.execution e ON e.key = s.execution_key
@@ -194,7 +195,7 @@ $$One row for each search attribute of each run, in the namespaces that you may 
 
 SELECT workflow_id, run_id FROM temporal.search_attribute WHERE name = 'Customer' AND keyword_value = 'ann';
 SELECT ... WHERE name = 'Amount' AND int_value BETWEEN 100 AND 200;$$;
-COMMENT ON COLUMN temporal.search_attribute.type IS 'The registered type: Text, Keyword, Int, Double, Bool, Datetime or KeywordList. The value is in the column of that type, the others are NULL.';
+COMMENT ON COLUMN temporal.search_attribute.type IS 'The registered type (that of TemporalChangeVersion, which patched() keeps, is predefined): Text, Keyword, Int, Double, Bool, Datetime or KeywordList. The value is in the column of that type, the others are NULL.';
 COMMENT ON COLUMN temporal.search_attribute.keyword_value IS 'Of type Keyword or Text.';
 COMMENT ON COLUMN temporal.search_attribute.list_value IS 'Of type KeywordList.';
 

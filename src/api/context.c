@@ -27,6 +27,7 @@
 #include "runtime/random.h"
 #include "runtime/scheduler.h"
 #include "runtime/state.h"
+#include "runtime/upserts.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_state);
@@ -40,7 +41,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_now);
 PG_FUNCTION_INFO_V1(tpg_sql_random);
 PG_FUNCTION_INFO_V1(tpg_sql_uuid4);
 PG_FUNCTION_INFO_V1(tpg_sql_side_effect);
-PG_FUNCTION_INFO_V1(tpg_sql_memo);
 PG_FUNCTION_INFO_V1(tpg_sql_workflow_info);
 PG_FUNCTION_INFO_V1(tpg_sql_activity_info);
 PG_FUNCTION_INFO_V1(tpg_sql_is_replaying);
@@ -398,13 +398,31 @@ make_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
 }
 
-Datum
-tpg_sql_memo(PG_FUNCTION_ARGS)
+/* What changes while the code runs, as it is told to this call each time. */
+static const Jsonb *
+changing_json(TpgActivation *act, const Jsonb *now)
 {
-	TpgActivation *act = tpg_activation_require("memo");
-	Jsonb	   *memo = tpg_json_get(act->run->events[0].attributes, "memo");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "workflow_info");
 
-	PG_RETURN_JSONB_P(memo ? memo : tpg_json_finish(tpg_json_object()));
+	if (e == NULL)
+	{
+		e = tpg_fiber_record(act, "workflow_info");
+		e->json = (Jsonb *) now;
+	}
+	return e->json;
+}
+
+static int
+changing_number(TpgActivation *act, int now)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "workflow_info");
+
+	if (e == NULL)
+	{
+		e = tpg_fiber_record(act, "workflow_info");
+		e->number = now;
+	}
+	return (int) e->number;
 }
 
 static Datum
@@ -424,12 +442,15 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	const Jsonb *start = run->events[0].attributes;
 	const Jsonb *parent = tpg_json_get(start, "parentWorkflowExecution");
 	const Jsonb *root = tpg_json_get(start, "rootWorkflowExecution");
+	const Jsonb *memo = changing_json(act, tpg_memo(act));
+	const Jsonb *search_attributes = changing_json(act, tpg_search_attributes(act));
+	int			told = changing_number(act, act->told);
 	Datum		values[24] = {0};
 	bool		nulls[24] = {false};
 	int64		bytes = 0;
 	int			n = 0;
 
-	for (int i = 0; i < act->told; i++)
+	for (int i = 0; i < told; i++)
 		bytes += VARSIZE(run->events[i].attributes);
 	values[n] = text_or_null(tpg_namespace_name(e->namespace_id), &nulls[n]), n++;
 	values[n] = text_or_null(e->workflow_id, &nulls[n]), n++;
@@ -443,13 +464,13 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	values[n] = duration_or_null(start, "workflowRunTimeout", &nulls[n]), n++;
 	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_json_get_duration(start, "workflowTaskTimeout", INT64CONST(10000000))));
 	values[n] = jsonb_or_null(tpg_json_get(start, "retryPolicy"), &nulls[n]), n++;
-	values[n] = jsonb_or_null(tpg_json_get(start, "memo"), &nulls[n]), n++;
-	values[n] = jsonb_or_null(tpg_json_get(start, "searchAttributes"), &nulls[n]), n++;
+	values[n] = jsonb_or_null(memo, &nulls[n]), n++;
+	values[n] = jsonb_or_null(search_attributes, &nulls[n]), n++;
 	values[n++] = TimestampTzGetDatum(e->start_time);
 	values[n++] = TimestampTzGetDatum(run->events[0].task_time);
-	values[n++] = Int32GetDatum(act->told);
+	values[n++] = Int32GetDatum(told);
 	values[n++] = Int64GetDatum(bytes);
-	values[n++] = BoolGetDatum(act->told >= tpg_guc_suggest_continue_as_new_events ||
+	values[n++] = BoolGetDatum(told >= tpg_guc_suggest_continue_as_new_events ||
 							   bytes >= (int64) tpg_guc_suggest_continue_as_new_size * 1024);
 	values[n] = text_or_null(tpg_json_get_text(parent, "workflowId"), &nulls[n]), n++;
 	values[n] = uuid_or_null(tpg_json_get_text(parent, "runId"), &nulls[n]), n++;

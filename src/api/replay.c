@@ -26,6 +26,7 @@
 #include "runtime/ops.h"
 #include "runtime/pass.h"
 #include "runtime/updates.h"
+#include "runtime/patches.h"
 #include "runtime/waits.h"
 #include "store/namespace.h"
 
@@ -181,7 +182,7 @@ names_its_command(TpgEventType type, const Jsonb *attributes)
 			return tpg_json_get_text(attributes, "signalName") != NULL &&
 				tpg_json_get_text(tpg_json_get(attributes, "workflowExecution"), "workflowId") != NULL;
 		case TPG_EVENT_MARKER_RECORDED:
-			return tpg_json_get_text(attributes, "markerName") != NULL;
+			return tpg_json_get_text(attributes, "markerName") != NULL && !tpg_event_is_bad_patch(attributes);
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
 			return tpg_json_get_text(attributes, "signalName") != NULL;
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:

@@ -26,6 +26,7 @@
 #include "engine/task.h"
 #include "ipc/wake.h"
 #include "store/definition.h"
+#include "store/search_attribute.h"
 
 #define TASK_RETRY_FIRST_US INT64CONST(1000000)
 #define TASK_RETRY_MAX_US INT64CONST(600000000)
@@ -165,6 +166,21 @@ write_timer(TpgRun *run, const TpgEvent *e)
 	tpg_mail_send(run->exec, TPG_MESSAGE_TIMER, e->event_id, e->time + us, NULL);
 }
 
+/* What the code has changed of its memo and search attributes. */
+static void
+write_upsert(TpgRun *run, const TpgEvent *e)
+{
+	TpgExecution *exec = run->exec;
+
+	if (e->type == TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
+		tpg_search_attributes_upsert(exec->key, exec->namespace_id, tpg_json_get(e->attributes, "searchAttributes"));
+	else if (e->type == TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED)
+	{
+		exec->memo = tpg_json_merge(exec->memo, tpg_json_get(e->attributes, "upsertedMemo"));
+		exec->memo_changed = true;
+	}
+}
+
 /* Rows for all that is new, but not the execution row. */
 static void
 write_events(TpgRun *run, bool closing)
@@ -184,6 +200,7 @@ write_events(TpgRun *run, bool closing)
 			tpg_engine_outbox_add(run->exec, e);
 		if (e->type == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED)
 			run->exec->activity_cancels++;
+		write_upsert(run, e);
 		if (closing || ended[i - run->nstored])
 			continue;
 		if (e->type == TPG_EVENT_ACTIVITY_TASK_SCHEDULED)

@@ -345,7 +345,7 @@ tpg_activation_next(TpgActivation *act)
 		if (run->events[i].task_id != act->task_id)
 			break;
 		act->pos = i + 1;
-		if (!tpg_event_is_of_command(&run->events[i]))
+		if (!tpg_event_is_of_command(&run->events[i]) && !tpg_event_type_is_closing(run->events[i].type))
 			act->told = i + 1;
 		/* what ended a start delay early is earlier than the start event foresaw */
 		act->now = only_start ? run->events[i].task_time : Max(act->now, run->events[i].task_time);

@@ -32,7 +32,7 @@ typedef enum TpgOpKind
 
 /* What every error of nondeterminism advises. */
 #define TPG_NONDETERMINISM_HINT \
-	"Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type."
+	"Code of running workflows must issue the same commands again. Restore the old order of calls, or let temporal.patched() say which way a run is to take."
 
 /* What cancelling an activity or child workflow does (D-25, G-37). */
 typedef enum TpgCancellation
@@ -84,7 +84,10 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_SIGNAL_EXTERNAL,
 	TPG_COMMAND_CANCEL_EXTERNAL,
 	TPG_COMMAND_CANCEL_ACTIVITY,
-	TPG_COMMAND_START_CHILD
+	TPG_COMMAND_START_CHILD,
+	TPG_COMMAND_MODIFY_PROPERTIES,
+	TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES,
+	TPG_COMMAND_PATCH
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -92,7 +95,7 @@ typedef struct TpgCommand
 	TpgCommandKind kind;
 	TpgOp	   *op;
 	bool		elided;			/* started and cancelled in one activation (S-3) */
-	const char *name;			/* of a marker; an update's id */
+	const char *name;			/* of a marker; a patch's id */
 	struct TpgUpdate *update;
 	Jsonb	   *attributes;
 	Jsonb	   *user_metadata;
@@ -217,6 +220,7 @@ typedef struct TpgActivation
 	bool		settled;		/* its commands were compared or appended */
 	int			phase;			/* 0: signals and updates to come, 1: the rest, 2: delivered */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
+	bool		in_condition;	/* it is a condition */
 
 	TpgOp	  **ops[TPG_OP_KINDS];
 	int			nops[TPG_OP_KINDS];
@@ -268,6 +272,9 @@ typedef struct TpgActivation
 	struct TpgStateEntry *state;
 	int			nstate;
 	int			maxstate;
+
+	struct TpgProperties *properties;	/* memo, search attributes, details (runtime/upserts) */
+	List	   *patches;		/* of TpgPatch: what patched() has told (runtime/patches) */
 
 	pg_prng_state random;
 	bool		random_seeded;

@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "runtime/commands.h"
+#include "runtime/patches.h"
 #include "runtime/updates.h"
 
 static const TpgEventType command_event[] = {
@@ -27,6 +28,9 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_START_CHILD] = TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED,
 	[TPG_COMMAND_CANCEL_ACTIVITY] = TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED,
 	[TPG_COMMAND_SIGNAL_EXTERNAL] = TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+	[TPG_COMMAND_MODIFY_PROPERTIES] = TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED,
+	[TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES] = TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+	[TPG_COMMAND_PATCH] = TPG_EVENT_MARKER_RECORDED,
 };
 
 bool
@@ -43,6 +47,8 @@ tpg_event_is_of_command(const TpgEvent *e)
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED:
+		case TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
 			return true;
 		case TPG_EVENT_MARKER_RECORDED:
 			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
@@ -138,6 +144,12 @@ describe_command(const TpgCommand *c)
 			return psprintf("child workflow \"%s\" with id %s to be started", c->op->type, c->op->id);
 		case TPG_COMMAND_CANCEL_ACTIVITY:
 			return psprintf("cancellation of activity \"%s\" with id %s", c->op->type, c->op->id);
+		case TPG_COMMAND_MODIFY_PROPERTIES:
+			return pstrdup("a change of the memo");
+		case TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+			return pstrdup("a change of search attributes");
+		case TPG_COMMAND_PATCH:
+			return psprintf("patch \"%s\" to be recorded", c->name);
 	}
 	return NULL;
 }
@@ -184,6 +196,11 @@ command_matches(const TpgCommand *c, const TpgEvent *e)
 				strcmp(c->op->type, tpg_json_get_text(tpg_json_get(e->attributes, "workflowType"), "name")) == 0;
 		case TPG_COMMAND_CANCEL_ACTIVITY:
 			return tpg_json_get_int(e->attributes, "scheduledEventId", 0) == c->op->event_id;
+		case TPG_COMMAND_MODIFY_PROPERTIES:
+		case TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+			return true;
+		case TPG_COMMAND_PATCH:
+			break;				/* is not compared here (runtime/patches) */
 	}
 	return false;
 }
@@ -202,13 +219,14 @@ tpg_commands_compare(TpgActivation *act)
 	TpgRun	   *run = act->run;
 	int			i = act->group_start;
 
+	tpg_patches_compare(act);
 	for (int c = 0; c <= act->ncommands; c++)
 	{
 		TpgCommand *command = c < act->ncommands ? &act->commands[c] : NULL;
 
-		if (command != NULL && command->elided)
+		if (command != NULL && (command->elided || command->kind == TPG_COMMAND_PATCH))
 			continue;
-		while (i < act->group_end && !tpg_event_is_of_command(&run->events[i]))
+		while (i < act->group_end && (!tpg_event_is_of_command(&run->events[i]) || tpg_event_is_of_patch(run, i)))
 			i++;
 		if (command == NULL && i == act->group_end)
 			break;

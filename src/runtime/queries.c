@@ -20,6 +20,7 @@
 #include "runtime/replays.h"
 #include "runtime/role.h"
 #include "runtime/scheduler.h"
+#include "runtime/upserts.h"
 
 /* The code of the handler, as its owner, after the replay. */
 static Jsonb *
@@ -63,9 +64,27 @@ names_of(const TpgExecution *exec, TpgDefinitionKind kind)
 	return tpg_json_finish(array);
 }
 
+/*
+ * What set_current_details() has said (G-50).  The rest of the metadata is there
+ * also for a run whose code cannot be replayed.
+ */
+static const char *
+current_details(TpgExecution *exec)
+{
+	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, true);
+	TpgReplay  *replay;
+
+	if (def == NULL || !OidIsValid(def->function))
+		return NULL;
+	replay = tpg_replay_get(exec);
+	if (replay->pass.kind == TPG_PASS_INTERRUPTED)
+		tpg_pass_rethrow(replay->pass.error);
+	return replay->pass.kind == TPG_PASS_ERROR ? NULL : tpg_current_details(replay->pass.act);
+}
+
 /* __temporal_workflow_metadata (F-22) */
 static Jsonb *
-metadata(const TpgExecution *exec)
+metadata(TpgExecution *exec)
 {
 	TpgJson    *b = tpg_json_object();
 	TpgJson    *definition = tpg_json_object();
@@ -75,6 +94,7 @@ metadata(const TpgExecution *exec)
 	tpg_json_add_jsonb(definition, "signalDefinitions", names_of(exec, TPG_DEF_SIGNAL));
 	tpg_json_add_jsonb(definition, "updateDefinitions", names_of(exec, TPG_DEF_UPDATE));
 	tpg_json_add_jsonb(b, "definition", tpg_json_finish(definition));
+	tpg_json_add_text(b, "currentDetails", current_details(exec));
 	return tpg_json_finish(b);
 }
 

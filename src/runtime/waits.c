@@ -202,7 +202,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		Datum		args[2];
 		char		nulls[3] = "  ";
 
-		act->read_only = true;
+		act->read_only = act->in_condition = true;
 		(void) tpg_settings_enter(act->def);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		args[0] = JsonbPGetDatum(tpg_state_all(act));
@@ -220,6 +220,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		SPI_finish();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
+		act->in_condition = false;
 	}
 	PG_CATCH();
 	{
@@ -230,6 +231,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
+		act->in_condition = false;
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
 		/* not the condition's doing */

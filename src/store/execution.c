@@ -90,26 +90,35 @@ static TpgPlan lock_plans[] = {
 	/* SKIP LOCKED is NOWAIT without the error, which would cost a subtransaction to catch */
 	[TPG_ROW_UPDATE_NOWAIT] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}),
 };
-/* What every update writes, as $1 to $9. */
+
+/*
+ * What every update writes, as $1 to $9.  Each update comes in two variants, the
+ * second one with the memo as its last parameter.
+ */
 #define COMMON_VALUES 9
-#define UPDATE_COMMON \
+#define UPDATE_EXECUTION \
 	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, " \
 	"signal_count = $6, update_count = $7, cancel_requested = $8, activity_cancels = $9, "
 #define COMMON_TYPES INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, BOOLOID, INT4OID
+#define UPDATE_TASK UPDATE_EXECUTION \
+	"pending_activities = $10, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL"
+#define UPDATE_CLOSE UPDATE_EXECUTION \
+	"pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, status = $10, close_time = $11"
+#define UPDATE_TASK_FAILURE UPDATE_EXECUTION \
+	"pending_activities = $10, wft_attempt = $11, wft_not_before = $12, last_task_failure = $13"
 
-static TpgPlan update_task_plan = TPG_PLAN(
-	UPDATE_COMMON "pending_activities = $10, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL WHERE key = $1",
-	COMMON_VALUES + 1, {COMMON_TYPES, INT4OID}
-);
-static TpgPlan update_close_plan = TPG_PLAN(
-	UPDATE_COMMON "pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, "
-	"status = $10, close_time = $11 WHERE key = $1",
-	COMMON_VALUES + 2, {COMMON_TYPES, INT2OID, TIMESTAMPTZOID}
-);
-static TpgPlan update_task_failure_plan = TPG_PLAN(
-	UPDATE_COMMON "pending_activities = $10, wft_attempt = $11, wft_not_before = $12, last_task_failure = $13 WHERE key = $1",
-	COMMON_VALUES + 4, {COMMON_TYPES, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
-);
+static TpgPlan update_task_plans[] = {
+	TPG_PLAN(UPDATE_TASK " WHERE key = $1", COMMON_VALUES + 1, {COMMON_TYPES, INT4OID}),
+	TPG_PLAN(UPDATE_TASK ", memo = $11 WHERE key = $1", COMMON_VALUES + 2, {COMMON_TYPES, INT4OID, JSONBOID}),
+};
+static TpgPlan update_close_plans[] = {
+	TPG_PLAN(UPDATE_CLOSE " WHERE key = $1", COMMON_VALUES + 2, {COMMON_TYPES, INT2OID, TIMESTAMPTZOID}),
+	TPG_PLAN(UPDATE_CLOSE ", memo = $12 WHERE key = $1", COMMON_VALUES + 3, {COMMON_TYPES, INT2OID, TIMESTAMPTZOID, JSONBOID}),
+};
+static TpgPlan update_task_failure_plans[] = {
+	TPG_PLAN(UPDATE_TASK_FAILURE " WHERE key = $1", COMMON_VALUES + 4, {COMMON_TYPES, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}),
+	TPG_PLAN(UPDATE_TASK_FAILURE ", memo = $14 WHERE key = $1", COMMON_VALUES + 5, {COMMON_TYPES, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID, JSONBOID}),
+};
 static TpgPlan delete_plan = TPG_PLAN(
 	"WITH gone AS (DELETE FROM temporal_internal.search_attribute WHERE execution_key = $1) "
 	"DELETE FROM temporal_internal.execution WHERE key = $1", 1, {INT8OID}
@@ -297,22 +306,19 @@ fill_common(const TpgExecution *e, Datum *values, char *nulls)
 		nulls[8] = 'n';
 }
 
-void
-tpg_execution_update_task(const TpgExecution *e)
+/* values, nulls: with room for one more */
+static void
+execute_update(TpgPlan *plans, const TpgExecution *e, Datum *values, char *nulls)
 {
-	TpgStoreScope scope;
-	Datum		values[COMMON_VALUES + 1];
-	char		nulls[] = "          ";
+	TpgPlan    *plan = &plans[e->memo_changed];
 
-	tpg_store_begin(&scope);
-	fill_common(e, values, nulls);
-	values[COMMON_VALUES] = Int32GetDatum(e->pending_activities);
-	tpg_plan_execute(&update_task_plan, values, nulls, false, 0);
-	tpg_store_end(&scope);
+	if (e->memo_changed)
+		values[plan->nargs - 1] = JsonbPGetDatum(e->memo);
+	tpg_plan_execute(plan, values, nulls, false, 0);
 }
 
 void
-tpg_execution_update_close(const TpgExecution *e)
+tpg_execution_update_task(const TpgExecution *e)
 {
 	TpgStoreScope scope;
 	Datum		values[COMMON_VALUES + 2];
@@ -320,9 +326,23 @@ tpg_execution_update_close(const TpgExecution *e)
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
+	values[COMMON_VALUES] = Int32GetDatum(e->pending_activities);
+	execute_update(update_task_plans, e, values, nulls);
+	tpg_store_end(&scope);
+}
+
+void
+tpg_execution_update_close(const TpgExecution *e)
+{
+	TpgStoreScope scope;
+	Datum		values[COMMON_VALUES + 3];
+	char		nulls[] = "            ";
+
+	tpg_store_begin(&scope);
+	fill_common(e, values, nulls);
 	values[COMMON_VALUES] = Int16GetDatum((int16) e->status);
 	values[COMMON_VALUES + 1] = TimestampTzGetDatum(e->close_time);
-	tpg_plan_execute(&update_close_plan, values, nulls, false, 0);
+	execute_update(update_close_plans, e, values, nulls);
 	tpg_store_end(&scope);
 }
 
@@ -330,8 +350,8 @@ void
 tpg_execution_update_task_failure(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[COMMON_VALUES + 4];
-	char		nulls[] = "             ";
+	Datum		values[COMMON_VALUES + 5];
+	char		nulls[] = "              ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
@@ -339,7 +359,7 @@ tpg_execution_update_task_failure(const TpgExecution *e)
 	values[COMMON_VALUES + 1] = Int32GetDatum(e->wft_attempt);
 	values[COMMON_VALUES + 2] = TimestampTzGetDatum(e->wft_not_before);
 	values[COMMON_VALUES + 3] = PointerGetDatum(e->last_task_failure);
-	tpg_plan_execute(&update_task_failure_plan, values, nulls, false, 0);
+	execute_update(update_task_failure_plans, e, values, nulls);
 	tpg_store_end(&scope);
 }
 

@@ -42,6 +42,7 @@ typedef struct TpgExecution
 	char	   *start_request_id;	/* may be NULL */
 	Jsonb	   *memo;			/* may be NULL */
 	Jsonb	   *parent;			/* of a child: {workflowId, runId, initiatedEventId}; else NULL */
+	bool		memo_changed;	/* by this task: to be written back, too */
 	Jsonb	   *last_task_failure;	/* may be NULL */
 } TpgExecution;
 
