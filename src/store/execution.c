@@ -315,6 +315,9 @@ execute_update(TpgPlan *plans, const TpgExecution *e, Datum *values, char *nulls
 	if (e->memo_changed)
 		values[plan->nargs - 1] = JsonbPGetDatum(e->memo);
 	tpg_plan_execute(plan, values, nulls, false, 0);
+	/* its history has grown already */
+	if (SPI_processed != 1)
+		elog(ERROR, "the row of workflow \"%s\" could not be updated", e->workflow_id);
 }
 
 void
