@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "base/ident.h"
 #include "base/json.h"
 #include "engine/sweep.h"
 #include "engine/testenv.h"
@@ -33,6 +34,8 @@ task_failure_sqlstate(const Jsonb *failure)
 {
 	char	   *type = tpg_failure_type(failure);
 
+	if (tpg_failure_kind(failure) == TPG_FAILURE_TIMEOUT)
+		return TPG_ERR_TIMEOUT_FAILURE;
 	if (type != NULL && strlen(type) == 5 && strspn(type, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
 		return MAKE_SQLSTATE(type[0], type[1], type[2], type[3], type[4]);
 	return ERRCODE_RAISE_EXCEPTION;
@@ -137,8 +140,13 @@ is_closed(int64 execution_key)
 			continue;
 		exec = tpg_execution_by_key(keys[i]);
 		/* the run that was asked for goes on as the latest of its chain */
-		if (exec != NULL && execution_key != 0 && exec->status == TPG_STATUS_CONTINUED_AS_NEW)
-			exec = tpg_execution_find(exec->namespace_id, exec->workflow_id, NULL);
+		if (exec != NULL && execution_key != 0 && !tpg_status_is_open(exec->status))
+		{
+			TpgExecution *latest = tpg_execution_find(exec->namespace_id, exec->workflow_id, NULL);
+
+			if (latest != NULL && tpg_uuid_equal(&latest->first_run_id, &exec->first_run_id))
+				exec = latest;
+		}
 		if (exec != NULL && tpg_status_is_open(exec->status))
 			return false;
 	}
@@ -164,7 +172,7 @@ tpg_test_drive(TpgTestUntil until, int64 execution_key)
 			ereport(ERROR,
 					(errcode(TPG_ERR_WAIT_TIMEOUT),
 					 errmsg("the test does not come to an end: time was skipped %d times, to %s", skips, timestamptz_to_str(next)),
-					 errhint("An activity that fails each time is tried for ever: give it maximum_attempts, or mock it. SELECT * FROM temporal.pending_activity tells.")));
+					 errhint("An activity that fails each time is tried for ever: give it maximum_attempts, or mock it. SELECT * FROM temporal.pending_activity tells. A workflow with a cron schedule never ends by itself: use temporal.test_advance().")));
 		tpg_clock_set_virtual(next);
 	}
 }
