@@ -30,11 +30,12 @@ input: its arguments: one value for one argument; an array by position or an obj
 id: the workflow id, unique among open workflows of the namespace; a new uuid when not given.
 task_queue: the registration's when not given.
 execution_timeout, run_timeout: the longest life of the workflow with all its runs, and of one run; none when not given.
-task_timeout: for one piece of its code between two waits, 10 s when not given, at most 120 s. Kept with the run; not enforced yet.
+task_timeout: for one piece of its code between two waits, 10 s when not given, at most 120 s. Code that computes for longer is interrupted: the task fails and is tried again.
 id_reuse_policy: when the last run of this id is closed: allow_duplicate, allow_duplicate_failed_only, reject_duplicate.
 id_conflict_policy: when a run of this id is open: fail, use_existing, terminate_existing.
-retry_policy, cron_schedule: kept with the run; without effect yet.
-start_delay: the first task waits so long.
+retry_policy: a run that fails, or reaches its run_timeout, is followed by another with the same input, until the policy or the execution_timeout ends that; result() goes on with it. None when not given. See temporal.retry_policy().
+cron_schedule: runs follow each other by a schedule in UTC, the first one too, each begun at the first match after the last one has ended: minute hour day-of-month month day-of-week, as '30 2 * * mon-fri'; @hourly, @daily, @weekly, @monthly, @yearly; '@every 1h30m'; 'CRON_TZ=Europe/Berlin 0 8 * * *' in another time zone. temporal.last_completion_result() passes a result on to the next run. Only cancellation, terminate() and continue_as_new() end it.
+start_delay: the first task waits so long; that of a retry does not. Not together with cron_schedule.
 memo: an object of notes, not indexed.
 search_attributes: an object of registered attributes, typed and indexed.
 static_summary, static_details: shown by describe().

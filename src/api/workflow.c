@@ -20,6 +20,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "model/cron.h"
+#include "model/failure.h"
 #include "runtime/continue.h"
 #include "runtime/ops.h"
 
@@ -34,6 +35,8 @@ PG_FUNCTION_INFO_V1(tpg_sql_await_all);
 PG_FUNCTION_INFO_V1(tpg_sql_await_any);
 PG_FUNCTION_INFO_V1(tpg_sql_is_done);
 PG_FUNCTION_INFO_V1(tpg_sql_continue_as_new);
+PG_FUNCTION_INFO_V1(tpg_sql_last_completion_result);
+PG_FUNCTION_INFO_V1(tpg_sql_last_failure);
 
 static void
 required(FunctionCallInfo fcinfo, int n, const char *what)
@@ -275,4 +278,28 @@ tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
 		tpg_cron_check(next.cron_schedule);
 	}
 	tpg_continue_as_new(act, &next);
+}
+
+/* ---------- of the runs before (G-49) ---------- */
+
+Datum
+tpg_sql_last_completion_result(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("last_completion_result");
+	Jsonb	   *result = tpg_json_get_raw(act->run->events[0].attributes, "lastCompletionResult");
+
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(result);
+}
+
+Datum
+tpg_sql_last_failure(PG_FUNCTION_ARGS)
+{
+	TpgActivation *act = tpg_activation_require("last_failure");
+	Jsonb	   *failure = tpg_json_get(act->run->events[0].attributes, "continuedFailure");
+
+	if (failure == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(tpg_failure_detail(failure));
 }

@@ -19,6 +19,7 @@
 
 static LocalTransactionId env_lxid = InvalidLocalTransactionId;
 static int64 *env_keys;
+static SubTransactionId *env_over; /* beside each: the subtransaction in force when its run was over; 0: it is not */
 static int	env_nkeys;
 static int	env_maxkeys;
 
@@ -39,6 +40,17 @@ testenv_xact_callback(XactEvent event, void *arg)
 	}
 }
 
+/* What was over by what has been undone, is not. */
+static void
+testenv_subxact_callback(SubXactEvent event, SubTransactionId mySubid, SubTransactionId parentSubid, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB || !tpg_testenv_active())
+		return;
+	for (int i = 0; i < env_nkeys; i++)
+		if (env_over[i] >= mySubid)
+			env_over[i] = InvalidSubTransactionId;
+}
+
 void
 tpg_testenv_begin(void)
 {
@@ -47,12 +59,14 @@ tpg_testenv_begin(void)
 	if (!callback_registered)
 	{
 		RegisterXactCallback(testenv_xact_callback, NULL);
+		RegisterSubXactCallback(testenv_subxact_callback, NULL);
 		callback_registered = true;
 	}
 	env_lxid = tpg_my_lxid();
 	env_nkeys = 0;
 	env_maxkeys = 16;
 	env_keys = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * env_maxkeys);
+	env_over = MemoryContextAlloc(TopTransactionContext, sizeof(SubTransactionId) * env_maxkeys);
 }
 
 bool
@@ -70,7 +84,9 @@ tpg_testenv_started(int64 execution_key)
 	{
 		env_maxkeys *= 2;
 		env_keys = repalloc(env_keys, sizeof(int64) * env_maxkeys);
+		env_over = repalloc(env_over, sizeof(SubTransactionId) * env_maxkeys);
 	}
+	env_over[env_nkeys] = InvalidSubTransactionId;
 	env_keys[env_nkeys++] = execution_key;
 }
 
@@ -79,6 +95,18 @@ tpg_testenv_runs(const int64 **keys)
 {
 	*keys = env_keys;
 	return tpg_testenv_active() ? env_nkeys : 0;
+}
+
+void
+tpg_testenv_set_over(int i)
+{
+	env_over[i] = GetCurrentSubTransactionId();
+}
+
+bool
+tpg_testenv_is_over(int i)
+{
+	return env_over[i] != InvalidSubTransactionId;
 }
 
 bool

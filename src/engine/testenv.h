@@ -18,6 +18,13 @@ extern void tpg_testenv_started(int64 execution_key);
 
 /* Keys of the runs, in order of their start. */
 extern int	tpg_testenv_runs(const int64 **keys);
+/*
+ * The i-th of them is closed and has nothing left to do, so that it need not be
+ * looked at again: a chain of runs may be long.
+ */
+extern void tpg_testenv_set_over(int i);
+extern bool tpg_testenv_is_over(int i);
+
 extern bool tpg_testenv_owns(int64 execution_key);
 
 #endif							/* TPG_ENGINE_TESTENV_H */

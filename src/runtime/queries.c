@@ -118,6 +118,7 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 	bool		fired = false;
 	int64		limit_us;
 	TpgTimer	outer_timer;
+	ErrorContextCallback context = tpg_timer_context;
 
 	if (strcmp(name, "__temporal_workflow_metadata") == 0)
 		return metadata(exec);
@@ -138,6 +139,8 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 		/* else its code has ended */
 		return tpg_json_string(replay->pass.kind == TPG_PASS_SUSPENDED ? tpg_blocked_stack_trace(replay->pass.act) : "");
 	limit_us = tpg_pass_task_timeout_us(replay->run);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
 	PG_TRY();
 	{
 		tpg_timer_start(&outer_timer, limit_us, true);
@@ -159,6 +162,7 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 			error->message = psprintf("its handler was interrupted: it ran for longer than the task timeout of %s", tpg_duration_to_text(limit_us));
 	}
 	PG_END_TRY();
+	error_context_stack = context.previous;
 	if (error != NULL)
 		query_error(exec, name, (ErrorData *) error);
 	tpg_payload_check((Jsonb *) result, "query result");

@@ -107,7 +107,8 @@ drive_due(void)
 		any = false;
 		for (int i = 0; i < n; i++)
 		{
-			any = drive_one(keys[i]) || any;
+			if (!tpg_testenv_is_over(i))
+				any = drive_one(keys[i]) || any;
 			/* an activity may have started more runs, and moved the array */
 			n = tpg_testenv_runs(&keys);
 		}
@@ -122,7 +123,18 @@ next_due(void)
 	TimestampTz next = DT_NOEND;
 
 	for (int i = 0; i < n; i++)
-		next = Min(next, tpg_due_next_of_run(keys[i], tpg_clock_now()));
+	{
+		TimestampTz due;
+		TpgExecution *exec;
+
+		if (tpg_testenv_is_over(i))
+			continue;
+		due = tpg_due_next_of_run(keys[i], tpg_clock_now());
+		next = Min(next, due);
+		exec = TIMESTAMP_NOT_FINITE(due) ? tpg_execution_by_key(keys[i]) : NULL;
+		if (exec != NULL && !tpg_status_is_open(exec->status))
+			tpg_testenv_set_over(i);
+	}
 	return next;
 }
 
@@ -136,7 +148,7 @@ is_closed(int64 execution_key)
 	{
 		TpgExecution *exec;
 
-		if (execution_key != 0 && keys[i] != execution_key)
+		if (execution_key != 0 ? keys[i] != execution_key : tpg_testenv_is_over(i))
 			continue;
 		exec = tpg_execution_by_key(keys[i]);
 		/* the run that was asked for goes on as the latest of its chain */
