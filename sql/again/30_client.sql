@@ -109,8 +109,8 @@ $$Waits until a workflow is closed and gives its result. It sees what is committ
 
 workflow_id, run_id: the run; the latest of the id when no run id is given.
 timeout: how long to wait, for ever when not given.
-follow_runs: whether to go on with the run that a run continues in.
-Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
+follow_runs: whether to go on with the run that follows: continued as new, tried again, by cron. With a cron schedule there is always one, until somebody ends it.
+Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP012 follow_runs is false and this run continued as new, TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
 
 CREATE PROCEDURE temporal.await_result(workflow_id text, run_id uuid DEFAULT NULL, wait_timeout interval DEFAULT NULL, INOUT result jsonb DEFAULT NULL)
 LANGUAGE c
@@ -123,7 +123,7 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_terminate';
 COMMENT ON FUNCTION temporal.terminate(text, text, jsonb, uuid) IS
-$$Ends an open workflow at once: no more of its code runs, running activities are interrupted and undone. Waits for whoever works on the run at the moment (lock_timeout applies). Takes effect at COMMIT.
+$$Ends an open workflow at once: no more of its code runs, running activities are interrupted and undone; no retry and no cron follows. Waits for whoever works on the run at the moment (lock_timeout applies). Takes effect at COMMIT.
 
 workflow_id, run_id: the run; the latest of the id when no run id is given. reason, details: kept in its history.
 Errors: TP010 no such workflow, TP012 already closed, TP021 in workflow code, 42501 without level "client", 22004, 22023.$$;

@@ -46,9 +46,10 @@ handler(void)
 	if (!timer.active || timer.limit_us < 0 || (timer.fired && !timer.again))
 		return;
 	passed = GetCurrentTimestamp() - timer.since;
-	if (!timer.fired && passed >= 0 && passed < timer.limit_us)
+	if (!timer.fired && passed < timer.limit_us)
 	{
-		arm(timer.limit_us - passed);
+		/* less than nothing: the server's clock was set back */
+		arm(timer.limit_us - Max(passed, 0));
 		return;
 	}
 	timer.fired = true;
@@ -136,6 +137,6 @@ context_callback(void *arg)
 void
 tpg_timer_restart(void)
 {
-	if (timer.active && !timer.fired)
+	if (timer.active && timer.again && !timer.fired)
 		timer.since = GetCurrentTimestamp();
 }

@@ -13,7 +13,7 @@ typedef struct TpgTimer
 	int64		limit_us;		/* -1: none */
 	volatile TimestampTz since; /* the limit counts from here */
 	volatile bool fired;
-	bool		again;			/* interrupts until it is stopped */
+	bool		again;			/* workflow code: interrupts until it is stopped */
 	bool		active;
 	bool		pending;		/* kept in an outer one: it had fired, and its code was not interrupted yet */
 } TpgTimer;
@@ -37,7 +37,7 @@ extern bool tpg_timer_fired(void);
  */
 extern ErrorContextCallback tpg_timer_context;
 
-/* The limit counts from now on again. */
+/* Workflow code has waited: its limit counts from now on again. */
 extern void tpg_timer_restart(void);
 
 #endif							/* TPG_RUNTIME_TIMER_H */
