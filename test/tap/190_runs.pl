@@ -103,6 +103,11 @@ pass('who catches query_canceled is interrupted all the same');
 is($node->query(q{SELECT temporal.start_workflow('plain', id => 'p'); COMMIT; SELECT temporal.result('p', timeout => '30 s')}), "p\n\"fine\"", 'others run');
 $node->query(q{SELECT temporal.terminate('s')});
 
+# nor does it hold up the run timeout, which ends its task timeout, too
+$node->query(q{SELECT temporal.start_workflow('stubborn', id => 's2', run_timeout => '1 s')});
+like(($node->try_query(q{SELECT temporal.result('s2', timeout => '30 s')}))[2], qr/ERROR:  workflow "s2" timed out/, 'its run times out');
+is(events(q{workflow_id = 's2'}) =~ s/,WorkflowTaskTimedOut//r, 'WorkflowExecutionStarted,WorkflowExecutionTimedOut', 'with its last event');
+
 # --- what activities take does not count, wherever they run
 
 $node->query(q{
