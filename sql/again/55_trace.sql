@@ -75,7 +75,7 @@ SET search_path = pg_catalog, pg_temp
 ROWS 50
 AS $$
 	WITH run AS (
-		SELECT e.key, e.workflow_type, e.start_time, e.status, e.wft_attempt, e.last_task_failure
+		SELECT e.key, e.workflow_type, e.start_time, e.status, e.attempt, e.wft_attempt, e.last_task_failure
 		FROM temporal_internal.execution e
 		WHERE e.key = $1
 	), ev AS MATERIALIZED (
@@ -100,7 +100,9 @@ AS $$
 					WHEN 'RETRY_STATE_NON_RETRYABLE_FAILURE' THEN ' (not retryable)'
 					WHEN 'RETRY_STATE_TIMEOUT' THEN ' (no time left)'
 					WHEN 'RETRY_STATE_CANCEL_REQUESTED' THEN ' (cancel requested)'
-					ELSE '' END AS failure
+					ELSE '' END AS failure,
+			-- of the event that closes a run
+			CASE WHEN v.a ->> 'retryState' = 'RETRY_STATE_IN_PROGRESS' THEN 'tried again' WHEN v.a ? 'newExecutionRunId' THEN 'next run by cron' END AS follows
 		FROM ev v
 		LEFT JOIN ev sc ON sc.event_id = v.scheduled_id AND v.event_type BETWEEN 11 AND 16
 		LEFT JOIN ev st ON st.event_id = v.started_id AND v.event_type BETWEEN 12 AND 16
@@ -154,9 +156,15 @@ AS $$
 				WHEN 46 THEN 'memo changed'
 				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
 			CASE l.event_type
-				WHEN 1 THEN concat_ws('; ', 'start delay ' || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval), l.summary, nullif((l.a -> 'input')::text, 'null'))
-				WHEN 2 THEN nullif((l.a -> 'result')::text, 'null')
-				WHEN 4 THEN NULL
+				WHEN 1 THEN concat_ws('; ',
+					CASE l.a ->> 'initiator' WHEN 'CONTINUE_AS_NEW_INITIATOR_RETRY' THEN 'attempt ' || (SELECT r.attempt FROM run r) || ', after '
+						WHEN 'CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE' THEN 'cron, after '
+						ELSE 'start delay ' END || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval),
+					l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 2 THEN concat_ws('; ', nullif((l.a -> 'result')::text, 'null'), l.follows)
+				WHEN 3 THEN concat_ws('; ', nullif(l.failure, ''), l.follows)
+				WHEN 4 THEN concat_ws('; ', CASE l.a ->> 'retryState' WHEN 'RETRY_STATE_TIMEOUT' THEN 'execution timeout' ELSE 'run timeout' END, l.follows)
+				WHEN 8 THEN 'task timeout'
 				WHEN 9 THEN l.failure
 				WHEN 10 THEN concat_ws('; ', l.summary, nullif((l.a -> 'input')::text, 'null'))
 				WHEN 11 THEN CASE WHEN (l.a ->> 'attempt')::integer > 1 THEN

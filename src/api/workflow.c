@@ -19,6 +19,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "model/cron.h"
 #include "runtime/await.h"
 #include "runtime/continue.h"
 #include "runtime/ops.h"
@@ -273,5 +274,11 @@ tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
 	if (next.memo != NULL)
 		tpg_memo_check(next.memo);
 	next.search_attributes = PG_ARGISNULL(7) ? NULL : PG_GETARG_JSONB_P(7);
+	if (!PG_ARGISNULL(8))
+	{
+		next.cron_schedule = text_to_cstring(PG_GETARG_TEXT_PP(8));
+		tpg_id_check(next.cron_schedule, "cron schedule");
+		tpg_cron_check(next.cron_schedule);
+	}
 	tpg_continue_as_new(act, &next);
 }

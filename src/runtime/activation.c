@@ -30,6 +30,7 @@
 #include "runtime/externals.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
+#include "runtime/timer.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
 
@@ -64,6 +65,12 @@ tpg_activation_require(const char *what)
 				(errcode(TPG_ERR_WRONG_CONTEXT),
 				 errmsg("temporal.%s() can only be called by workflow code", what),
 				 errhint("Register the function that calls it with temporal.register_workflow() and start it with temporal.start_workflow().")));
+	if (tpg_timer_fired())
+	{
+		/* caught, or not even noticed: the pass tells it as what it is */
+		CHECK_FOR_INTERRUPTS();
+		tpg_activation_fatal(act, TPG_ERR_TIMEOUT_FAILURE, "workflow code was interrupted", NULL, NULL);
+	}
 	if (act->fatal != NULL || act->fiber->suspended)
 		tpg_activation_fatal(act, TPG_ERR_WRONG_CONTEXT,
 							 psprintf("workflow code caught the suspension and went on to call temporal.%s()", what),
@@ -334,6 +341,8 @@ tpg_activation_next(TpgActivation *act)
 	log_min_messages = tpg_activation_is_live(act) ? act->log_min_messages : FATAL;
 	client_min_messages = tpg_activation_is_live(act) ? act->client_min_messages : ERROR;
 
+	/* whatever came before was waited for */
+	tpg_timer_restart();
 	act->settled = false;
 	act->phase = 0;
 	act->told = act->group_start;

@@ -97,36 +97,30 @@ task_failed(TpgRun *run, const TpgPass *pass, TimestampTz now)
 static void
 close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 {
-	TpgJson    *b = tpg_json_object();
-	pg_uuid_t	next_run_id;
-	int64		backoff_us;
 	TpgExecution next;
+	TpgJson    *b;
 
 	tpg_scheduler_warn_unfinished(pass->act);
 	switch (pass->kind)
 	{
 		case TPG_PASS_RETURNED:
-			tpg_json_add_jsonb(b, "result", pass->result);
-			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED, now, tpg_json_finish(b), NULL);
-			tpg_task_write_close(run, TPG_STATUS_COMPLETED, now);
+			tpg_chain_complete(run, pass->result, now);
 			break;
 		case TPG_PASS_CANCELED:
+			b = tpg_json_object();
 			tpg_json_add_jsonb(b, "details", tpg_json_get(tpg_json_get(pass->failure, "canceledFailureInfo"), "details"));
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CANCELED, now, tpg_json_finish(b), NULL);
 			tpg_task_write_close(run, TPG_STATUS_CANCELED, now);
 			break;
 		case TPG_PASS_CONTINUED:
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, now,
-						   tpg_chain_closing_attributes(run, pass->act->continued, now, &next_run_id, &backoff_us), NULL);
+						   tpg_chain_closing_attributes(run, pass->act->continued, now), NULL);
 			tpg_task_write_close(run, TPG_STATUS_CONTINUED_AS_NEW, now);
-			tpg_chain_start(run, pass->act->continued, &next_run_id, backoff_us, now, &next);
+			tpg_chain_start(run, pass->act->continued, now, &next);
 			tpg_signals_carry_over(pass->act, &next);
 			break;
 		default:
-			tpg_json_add_jsonb(b, "failure", pass->failure);
-			tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(TPG_RETRY_POLICY_NOT_SET));
-			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_FAILED, now, tpg_json_finish(b), NULL);
-			tpg_task_write_close(run, TPG_STATUS_FAILED, now);
+			tpg_chain_fail(run, pass->failure, now);
 			break;
 	}
 }

@@ -34,6 +34,7 @@
 #include "runtime/invoke.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
+#include "runtime/timer.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
 
@@ -342,7 +343,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	MemoryContextSwitchTo(act->context);
 	PG_TRY();
 	{
-		error_context_stack = NULL;
+		error_context_stack = &tpg_timer_context;
 		XactReadOnly = true;
 		(void) tpg_settings_enter(f->def);
 		PushActiveSnapshot(GetTransactionSnapshot());

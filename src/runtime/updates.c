@@ -115,6 +115,9 @@ validate(TpgActivation *act, TpgUpdate *u)
 	}
 	PG_CATCH();
 	{
+		/* that is nothing that the validator has said */
+		if (geterrcode() == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
 		MemoryContextSwitchTo(act->context);
 		u->rejection = CopyErrorData();
 		/* the caller was stopped: nobody has judged it */
