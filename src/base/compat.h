@@ -162,6 +162,13 @@ tpg_compat_unpin_search_path(int level)
 #define tpg_my_lxid() (MyProc->vxid.lxid)
 #endif
 
+/* How often a compiled PL/pgSQL function is in use: a field of its cache entry since 18. */
+#if PG_VERSION_NUM < 180000
+#define tpg_plpgsql_use_count(function) ((function)->use_count)
+#else
+#define tpg_plpgsql_use_count(function) ((function)->cfunc.use_count)
+#endif
+
 /* DecodeDateTime() takes an extra argument since 16. */
 #if PG_VERSION_NUM < 160000
 #define tpg_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
