@@ -24,6 +24,7 @@
 #include "plpgsql.h"
 
 #include "base/compat.h"
+#include "runtime/checkliteral.h"
 #include "runtime/checkplpgsql.h"
 #include "runtime/checkquery.h"
 #include "runtime/judge.h"
