@@ -123,20 +123,15 @@ value_function_name(const SQLValueFunction *f)
 		case SVFOP_LOCALTIMESTAMP:
 		case SVFOP_LOCALTIMESTAMP_N:
 			return "LOCALTIMESTAMP";
-		case SVFOP_CURRENT_ROLE:
-			return "CURRENT_ROLE";
-		case SVFOP_CURRENT_USER:
-			return "CURRENT_USER";
-		case SVFOP_USER:
-			return "USER";
 		case SVFOP_SESSION_USER:
 			return "SESSION_USER";
 		case SVFOP_CURRENT_CATALOG:
 			return "CURRENT_CATALOG";
 		case SVFOP_CURRENT_SCHEMA:
 			return "CURRENT_SCHEMA";
+		default:
+			return "";
 	}
-	return "";
 }
 
 const char *
@@ -150,6 +145,9 @@ tpg_check_clock_node(Node *node, const char *source, const char **instead)
 			{
 				SQLValueFunction *f = (SQLValueFunction *) node;
 
+				/* the code runs as its owner, wherever it runs */
+				if (f->op == SVFOP_CURRENT_ROLE || f->op == SVFOP_CURRENT_USER || f->op == SVFOP_USER)
+					return NULL;
 				if (f->op >= SVFOP_CURRENT_ROLE)
 				{
 					*instead = "temporal.side_effect()";
@@ -208,7 +206,7 @@ static void
 check_ours(Walk *w, Oid function, Node *node)
 {
 	TpgCheck   *check = w->check;
-	char	   *text = IsA(node, FuncExpr) ? tpg_check_constant_text(tpg_check_argument((FuncExpr *) node, 0)) : NULL;
+	char	   *text = node != NULL && IsA(node, FuncExpr) ? tpg_check_constant_text(tpg_check_argument((FuncExpr *) node, 0)) : NULL;
 
 	if (!tpg_judge_is_step(function))
 		return;
