@@ -156,4 +156,4 @@ function: of a workflow, handler, validator or init: name, schema.name, or name(
 function_name: where it stands, which may be a function that is called. line: of that function's body, as in error messages. expression: the statement or expression, shortened.
 severity: error: a replay may see something else; registration refuses it (TP022) where temporal_pg.determinism is error. warning: deterministic, but hardly what was meant, or known only when it runs. note: it could not be looked at.
 reason: why. instead: what to call instead.
-Errors: 42883 no such function, 42725 not unique, 42602 no name, 22004, 22023.$$;
+Errors: TP021 when it is called by workflow code, 42883 no such function, 42725 not unique, 42602 no name, 22004, 22023.$$;

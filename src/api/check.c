@@ -13,6 +13,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "api/client.h"
 #include "runtime/check.h"
 #include "store/function.h"
 
@@ -48,6 +49,7 @@ tpg_sql_check_workflow(PG_FUNCTION_ARGS)
 	TpgCheck   *check;
 	ListCell   *lc;
 
+	tpg_not_in_workflow("check_workflow", "Call it before the code is registered.");
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -306,6 +306,17 @@ ends_it(List *statements)
 	}
 }
 
+/* RAISE; as the last statement */
+static bool
+raises_again(List *statements)
+{
+	PLpgSQL_stmt *last = statements == NIL ? NULL : llast(statements);
+	PLpgSQL_stmt_raise *raise = (PLpgSQL_stmt_raise *) last;
+
+	return last != NULL && last->cmd_type == PLPGSQL_STMT_RAISE &&
+		raise->message == NULL && raise->condname == NULL && raise->options == NIL;
+}
+
 static void
 check_handler(Walk *w, PLpgSQL_exception *handler)
 {
@@ -319,7 +330,7 @@ check_handler(Walk *w, PLpgSQL_exception *handler)
 			tpg_check_find(w->check, TPG_SEVERITY_WARNING, -1,
 						   "WHEN OTHERS around a waiting call in a loop also catches mistakes in the code itself, and tries them again for ever",
 						   "WHEN SQLSTATE 'TF000', for failures only, or a retry policy");
-		if (sqlstate == ERRCODE_ASSERT_FAILURE || sqlstate == ERRCODE_PLPGSQL_ERROR)
+		if ((sqlstate == ERRCODE_ASSERT_FAILURE || sqlstate == ERRCODE_PLPGSQL_ERROR) && !raises_again(handler->action))
 			tpg_check_find(w->check, TPG_SEVERITY_WARNING, -1,
 						   "it catches assert_failure, as which a waiting call ends the code", "WHEN OTHERS");
 	}

@@ -334,7 +334,9 @@ tpg_check_domain(TpgCheck *check, Oid type)
 
 			check->source = NULL;
 			check->source_is_body = false;
+			check->expression = psprintf("CHECK of domain %s", format_type_be(type));
 			tpg_check_node(check, (Node *) c->check_expr);
+			check->expression = saved.expression;
 			check->source = saved.source;
 			check->source_is_body = saved.source_is_body;
 		}
@@ -416,6 +418,7 @@ walk(Node *node, void *context)
 	TpgCheck   *check = w->check;
 	const char *reason;
 	const char *instead = NULL;
+	ListCell   *lc;
 
 	if (node == NULL)
 		return false;
@@ -437,7 +440,11 @@ walk(Node *node, void *context)
 			break;
 		case T_CaseExpr:
 			(void) walk((Node *) ((CaseExpr *) node)->arg, w);
-			(void) walk_conditional((Node *) ((CaseExpr *) node)->args, w);
+			foreach(lc, ((CaseExpr *) node)->args)
+			{
+				(void) walk_conditional((Node *) lfirst_node(CaseWhen, lc)->expr, w);
+				(void) walk_conditional((Node *) lfirst_node(CaseWhen, lc)->result, w);
+			}
 			return walk_conditional((Node *) ((CaseExpr *) node)->defresult, w);
 		case T_CoalesceExpr:
 			(void) walk(linitial(((CoalesceExpr *) node)->args), w);
