@@ -207,13 +207,13 @@ DECLARE
 	message text;
 	state text;
 BEGIN
-	PERFORM pg_temp.found(body, declarations);
+	PERFORM pg_temp.found(body || ' RETURN NULL;', declarations);
 	PERFORM temporal.register_workflow('wf', 'shop.wf');
 	PERFORM temporal.test_run('wf');
 	RETURN 'fine';
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
-	RETURN state || regexp_replace(message, '^workflow task of "[^"]*" failed', '');
+	RETURN state || ': ' || regexp_replace(message, '^workflow task of "[^"]*" failed: ', '');
 END $$;
 SET LOCAL client_min_messages = error;
 SELECT is(pg_temp.caught(body, declarations), finding, 'the net: ' || label) FROM (VALUES
@@ -229,7 +229,7 @@ SELECT is(pg_temp.caught(body, declarations), finding, 'the net: ' || label) FRO
 	('a folded immutable function', 'EXECUTE concat(''SELECT '', ''shop.lying()'');', '', 'TP022: workflow code is not deterministic: now() reads the clock'),
 	('a condition', 'PERFORM temporal.wait_condition(concat(''now() '', ''IS NULL''));', '', 'TP022: condition "now() IS NULL" failed: workflow code is not deterministic: now() reads the clock'),
 	('a spawned function', 'PERFORM temporal.await(temporal.spawn(concat(''shop.br'', ''anch''), 1));', '', 'TP022: function branch(integer) is not deterministic'),
-	('a query_to_xml', 'PERFORM query_to_xml(concat(''SELECT '', ''1''), true, true, '''');', '', 'TP022: function wf(jsonb) is not deterministic'),
+	('query_to_xml(): by its volatility', 'PERFORM query_to_xml(concat(''SELECT '', ''1''), true, true, '''');', '', 'TP022: function wf(jsonb) is not deterministic'),
 	('a side effect is free', 'PERFORM temporal.side_effect(''SELECT max(eur) FROM shop.rate WHERE random() < 2'');', '', 'fine'),
 	('an error of one, caught', 'BEGIN PERFORM temporal.side_effect(''SELECT 1 / count(*) FROM shop.rate WHERE false''); EXCEPTION WHEN division_by_zero THEN EXECUTE concat(''SELECT '', ''now()''); END;', '', 'TP022: workflow code is not deterministic: now() reads the clock'),
 	('activities are free', 'PERFORM temporal.execute_activity(''act'', 1); PERFORM temporal.execute_local_activity(''act'', 1); PERFORM temporal.sleep(''1 s'');', '', 'fine'),
@@ -245,8 +245,8 @@ SELECT is(pg_temp.caught($$EXECUTE concat('INSERT INTO pg_temp.', 'scratch VALUE
 -- handlers
 CREATE FUNCTION waits() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.wait_condition('state ? ''stop'''); END $$;
 CREATE FUNCTION dyn(what text) RETURNS text LANGUAGE plpgsql AS $$DECLARE r text; BEGIN EXECUTE 'SELECT ' || what INTO r; RETURN r; END $$;
-CREATE FUNCTION ok(what text) RETURNS void LANGUAGE sql AS '';
-SELECT temporal.register_workflow('waits', queries => '{"q": "dyn"}', updates => '{"u": "dyn", "v": ["ok", "dyn"]}', signals => '{"s": "dyn"}');
+CREATE FUNCTION agrees(what text) RETURNS void LANGUAGE sql AS '';
+SELECT temporal.register_workflow('waits', queries => '{"q": "dyn"}', updates => '{"u": "dyn", "v": ["agrees", "dyn"]}', signals => '{"s": "dyn"}');
 SELECT temporal.start_workflow('waits', id => 'h'), temporal.test_drive();
 SELECT is(temporal.query('h', 'q', '"1"'), '"1"', 'a query');
 SELECT matches(pg_temp.error_of($$SELECT temporal.query('h', 'q', '"now()"')$$), '^TP015: .*now\(\) reads the clock', 'a query that reads the clock');
