@@ -48,7 +48,7 @@ typedef struct TpgCheck
 	bool		source_is_body; /* else a piece of it, whose line is known */
 	int			line;
 	const char *expression;
-	int			nsteps;			/* calls that wait or ask for something, so far */
+	int			nwaits;			/* calls that wait, so far */
 } TpgCheck;
 
 /*

@@ -207,10 +207,11 @@ check_ours(Walk *w, Oid function, Node *node)
 {
 	TpgCheck   *check = w->check;
 	char	   *text = node != NULL && IsA(node, FuncExpr) ? tpg_check_constant_text(tpg_check_argument((FuncExpr *) node, 0)) : NULL;
+	TpgStep		step = tpg_judge_step(function);
 
-	if (!tpg_judge_is_step(function))
+	if (step == TPG_STEP_NONE)
 		return;
-	check->nsteps++;
+	check->nwaits += step == TPG_STEP_WAITS;
 	if (w->conditional > 0)
 		tpg_check_find(check, TPG_SEVERITY_WARNING, exprLocation(node),
 					   psprintf("temporal.%s() stands inside AND, OR, CASE or COALESCE, and may be called in one run and left out in its replay",

@@ -128,12 +128,14 @@ static const KnownFunction known[] = {
 	{F_PG_TRY_ADVISORY_XACT_LOCK_INT4_INT4, LOCKS, WITH_LOCK},
 };
 
-/* Functions of schema temporal that wait, or ask for something: leaving one out changes what follows. */
-static const char *const steps[] = {
-	"await", "await_all", "await_any", "continue_as_new", "execute_activity", "execute_child_workflow",
-	"execute_local_activity", "lock", "random", "side_effect", "signal", "sleep", "spawn", "start_activity",
-	"start_child_workflow", "start_local_activity", "start_timer", "start_wait_condition", "start_wait_signal",
-	"uuid4", "wait_condition", "wait_signal"
+/* Functions of schema temporal that are no mere look: leaving one out changes what follows. */
+static const char *const waiting[] = {
+	"await", "await_all", "await_any", "execute_activity", "execute_child_workflow", "execute_local_activity",
+	"lock", "sleep", "wait_condition", "wait_signal"
+};
+static const char *const asking[] = {
+	"continue_as_new", "random", "side_effect", "signal", "spawn", "start_activity", "start_child_workflow",
+	"start_local_activity", "start_timer", "start_wait_condition", "start_wait_signal", "uuid4"
 };
 
 static int
@@ -268,18 +270,23 @@ tpg_judge_is_ours(Oid function, const char *name)
 	return is != NULL && strcmp(is, name) == 0;
 }
 
-bool
-tpg_judge_is_step(Oid function)
+TpgStep
+tpg_judge_step(Oid function)
 {
 	char	   *is;
 
 	if (!is_in_temporal(function))
-		return false;
+		return TPG_STEP_NONE;
 	is = get_func_name(function);
-	for (int i = 0; is != NULL && i < lengthof(steps); i++)
+	for (int i = 0; is != NULL && i < lengthof(waiting); i++)
 	{
-		if (strcmp(is, steps[i]) == 0)
-			return true;
+		if (strcmp(is, waiting[i]) == 0)
+			return TPG_STEP_WAITS;
 	}
-	return false;
+	for (int i = 0; is != NULL && i < lengthof(asking); i++)
+	{
+		if (strcmp(is, asking[i]) == 0)
+			return TPG_STEP_ASKS;
+	}
+	return TPG_STEP_NONE;
 }

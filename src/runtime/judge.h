@@ -26,8 +26,17 @@ extern TpgJudgement tpg_judge(Oid function);
 /* The same, remembered until any function changes: for who asks at every call. */
 extern TpgJudged tpg_judge_quickly(Oid function);
 
-/* Is it the function of that name in schema temporal?  And does it belong to workflow code's own time line: does it wait, or ask for something? */
+/* Is it the function of that name in schema temporal? */
 extern bool tpg_judge_is_ours(Oid function, const char *name);
-extern bool tpg_judge_is_step(Oid function);
+
+/* What a function of schema temporal does to the course of the run. */
+typedef enum TpgStep
+{
+	TPG_STEP_NONE,
+	TPG_STEP_ASKS,				/* starts, records or draws something */
+	TPG_STEP_WAITS
+} TpgStep;
+
+extern TpgStep tpg_judge_step(Oid function);
 
 #endif							/* TPG_RUNTIME_JUDGE_H */
