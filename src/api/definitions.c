@@ -132,6 +132,7 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	row.namespace_id = tpg_namespace_current_for_write();
 	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
 	oid = tpg_register_function(&row, function);
+	tpg_register_check_determinism(oid);
 	row.settings = tpg_settings_capture();
 	given.init = text_arg(fcinfo, 2);
 	given.signals = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);

@@ -146,11 +146,13 @@ add_handler(List *rows, const WorkflowCode *code, TpgDefinitionKind kind, const 
 	Oid			validator_oid;
 
 	rows = lappend(rows, handler_row(code, kind, name, function, &oid));
+	tpg_register_check_determinism(oid);
 	if (validator != NULL)
 	{
 		TpgDefinitionRow *row = handler_row(code, TPG_DEF_VALIDATOR, name, validator, &validator_oid);
 
 		check_same_arguments(row, oid, validator_oid);
+		tpg_register_check_determinism(validator_oid);
 		rows = lappend(rows, row);
 	}
 	return rows;

@@ -219,6 +219,9 @@ typedef struct TpgActivation
 	TimestampTz now;			/* the workflow's clock */
 	bool		settled;		/* its commands were compared or appended */
 	int			phase;			/* 0: signals and updates to come, 1: the rest, 2: delivered */
+	bool		guarded;		/* its code runs: the hooks of runtime/guard watch */
+	bool		warned;			/* by them, of something */
+	Oid			invoked;		/* the function that the runtime called last */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
 	bool		in_condition;	/* it is a condition */
 

@@ -25,6 +25,7 @@
 #include "ipc/slots.h"
 #include "model/failure.h"
 #include "runtime/cancel.h"
+#include "runtime/guard.h"
 #include "runtime/inplace.h"
 #include "runtime/invoke.h"
 #include "runtime/pass.h"
@@ -247,6 +248,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		if (!tpg_activation_next(act))
 			elog(ERROR, "workflow \"%s\" has no history", run->exec->workflow_id);
 		tpg_scheduler_start(act);
+		tpg_guard_enter(act, def);
 		pass->result = tpg_invoke(def, run->exec->workflow_type, tpg_json_get_raw(run->events[0].attributes, "input"));
 		MemoryContextSwitchTo(act->context);
 		if (tpg_timer_fired())

@@ -31,6 +31,7 @@
 #include "runtime/await.h"
 #include "runtime/cancel.h"
 #include "runtime/blocked.h"
+#include "runtime/guard.h"
 #include "runtime/invoke.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
@@ -217,6 +218,7 @@ tpg_scheduler_call(TpgActivation *act, TpgDefinition *def, const char *name, Jso
 		XactReadOnly = true;
 		(void) tpg_settings_enter(def);
 		PushActiveSnapshot(GetTransactionSnapshot());
+		tpg_guard_enter(act, def);
 		result = tpg_invoke(def, name, input);
 		RollbackAndReleaseCurrentSubTransaction();
 	}
@@ -347,6 +349,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		XactReadOnly = true;
 		(void) tpg_settings_enter(f->def);
 		PushActiveSnapshot(GetTransactionSnapshot());
+		tpg_guard_enter(act, f->def);
 		result = tpg_invoke(f->def, f->name, f->input);
 		error_context_stack = outer_context;
 		RollbackAndReleaseCurrentSubTransaction();
@@ -467,6 +470,20 @@ tpg_scheduler_start(TpgActivation *act)
 	tpg_activation_deliver(act, false);
 }
 
+/* An activity is free to do what it likes; an error in it ends the pass. */
+static bool
+run_in_place(TpgActivation *act)
+{
+	bool		done;
+
+	if (act->run_in_place == NULL)
+		return false;
+	act->guarded = false;
+	done = act->run_in_place(act, act->in_place_arg);
+	act->guarded = true;
+	return done;
+}
+
 bool
 tpg_scheduler_run(TpgActivation *act)
 {
@@ -483,9 +500,8 @@ tpg_scheduler_run(TpgActivation *act)
 		tpg_activation_settle(act);
 		if (tpg_activation_next(act))
 			continue;
-		if (act->run_in_place != NULL && act->run_in_place(act, act->in_place_arg) && tpg_activation_next(act))
-			continue;
-		return false;
+		if (!run_in_place(act) || !tpg_activation_next(act))
+			return false;
 	}
 }
 

@@ -129,7 +129,8 @@ validate(TpgActivation *act, TpgUpdate *u)
 	PG_END_TRY();
 
 	/* a validator that tries to change something is a bug, no rejection (E-14) */
-	if (u->rejection != NULL && u->rejection->sqlerrcode == TPG_ERR_WRONG_CONTEXT)
+	if (u->rejection != NULL && (u->rejection->sqlerrcode == TPG_ERR_WRONG_CONTEXT ||
+								 u->rejection->sqlerrcode == TPG_ERR_DETERMINISM_VIOLATION))
 		tpg_activation_fatal(act, u->rejection->sqlerrcode, u->rejection->message, u->rejection->detail, u->rejection->hint);
 	return u->rejection == NULL;
 }

@@ -35,7 +35,9 @@ CREATE FUNCTION act(n int DEFAULT 0) RETURNS int LANGUAGE sql AS 'SELECT n';
 CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION one(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 SELECT temporal.register_activity('try'), temporal.register_activity('act');
+SET LOCAL client_min_messages = error;         -- try() is dynamic SQL
 SELECT temporal.register_workflow(t) FROM unnest('{in_workflow,in_activity,wf,done,failing}'::text[]) t;
+SET LOCAL client_min_messages = warning;
 SELECT temporal.grant_access('default', 'tpg_client', 'client');
 SELECT temporal.register_search_attribute('known', 'Int');
 
@@ -154,6 +156,14 @@ INSERT INTO tried VALUES
 	('post_restore', 0, 'client', $$temporal.post_restore()$$, 'ok', false);
 
 -- ---------- registering, namespaces ----------
+
+CREATE FUNCTION reads_clock() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()';
+INSERT INTO tried VALUES ('check_workflow', 1, 'client', 'temporal.check_workflow(NULL)', '22004', true), ('check_workflow', 1, 'client', $$temporal.check_workflow('')$$, '22023', true),
+	('check_workflow', 1, 'client', $$temporal.check_workflow('no_such_function')$$, '42883', false), ('check_workflow', 1, 'client', $$temporal.check_workflow('shop.one')$$, '42725', false),
+	('check_workflow', 1, 'client', $$temporal.check_workflow('no such function')$$, '42602', false),
+	('check_workflow', 1, 'client', $$temporal.check_workflow('shop.done')$$, 'ok', false), ('check_workflow', 1, 'tpg_nobody', $$temporal.check_workflow('shop.done')$$, 'ok', false),
+	('check_workflow', 1, 'workflow', $$temporal.check_workflow('shop.done')$$, 'TP021', false), ('register_workflow', 9, 'client', $$temporal.register_workflow('x', 'shop.reads_clock')$$, 'TP022', false),
+	('register_query_handler', 3, 'client', $$temporal.register_query_handler('wf', 's', 'shop.reads_clock')$$, 'TP022', false);
 
 INSERT INTO tried SELECT 'register_workflow', 9, 'client', format($$temporal.register_workflow('x', %s)$$, argument), expected, no_hint FROM (VALUES
 	($$''$$, '22023', true), ($$'no such function'$$, '42602', true), ($$'no_such_function'$$, '42883', true), ($$'shop.one'$$, '42725', false), ($$'shop.one(uuid)'$$, '42883', true), ($$'((('$$, '42602', true), ($$'pg_catalog.count'$$, '42725', true), ($$'pg_catalog.count("any")'$$, '42809', true), ($$'shop.done', init => 'no_such_function'$$, '42883', true), ($$'shop.done', signals => '{}'$$, 'ok', true), ($$'shop.done', signals => '{"s": "no_such_function"}'$$, '42883', true), ($$'shop.done', signals => '{"": "shop.act"}'$$, '22023', true), ($$'shop.done', signals => '{"s": 1}'$$, '22023', false),

@@ -163,7 +163,9 @@ BEGIN
 END $$;
 CREATE FUNCTION go() RETURNS void LANGUAGE sql AS $$SELECT temporal.set_state('go', true)$$;
 CREATE FUNCTION hang() RETURNS void LANGUAGE sql AS $$SELECT temporal.sleep('1 hour')$$;
+SET LOCAL client_min_messages = error;         -- it warns
 SELECT temporal.register_workflow('entity', updates => '{"go": "go", "hang": "hang"}', signals => '{"go": "go", "hang": "hang"}', queries => '{"state": "seen"}');
+RESET client_min_messages;
 SELECT temporal.start_workflow('entity', '2', id => 'w8');
 SELECT temporal.test_drive();
 SELECT run_id AS first FROM temporal.workflow WHERE workflow_id = 'w8' \gset
@@ -213,7 +215,9 @@ END $$;
 CREATE FUNCTION unknown() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.continue_as_new(1, 'nobody'); END $$;
 CREATE FUNCTION bad_attribute() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.continue_as_new(1, search_attributes => '{"Nothing": 1}'); END $$;
 CREATE FUNCTION spawner() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.await(temporal.spawn('from_handler')); END $$;
+SET LOCAL client_min_messages = error;         -- it warns
 SELECT temporal.register_workflow(w) FROM unnest('{swallower,others,unknown,bad_attribute,spawner}'::text[]) w;
+RESET client_min_messages;
 SELECT is(temporal.test_run('others', '0', id => 'w9'), '"second"', 'WHEN OTHERS lets it pass');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.continue_as_new(1)$$), 'TP021', 'not outside of workflow code');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.test_run('swallower', id => 'x1')$$), 'TP021', 'who catches it fails the task');
