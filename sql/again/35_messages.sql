@@ -72,7 +72,7 @@ AS 'MODULE_PATHNAME', 'tpg_sql_query';
 COMMENT ON FUNCTION temporal.query(text, text, jsonb, uuid, text) IS
 $$Asks a workflow, open or closed, in this session: its code is replayed over its history and the mail that has been committed, then the handler runs. Nothing is written or locked; no executor is needed; works on a hot standby.
 
-workflow_id, run_id: the run. query_name: a registered query handler's; __stack_trace: where its code stands; __temporal_workflow_metadata: what it can be asked. input: the handler's arguments.
+workflow_id, run_id: the run. query_name: a registered query handler's; __stack_trace: where its code stands; __temporal_workflow_metadata: what it can be asked, and what set_current_details() has said. input: the handler's arguments.
 reject_condition: none, not_open, not_completed_cleanly.
 Errors: TP015 no such handler (HINT: those that there are), rejected, or an error of the handler; TP010, TP014, TP020, TP025, 42501, 22004, 22023.$$;
 

@@ -266,14 +266,6 @@ COMMENT ON FUNCTION temporal.workflow_info() IS
 $$What the run may know about itself.
 Errors: TP021.$$;
 
-CREATE FUNCTION temporal.memo()
-RETURNS jsonb
-LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'tpg_sql_memo';
-COMMENT ON FUNCTION temporal.memo() IS
-$$The memo of the run, an object.
-Errors: TP021.$$;
-
 CREATE FUNCTION temporal.is_replaying()
 RETURNS boolean
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -23,19 +23,3 @@ workflow_type, task_queue, run_timeout, task_timeout, retry_policy, memo, search
 cron_schedule: the next run begins at its first match, and runs follow each other by it; that of this run ends when none is given.
 The next run begins at once, or, when this one has lived for less than temporal_pg.continue_as_new_min_interval, that long after its start.
 Errors: TP021 outside of workflow code, in a handler or spawned function; TP014 unknown workflow_type; TP025, TP026, 22023.$$;
-
-CREATE FUNCTION temporal.last_completion_result()
-RETURNS jsonb
-LANGUAGE c STABLE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'tpg_sql_last_completion_result';
-COMMENT ON FUNCTION temporal.last_completion_result() IS
-$$In workflow code of a run with a cron schedule: the result of the last run that completed, also when runs have failed since. NULL: none has; JSON null: it had no result.
-Errors: TP021 outside of workflow code.$$;
-
-CREATE FUNCTION temporal.last_failure()
-RETURNS jsonb
-LANGUAGE c STABLE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'tpg_sql_last_failure';
-COMMENT ON FUNCTION temporal.last_failure() IS
-$$In workflow code of a run that follows, by retry or cron, one that failed or timed out: that failure, as temporal.failure() gives those of activities. NULL: there is none.
-Errors: TP021 outside of workflow code.$$;

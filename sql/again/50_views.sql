@@ -184,8 +184,9 @@ COMMENT ON COLUMN temporal.definition.failure_sqlstates IS 'SQLSTATEs of errors 
 
 CREATE VIEW temporal.search_attribute WITH (security_barrier) AS
 	SELECT n.name AS namespace, e.workflow_id, e.run_id, s.name,
-		(SELECT d.type FROM temporal_internal.search_attribute_definition d
-			WHERE d.namespace_id = s.namespace_id AND d.name = s.name) AS type,
+		CASE s.name WHEN 'TemporalChangeVersion' THEN 'KeywordList' ELSE (
+			SELECT d.type FROM temporal_internal.search_attribute_definition d
+			WHERE d.namespace_id = s.namespace_id AND d.name = s.name) END AS type,
 		s.keyword_value, s.int_value, s.double_value, s.bool_value, s.datetime_value, s.list_value
 	FROM temporal_internal.search_attribute s
 	JOIN temporal_internal.execution e ON e.key = s.execution_key
@@ -196,7 +197,7 @@ $$One row for each search attribute of each run, in the namespaces that you may 
 
 SELECT workflow_id, run_id FROM temporal.search_attribute WHERE name = 'Customer' AND keyword_value = 'ann';
 SELECT ... WHERE name = 'Amount' AND int_value BETWEEN 100 AND 200;$$;
-COMMENT ON COLUMN temporal.search_attribute.type IS 'The registered type: Text, Keyword, Int, Double, Bool, Datetime or KeywordList. The value is in the column of that type, the others are NULL.';
+COMMENT ON COLUMN temporal.search_attribute.type IS 'The registered type (that of TemporalChangeVersion, which patched() keeps, is predefined): Text, Keyword, Int, Double, Bool, Datetime or KeywordList. The value is in the column of that type, the others are NULL.';
 COMMENT ON COLUMN temporal.search_attribute.keyword_value IS 'Of type Keyword or Text.';
 COMMENT ON COLUMN temporal.search_attribute.list_value IS 'Of type KeywordList.';
 
@@ -215,3 +216,24 @@ CREATE VIEW temporal.workflow_update WITH (security_barrier) AS
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.workflow_update IS 'The updates that the runs in the namespaces that you may see have accepted; rejected ones leave no trace.';
 COMMENT ON COLUMN temporal.workflow_update.result IS 'What the handler gave; NULL while it is in progress, or when it failed.';
+
+CREATE VIEW temporal.child_workflow WITH (security_barrier) AS
+	SELECT n.name AS namespace, e.workflow_id, e.run_id, h.event_id AS initiated_event_id,
+		h.attributes #>> '{workflowType,name}' AS child_workflow_type,
+		h.attributes ->> 'workflowId' AS child_workflow_id, c.run_id AS child_run_id,
+		((SELECT enum_range(NULL::temporal.workflow_status)))[c.status] AS child_status,
+		coalesce(lower(replace(h.attributes ->> 'parentClosePolicy', 'PARENT_CLOSE_POLICY_', '')), 'terminate') AS parent_close_policy,
+		h.event_time AS initiated_time, c.start_time, c.close_time
+	FROM temporal_internal.execution e
+	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
+	JOIN temporal_internal.history h ON h.execution_key = e.key AND h.event_type = 29
+	LEFT JOIN LATERAL (
+		SELECT x.run_id, x.status, x.start_time, x.close_time
+		FROM temporal_internal.execution x
+		WHERE x.namespace_id = e.namespace_id AND x.workflow_id = h.attributes ->> 'workflowId'
+			AND x.parent ->> 'runId' = e.run_id::text AND (x.parent ->> 'initiatedEventId')::integer = h.event_id
+		ORDER BY x.run_no DESC LIMIT 1) c ON true
+	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.child_workflow IS 'The child workflows that the runs in the namespaces that you may see have asked for, each with its latest run.';
+COMMENT ON COLUMN temporal.child_workflow.child_run_id IS 'NULL: it has not been started, its id was in use, or retention has deleted it.';
+COMMENT ON COLUMN temporal.child_workflow.parent_close_policy IS 'What becomes of it when the parent closes: terminate, abandon or request_cancel.';

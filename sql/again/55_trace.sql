@@ -129,17 +129,31 @@ AS $$
 					WHEN l.local_activity IS NOT NULL THEN 'local activity ' || temporal_internal.short_text(l.local_activity, 16)
 						|| CASE WHEN l.a ? 'failure' THEN ' failed' ELSE ' completed' END
 					WHEN l.a ->> 'markerName' = 'SideEffect' THEN 'side effect'
+					WHEN l.a ->> 'markerName' = 'core_patch' THEN 'patch ' || temporal_internal.short_text(l.a #>> '{details,patch-data,id}', 30)
 					ELSE 'marker ' || temporal_internal.short_text(l.a ->> 'markerName', 30) END
 				WHEN 26 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' received'
 				WHEN 27 THEN 'workflow terminated'
 				WHEN 28 THEN 'workflow continued as new'
+				WHEN 22 THEN 'cancellation sent'
+				WHEN 23 THEN '  not taken'
+				WHEN 24 THEN '  taken'
+				WHEN 29 THEN 'child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' initiated'
+				WHEN 30 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' not started'
+				WHEN 31 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' started'
+				WHEN 32 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' completed'
+				WHEN 33 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' failed'
+				WHEN 34 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' canceled'
+				WHEN 35 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' timed out'
+				WHEN 36 THEN '  child ' || temporal_internal.short_text(l.a #>> '{workflowType,name}', 25) || ' terminated'
 				WHEN 37 THEN 'signal ' || temporal_internal.short_text(l.a ->> 'signalName', 25) || ' sent'
 				WHEN 38 THEN '  not taken'
 				WHEN 39 THEN '  taken'
+				WHEN 40 THEN CASE WHEN l.a -> 'searchAttributes' ? 'TemporalChangeVersion' THEN '  listed in TemporalChangeVersion' ELSE 'search attributes changed' END
 				WHEN 41 THEN 'update ' || temporal_internal.short_text(l.a #>> '{acceptedRequest,input,name}', 25) || ' accepted'
 				WHEN 43 THEN '  update ' || coalesce((SELECT temporal_internal.short_text(u.a #>> '{acceptedRequest,input,name}', 25)
 					FROM labelled u WHERE u.event_id = (l.a ->> 'acceptedEventId')::integer), '?')
 					|| CASE WHEN l.a #> '{outcome,failure}' IS NULL THEN ' completed' ELSE ' failed' END
+				WHEN 46 THEN 'memo changed'
 				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
 			CASE l.event_type
 				WHEN 1 THEN concat_ws('; ',
@@ -160,14 +174,24 @@ AS $$
 				WHEN 20 THEN l.a ->> 'cause'
 				WHEN 25 THEN CASE WHEN l.a ? 'failure' THEN l.failure
 						|| coalesce(' (again after ' || temporal_internal.short_duration((l.a #>> '{details,data,backoff}')::interval) || ')', '')
-					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null') ELSE (l.a #> '{details,data}')::text END
+					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null')
+					WHEN l.a ->> 'markerName' = 'core_patch' THEN CASE l.a #>> '{details,patch-data,deprecated}' WHEN 'true' THEN 'deprecated' END
+					ELSE (l.a #> '{details,data}')::text END
 				WHEN 26 THEN nullif((l.a -> 'input')::text, 'null')
 				WHEN 27 THEN concat_ws(': ', l.a ->> 'reason', l.a ->> 'details')
 				WHEN 28 THEN concat_ws('; ', 'after ' || temporal_internal.short_duration((l.a ->> 'backoffStartInterval')::interval), nullif((l.a -> 'input')::text, 'null'))
+				WHEN 22 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}')
+				WHEN 23 THEN 'no such workflow'
+				WHEN 29 THEN concat_ws('; ', l.a ->> 'workflowId', l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 30 THEN 'its id is in use'
+				WHEN 32 THEN nullif((l.a -> 'result')::text, 'null')
+				WHEN 33 THEN l.failure
 				WHEN 37 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}') || coalesce(': ' || nullif((l.a -> 'input')::text, 'null'), '')
 				WHEN 38 THEN CASE l.a ->> 'cause' WHEN 'SIGNAL_COUNT_LIMIT_EXCEEDED' THEN 'has taken too many signals' ELSE 'no such open workflow' END
+				WHEN 40 THEN coalesce(l.a #> '{searchAttributes,TemporalChangeVersion}', l.a -> 'searchAttributes')::text
 				WHEN 41 THEN nullif((l.a #> '{acceptedRequest,input,args}')::text, 'null')
 				WHEN 43 THEN coalesce(temporal_internal.failure_text(l.a #> '{outcome,failure}'), nullif((l.a #> '{outcome,success}')::text, 'null'))
+				WHEN 46 THEN (l.a -> 'upsertedMemo')::text
 				ELSE nullif(l.failure, '') END AS detail
 		FROM labelled l
 		UNION ALL

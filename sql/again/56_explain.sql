@@ -168,8 +168,19 @@ BEGIN
 		FROM temporal_internal.message m
 		JOIN temporal_internal.history h ON h.execution_key = m.execution_key AND h.event_id = m.ref_event_id
 		WHERE m.execution_key = $1 AND m.kind = 2
+	), child AS (
+		SELECT 'child' AS kind, h.event_id, h.event_time AS since, NULL::timestamptz AS until,
+			'child workflow ' || (h.attributes #>> '{workflowType,name}') || ' ' || (h.attributes ->> 'workflowId') AS what,
+			CASE WHEN s.started IS NULL THEN 'is to be started'
+				ELSE format('has been started: see temporal.explain(%L)', h.attributes ->> 'workflowId') END AS detail
+		FROM temporal_internal.history h
+		CROSS JOIN LATERAL (
+			SELECT bool_or(x.event_type <> 31) AS ended, bool_or(x.event_type = 31) AS started
+			FROM temporal_internal.history x
+			WHERE x.execution_key = $1 AND x.event_type BETWEEN 30 AND 36 AND (x.attributes ->> 'initiatedEventId')::integer = h.event_id) s
+		WHERE h.execution_key = $1 AND h.event_type = 29 AND s.ended IS NOT TRUE
 	), pending AS (
-		SELECT * FROM activity UNION ALL SELECT * FROM timer
+		SELECT * FROM activity UNION ALL SELECT * FROM timer UNION ALL SELECT * FROM child
 	), mail AS (
 		SELECT min(m.deliver_at) AS since, count(*) AS n
 		FROM temporal_internal.message m
@@ -192,7 +203,7 @@ BEGIN
 		UNION ALL
 		-- goes on beside the code; only if we know where that is
 		SELECT 2, p.event_id, p.what, p.since, p.until, NULL,
-			concat_ws('. ', p.detail, CASE WHEN p.kind = 'activity' AND replay_error IS NULL AND NOT failing THEN 'Not awaited now' END)
+			concat_ws('. ', p.detail, CASE WHEN p.kind IN ('activity', 'child') AND replay_error IS NULL AND NOT failing THEN 'Not awaited now' END)
 		FROM pending p
 		WHERE NOT EXISTS (SELECT FROM op o WHERE p.event_id IN (o.ref_event_id, o.timeout_event_id))
 		UNION ALL

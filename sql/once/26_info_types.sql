@@ -4,8 +4,9 @@ CREATE TYPE temporal.workflow_info AS (
 	namespace text, workflow_id text, run_id uuid, first_execution_run_id uuid, workflow_type text, task_queue text,
 	attempt integer, cron_schedule text, execution_timeout interval, run_timeout interval, task_timeout interval,
 	retry_policy jsonb, memo jsonb, search_attributes jsonb, workflow_start_time timestamptz, start_time timestamptz,
-	history_length integer, history_size_bytes bigint, continue_as_new_suggested boolean);
-COMMENT ON TYPE temporal.workflow_info IS 'What temporal.workflow_info() tells. workflow_start_time: when the run was started; start_time: the clock of its first task; history_length and history_size_bytes: of the events that the code has been told of so far.';
+	history_length integer, history_size_bytes bigint, continue_as_new_suggested boolean,
+	parent_workflow_id text, parent_run_id uuid, root_workflow_id text, root_run_id uuid, continued_run_id uuid);
+COMMENT ON TYPE temporal.workflow_info IS 'What temporal.workflow_info() tells. workflow_start_time: when the run was started; start_time: the clock of its first task; history_length and history_size_bytes: of the events that the code has been told of so far. parent: NULL where there is none; root: itself, where it has no parent; continued_run_id: the run before it in its chain.';
 
 CREATE TYPE temporal.activity_info AS (
 	activity_id text, activity_type text, attempt integer, namespace text, workflow_id text, run_id uuid, workflow_type text,

@@ -85,6 +85,7 @@ CREATE TABLE temporal_internal.execution (
 	wft_started_event_id	integer,
 	signal_count			integer,
 	update_count			integer,
+	activity_cancels		integer,
 	wft_state				smallint NOT NULL DEFAULT 0,
 	status					smallint NOT NULL DEFAULT 1,
 	cancel_requested		boolean NOT NULL DEFAULT false,
@@ -106,6 +107,7 @@ COMMENT ON COLUMN temporal_internal.execution.original_run_id IS 'The run in whi
 COMMENT ON COLUMN temporal_internal.execution.wft_state IS 'Workflow task: 0 none, 1 scheduled, 2 started (held by a token until wft_deadline; only for workers outside the database).';
 COMMENT ON COLUMN temporal_internal.execution.wft_not_before IS 'After a failed workflow task: when it may be tried again.';
 COMMENT ON COLUMN temporal_internal.execution.wft_attempt IS 'Attempt of the present workflow task, from 1; more after a failure.';
+COMMENT ON COLUMN temporal_internal.execution.activity_cancels IS 'Activities that were running when the code cancelled them: whoever tries such a one again looks into history.';
 COMMENT ON COLUMN temporal_internal.execution.last_task_failure IS 'Failure of the last workflow task attempt, while it has not succeeded since.';
 
 CREATE TABLE temporal_internal.history (
@@ -140,10 +142,12 @@ CREATE TABLE temporal_internal.outbox (
 	due_at			timestamptz NOT NULL,
 	ref_event_id	integer NOT NULL,
 	attempt			integer NOT NULL DEFAULT 1,
+	kind			smallint NOT NULL,
 	PRIMARY KEY (execution_key, id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX outbox_due_at_idx ON temporal_internal.outbox (due_at, id);
 COMMENT ON TABLE temporal_internal.outbox IS 'What a run asks of another one, in order of id: done in a transaction of its own that writes the other run and the answer together, also after the run has closed.';
+COMMENT ON COLUMN temporal_internal.outbox.kind IS '1: what the event says; 2: the parent close policy of the child that it has started.';
 COMMENT ON COLUMN temporal_internal.outbox.ref_event_id IS 'The event of the run that asks, such as SignalExternalWorkflowExecutionInitiated: what is to be done stands there.';
 
 CREATE TABLE temporal_internal.activity_task (

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -26,6 +27,7 @@
 #include "runtime/random.h"
 #include "runtime/scheduler.h"
 #include "runtime/state.h"
+#include "runtime/upserts.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_state);
@@ -39,7 +41,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_now);
 PG_FUNCTION_INFO_V1(tpg_sql_random);
 PG_FUNCTION_INFO_V1(tpg_sql_uuid4);
 PG_FUNCTION_INFO_V1(tpg_sql_side_effect);
-PG_FUNCTION_INFO_V1(tpg_sql_memo);
 PG_FUNCTION_INFO_V1(tpg_sql_workflow_info);
 PG_FUNCTION_INFO_V1(tpg_sql_activity_info);
 PG_FUNCTION_INFO_V1(tpg_sql_is_replaying);
@@ -397,13 +398,38 @@ make_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
 }
 
-Datum
-tpg_sql_memo(PG_FUNCTION_ARGS)
+/* What changes while the code runs, as it is told to this call each time. */
+static const Jsonb *
+changing_json(TpgActivation *act, const Jsonb *now)
 {
-	TpgActivation *act = tpg_activation_require("memo");
-	Jsonb	   *memo = tpg_json_get(act->run->events[0].attributes, "memo");
+	TpgLogEntry *e = tpg_fiber_replayed(act, "workflow_info");
 
-	PG_RETURN_JSONB_P(memo ? memo : tpg_json_finish(tpg_json_object()));
+	if (e == NULL)
+	{
+		e = tpg_fiber_record(act, "workflow_info");
+		e->json = (Jsonb *) now;
+	}
+	return e->json;
+}
+
+static int
+changing_number(TpgActivation *act, int now)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "workflow_info");
+
+	if (e == NULL)
+	{
+		e = tpg_fiber_record(act, "workflow_info");
+		e->number = now;
+	}
+	return (int) e->number;
+}
+
+static Datum
+uuid_or_null(const char *value, bool *isnull)
+{
+	*isnull = value == NULL;
+	return value ? DirectFunctionCall1(uuid_in, CStringGetDatum(value)) : (Datum) 0;
 }
 
 /* reference G-48, as far as it exists; order of the type temporal.workflow_info */
@@ -414,12 +440,17 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	TpgRun	   *run = act->run;
 	const TpgExecution *e = run->exec;
 	const Jsonb *start = run->events[0].attributes;
-	Datum		values[19] = {0};
-	bool		nulls[19] = {false};
+	const Jsonb *parent = tpg_json_get(start, "parentWorkflowExecution");
+	const Jsonb *root = tpg_json_get(start, "rootWorkflowExecution");
+	const Jsonb *memo = changing_json(act, tpg_memo(act));
+	const Jsonb *search_attributes = changing_json(act, tpg_search_attributes(act));
+	int			told = changing_number(act, act->told);
+	Datum		values[24] = {0};
+	bool		nulls[24] = {false};
 	int64		bytes = 0;
 	int			n = 0;
 
-	for (int i = 0; i < act->told; i++)
+	for (int i = 0; i < told; i++)
 		bytes += VARSIZE(run->events[i].attributes);
 	values[n] = text_or_null(tpg_namespace_name(e->namespace_id), &nulls[n]), n++;
 	values[n] = text_or_null(e->workflow_id, &nulls[n]), n++;
@@ -433,14 +464,19 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	values[n] = duration_or_null(start, "workflowRunTimeout", &nulls[n]), n++;
 	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_json_get_duration(start, "workflowTaskTimeout", INT64CONST(10000000))));
 	values[n] = jsonb_or_null(tpg_json_get(start, "retryPolicy"), &nulls[n]), n++;
-	values[n] = jsonb_or_null(tpg_json_get(start, "memo"), &nulls[n]), n++;
-	values[n] = jsonb_or_null(tpg_json_get(start, "searchAttributes"), &nulls[n]), n++;
+	values[n] = jsonb_or_null(memo, &nulls[n]), n++;
+	values[n] = jsonb_or_null(search_attributes, &nulls[n]), n++;
 	values[n++] = TimestampTzGetDatum(e->start_time);
 	values[n++] = TimestampTzGetDatum(run->events[0].task_time);
-	values[n++] = Int32GetDatum(act->told);
+	values[n++] = Int32GetDatum(told);
 	values[n++] = Int64GetDatum(bytes);
-	values[n++] = BoolGetDatum(act->told >= tpg_guc_suggest_continue_as_new_events ||
+	values[n++] = BoolGetDatum(told >= tpg_guc_suggest_continue_as_new_events ||
 							   bytes >= (int64) tpg_guc_suggest_continue_as_new_size * 1024);
+	values[n] = text_or_null(tpg_json_get_text(parent, "workflowId"), &nulls[n]), n++;
+	values[n] = uuid_or_null(tpg_json_get_text(parent, "runId"), &nulls[n]), n++;
+	values[n] = text_or_null(root ? tpg_json_get_text(root, "workflowId") : e->workflow_id, &nulls[n]), n++;
+	values[n] = uuid_or_null(root ? tpg_json_get_text(root, "runId") : tpg_uuid_to_text(&e->run_id), &nulls[n]), n++;
+	values[n] = uuid_or_null(tpg_json_get_text(start, "continuedExecutionRunId"), &nulls[n]), n++;
 	return make_row(fcinfo, values, nulls);
 }
 

@@ -83,7 +83,7 @@ Datum
 tpg_sql_future_out(PG_FUNCTION_ARGS)
 {
 	int64		value = PG_GETARG_INT64(0);
-	static const char *const kinds[] = {"unknown", "activity", "timer", "local_activity", "signal", "condition", "lock", "function"};
+	static const char *const kinds[] = {"unknown", "activity", "timer", "local_activity", "signal", "condition", "lock", "function", "external", "shield", "child_workflow", "child_workflow_start"};
 	int			kind = (int) (value >> 56);
 
 	PG_RETURN_CSTRING(psprintf("%s:%d", kind > 0 && kind < (int) lengthof(kinds) ? kinds[kind] : kinds[0], (int32) value));

@@ -18,6 +18,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "store/namespace.h"
+#include "store/search_attribute.h"
 
 /* A-13 and J: closed runs can be looked at for a while at least. */
 #define MIN_RETENTION_US USECS_PER_HOUR
@@ -189,7 +190,9 @@ tpg_sql_register_search_attribute(PG_FUNCTION_ARGS)
 
 	id = tpg_namespace_current_for_write();
 	tpg_access_require(id, TPG_ACCESS_ADMIN);
-	actual = tpg_namespace_define_search_attribute(id, name, type);
+	actual = (char *) tpg_search_attribute_predefined(name);
+	if (actual == NULL)
+		actual = tpg_namespace_define_search_attribute(id, name, type);
 	if (strcmp(actual, type) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

@@ -21,9 +21,12 @@
 #include "base/json.h"
 #include "engine/look.h"
 #include "model/failure.h"
+#include "runtime/await.h"
 #include "runtime/blocked.h"
 #include "runtime/ops.h"
 #include "runtime/pass.h"
+#include "runtime/updates.h"
+#include "runtime/patches.h"
 #include "runtime/waits.h"
 #include "store/namespace.h"
 
@@ -41,6 +44,19 @@ closing_event(const TpgRun *run)
 }
 
 /*
+ * An update that a session did may bring the code to its end; it never closes the
+ * run, an executor does, and until then history ends with the update's activation.
+ */
+static bool
+ends_with_update(const TpgRun *run)
+{
+	for (int i = run->nevents - 1; i >= 0; i--)
+		if (run->events[i].task_id != 0)
+			return tpg_updates_any_in_task(run, run->events[i].task_id);
+	return false;
+}
+
+/*
  * Does what the code did agree with the end of history?  Raises what a workflow
  * task would fail with.  A workflow that fails as history says is no failure of
  * the replay (K-12).
@@ -50,17 +66,21 @@ check_end(TpgRun *run, const TpgPass *pass)
 {
 	const TpgEvent *closing = closing_event(run);
 	const char *got = pass->kind == TPG_PASS_RETURNED ? "returned" : pass->kind == TPG_PASS_FAILED ? "failed" :
+		pass->kind == TPG_PASS_CANCELED ? "ended as cancelled" :
 		pass->kind == TPG_PASS_CONTINUED ? "continued as new" : "is waiting";
 	bool		agrees;
 
 	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass->error);
 	if (closing == NULL || closing->task_id == 0)
-		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1;
+		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1 ||
+			ends_with_update(run);
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED)
 		agrees = pass->kind == TPG_PASS_RETURNED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)
 		agrees = pass->kind == TPG_PASS_FAILED;
+	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_CANCELED)
+		agrees = pass->kind == TPG_PASS_CANCELED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW)
 		agrees = pass->kind == TPG_PASS_CONTINUED;
 	else
@@ -155,8 +175,14 @@ names_its_command(TpgEventType type, const Jsonb *attributes)
 		case TPG_EVENT_TIMER_STARTED:
 		case TPG_EVENT_TIMER_CANCELED:
 			return tpg_json_get_text(attributes, "timerId") != NULL;
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			return tpg_json_get_text(attributes, "workflowId") != NULL &&
+				tpg_json_get_text(tpg_json_get(attributes, "workflowType"), "name") != NULL;
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			return tpg_json_get_text(attributes, "signalName") != NULL &&
+				tpg_json_get_text(tpg_json_get(attributes, "workflowExecution"), "workflowId") != NULL;
 		case TPG_EVENT_MARKER_RECORDED:
-			return tpg_json_get_text(attributes, "markerName") != NULL;
+			return tpg_json_get_text(attributes, "markerName") != NULL && !tpg_event_is_bad_patch(attributes);
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
 			return tpg_json_get_text(attributes, "signalName") != NULL;
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
@@ -263,9 +289,12 @@ op_kind_name(TpgOpKind kind)
 static void
 put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 {
-	char	   *location = f->where ? tpg_blocked_location(f->where) : NULL;
+	const char *location = f->where ? tpg_blocked_location(f->where) : NULL;
 	TpgOp	   *timeout = tpg_wait_timeout(f);
 
+	/* of an inlined SQL function the context says nothing */
+	if (location == NULL)
+		location = f->def->signature;
 	for (int i = 0; i < f->nwaits_for; i++)
 	{
 		TpgOp	   *op = f->waits_for[i];
@@ -280,8 +309,7 @@ put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 		values[2] = Int32GetDatum(op->event_id);
 		nulls[2] = op->event_id == 0;
 		values[3] = CStringGetTextDatum(tpg_op_title(op));
-		values[4] = location ? CStringGetTextDatum(location) : (Datum) 0;
-		nulls[4] = location == NULL;
+		values[4] = CStringGetTextDatum(location);
 		values[5] = f->where ? CStringGetTextDatum(f->where) : (Datum) 0;
 		nulls[5] = f->where == NULL;
 		values[6] = TimestampTzGetDatum(f->since);

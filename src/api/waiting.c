@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "runtime/await.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
 #include "runtime/waits.h"

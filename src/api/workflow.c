@@ -20,7 +20,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "model/cron.h"
-#include "model/failure.h"
+#include "runtime/await.h"
 #include "runtime/continue.h"
 #include "runtime/ops.h"
 
@@ -35,8 +35,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_await_all);
 PG_FUNCTION_INFO_V1(tpg_sql_await_any);
 PG_FUNCTION_INFO_V1(tpg_sql_is_done);
 PG_FUNCTION_INFO_V1(tpg_sql_continue_as_new);
-PG_FUNCTION_INFO_V1(tpg_sql_last_completion_result);
-PG_FUNCTION_INFO_V1(tpg_sql_last_failure);
 
 static void
 required(FunctionCallInfo fcinfo, int n, const char *what)
@@ -62,19 +60,24 @@ jsonb_result(const Jsonb *value)
 
 /* ---------- activities ---------- */
 
-static void
-check_cancellation_type(FunctionCallInfo fcinfo, int n)
+static TpgCancellation
+cancellation_arg(FunctionCallInfo fcinfo, int n)
 {
 	char	   *type;
 
 	if (PG_ARGISNULL(n))
-		return;
+		return TPG_CANCELLATION_TRY;
 	type = text_to_cstring(PG_GETARG_TEXT_PP(n));
-	if (strcmp(type, "try_cancel") != 0 && strcmp(type, "wait_cancellation_completed") != 0 && strcmp(type, "abandon") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid cancellation_type \"%s\"", type),
-				 errhint("It is one of try_cancel, wait_cancellation_completed, abandon.")));
+	if (strcmp(type, "try_cancel") == 0)
+		return TPG_CANCELLATION_TRY;
+	if (strcmp(type, "wait_cancellation_completed") == 0)
+		return TPG_CANCELLATION_WAIT_COMPLETED;
+	if (strcmp(type, "abandon") == 0)
+		return TPG_CANCELLATION_ABANDON;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid cancellation_type \"%s\"", type),
+			 errhint("It is one of try_cancel, wait_cancellation_completed, abandon.")));
 }
 
 /* (activity_type, input, task_queue, 4 timeouts, retry_policy, cancellation_type, activity_id, summary, priority_key) */
@@ -104,7 +107,7 @@ start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
 	if (!PG_ARGISNULL(n))
 		o.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(n));
 	n++;
-	check_cancellation_type(fcinfo, n++);
+	o.cancellation = cancellation_arg(fcinfo, n++);
 	if (!PG_ARGISNULL(n))
 		o.activity_id = text_to_cstring(PG_GETARG_TEXT_PP(n));
 	n++;
@@ -278,28 +281,4 @@ tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
 		tpg_cron_check(next.cron_schedule);
 	}
 	tpg_continue_as_new(act, &next);
-}
-
-/* ---------- of the runs before (G-49) ---------- */
-
-Datum
-tpg_sql_last_completion_result(PG_FUNCTION_ARGS)
-{
-	TpgActivation *act = tpg_activation_require("last_completion_result");
-	Jsonb	   *result = tpg_json_get_raw(act->run->events[0].attributes, "lastCompletionResult");
-
-	if (result == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(result);
-}
-
-Datum
-tpg_sql_last_failure(PG_FUNCTION_ARGS)
-{
-	TpgActivation *act = tpg_activation_require("last_failure");
-	Jsonb	   *failure = tpg_json_get(act->run->events[0].attributes, "continuedFailure");
-
-	if (failure == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(tpg_failure_detail(failure));
 }

@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * fault.c
- *	  Named points at which a test may have the process killed.
+ *	  Named points at which a test may have the process killed, or an error raised.
  *
  * May be called from any process with a data directory, also outside of
- * transactions; never raises an error for a file that is not there.
+ * transactions; never raises an error for a file that is not there.  The
+ * countdown is that of a session, which never passes the points outside of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +17,8 @@
 #include "miscadmin.h"
 
 #include "base/fault.h"
+
+int			tpg_fault_countdown = 0;
 
 #define FAULT_NAME(name) name,
 static const char *const fault_names[] = {
@@ -42,6 +45,13 @@ tpg_fault_point(const char *name)
 	}
 	if (fault_names[i] == NULL)
 		elog(ERROR, "fault point \"%s\" is not in the list of fault.h", name);
+
+	if (tpg_fault_countdown > 0 && --tpg_fault_countdown == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRASH_SHUTDOWN),
+				 errmsg("fault point \"%s\"", name)));
+	if (!tpg_guc_fault_injection)
+		return;
 
 	snprintf(path, sizeof(path), "%s/temporal_pg_fault_%s", DataDir, name);
 

@@ -1,12 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * fault.h
- *	  Named points at which a test may have the process killed.
+ *	  Named points at which a test may have the process killed, or an error raised.
  *
  * With temporal_pg.fault_injection on, TPG_FAULT("name") looks for the file
  * temporal_pg_fault_<name> in the data directory; if it is there, it is
- * removed and the process sends itself SIGKILL.  Off, it costs one test of a
- * variable.
+ * removed and the process sends itself SIGKILL.  Within one transaction a test
+ * counts instead: tpg_fault_countdown = n makes the n-th point that this process
+ * passes an error, which undoes what it stood in.  Off, it costs one test of two
+ * variables.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,6 +43,7 @@
 	X("terminate_before_commit") \
 	X("retention_batch")		/* rows of old runs deleted, not committed */
 
+extern int	tpg_fault_countdown;
 extern void tpg_fault_point(const char *name);
 
 /* Name by number, NULL past the end. */
@@ -48,7 +51,7 @@ extern const char *tpg_fault_name(int i);
 
 #define TPG_FAULT(name) \
 	do { \
-		if (unlikely(tpg_guc_fault_injection)) \
+		if (unlikely(tpg_guc_fault_injection || tpg_fault_countdown > 0)) \
 			tpg_fault_point(name); \
 	} while (0)
 

@@ -39,6 +39,7 @@ int			tpg_guc_max_history_size = 50 * 1024;
 int			tpg_guc_suggest_continue_as_new_events = 4096;
 int			tpg_guc_suggest_continue_as_new_size = 4 * 1024;
 int			tpg_guc_continue_as_new_min_interval = 1000;
+int			tpg_guc_max_pending_children = 2000;
 int			tpg_guc_max_pending_activities = 2000;
 int			tpg_guc_max_memo_size = 2 * 1024 * 1024;
 int			tpg_guc_max_search_attributes = 100;
@@ -229,6 +230,8 @@ define_limits(void)
 			   &tpg_guc_continue_as_new_min_interval, 1000, 0, 3600 * 1000, PGC_SUSET, GUC_UNIT_MS);
 	define_int("temporal_pg.max_pending_activities", "Activities that a run may have pending.",
 			   &tpg_guc_max_pending_activities, 2000, 1, INT_MAX, PGC_SUSET, 0);
+	define_int("temporal_pg.max_pending_children", "Child workflows that a run may have pending.",
+			   &tpg_guc_max_pending_children, 2000, 1, INT_MAX, PGC_SUSET, 0);
 	define_int("temporal_pg.max_memo_size", "Largest memo of a run.",
 			   &tpg_guc_max_memo_size, 2 * 1024 * 1024, 1024, 256 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE);
 	define_int("temporal_pg.max_search_attributes", "Search attributes that a run may have.",

@@ -40,6 +40,7 @@ extern int	tpg_guc_max_history_size;	/* kB */
 extern int	tpg_guc_suggest_continue_as_new_events;
 extern int	tpg_guc_suggest_continue_as_new_size;	/* kB */
 extern int	tpg_guc_continue_as_new_min_interval;	/* ms */
+extern int	tpg_guc_max_pending_children;
 extern int	tpg_guc_max_pending_activities;
 extern int	tpg_guc_max_memo_size;	/* bytes */
 extern int	tpg_guc_max_search_attributes;

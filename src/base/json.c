@@ -530,3 +530,33 @@ tpg_json_finish(TpgJson *b)
 	pfree(b);
 	return result;
 }
+
+static void
+add_members(TpgJson *b, const Jsonb *object, const Jsonb *unless_in)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *key = NULL;
+
+	if (!tpg_json_is_object(object))
+		return;
+	it = JsonbIteratorInit((JsonbContainer *) &object->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE && v.type != jbvNull && !tpg_json_has(unless_in, key))
+			tpg_json_add_jsonb(b, key, tpg_json_value_to_jsonb(&v));
+	}
+}
+
+Jsonb *
+tpg_json_merge(const Jsonb *object, const Jsonb *changes)
+{
+	TpgJson    *b = tpg_json_object();
+
+	add_members(b, object, changes);
+	add_members(b, changes, NULL);
+	return tpg_json_finish(b);
+}

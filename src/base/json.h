@@ -80,4 +80,7 @@ extern void tpg_json_push_jsonb(TpgJson *b, const Jsonb *value);
 
 extern Jsonb *tpg_json_finish(TpgJson *b);
 
+/* The members of an object (NULL: none) with those of another one put over them; null takes one away. */
+extern Jsonb *tpg_json_merge(const Jsonb *object, const Jsonb *changes);
+
 #endif							/* TPG_BASE_JSON_H */

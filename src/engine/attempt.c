@@ -108,7 +108,16 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 		return false;
 	}
 
+	if (a->end == TPG_ATTEMPT_CANCELED)
+	{
+		o->type = TPG_EVENT_ACTIVITY_TASK_CANCELED;
+		return false;
+	}
+
 	verdict = tpg_retry_next(policy_of(t), t->attempt, failure, a->ended_at, expiration_of(t), &delay);
+	/* D-23 */
+	if (verdict == TPG_RETRY_IN_PROGRESS && a->cancel_requested)
+		verdict = TPG_RETRY_CANCEL_REQUESTED;
 	if (verdict == TPG_RETRY_IN_PROGRESS)
 	{
 		t->attempt++;

@@ -22,7 +22,8 @@ typedef enum TpgAttemptEnd
 {
 	TPG_ATTEMPT_COMPLETED,
 	TPG_ATTEMPT_FAILED,
-	TPG_ATTEMPT_TIMED_OUT
+	TPG_ATTEMPT_TIMED_OUT,
+	TPG_ATTEMPT_CANCELED		/* the code had asked for that, and the function let it happen */
 } TpgAttemptEnd;
 
 typedef struct TpgAttempt
@@ -33,6 +34,7 @@ typedef struct TpgAttempt
 	Jsonb	   *result;			/* completed */
 	Jsonb	   *failure;		/* failed, timed out */
 	const char *identity;
+	bool		cancel_requested;	/* by the code: there is no next attempt */
 } TpgAttempt;
 
 /*

@@ -86,6 +86,42 @@ append_timer_fired(TpgRun *run, const TpgMessage *m)
 	tpg_run_append(run, TPG_EVENT_TIMER_FIRED, run->task_time, tpg_json_finish(b), NULL);
 }
 
+/* What another run has answered; the end of a child names the event of its start, too. */
+static void
+append_answer(TpgRun *run, const TpgMessage *m)
+{
+	TpgEventType type = (TpgEventType) tpg_json_get_int(m->payload, "type", 0);
+	Jsonb	   *attributes = tpg_json_get(m->payload, "attributes");
+
+	if (type >= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED && type <= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED)
+	{
+		for (int i = m->ref_event_id; i < run->nevents; i++)
+		{
+			TpgJson    *b;
+
+			if (run->events[i].type != TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED ||
+				tpg_json_get_int(run->events[i].attributes, "initiatedEventId", 0) != m->ref_event_id)
+				continue;
+			b = tpg_json_object_from(attributes);
+			tpg_json_add_int(b, "startedEventId", run->events[i].event_id);
+			attributes = tpg_json_finish(b);
+			break;
+		}
+	}
+	tpg_run_append(run, type, m->deliver_at, attributes, NULL);
+}
+
+/* The event by which the code has cancelled an activity. */
+static int32
+cancel_request_of(const TpgRun *run, int32 scheduled_event_id)
+{
+	for (int i = run->nevents - 1; i >= scheduled_event_id; i--)
+		if (run->events[i].type == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED &&
+			tpg_json_get_int(run->events[i].attributes, "scheduledEventId", 0) == scheduled_event_id)
+			return run->events[i].event_id;
+	return 0;
+}
+
 bool
 tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 {
@@ -152,9 +188,14 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 			case TPG_MESSAGE_MARKER:
 				tpg_run_append(run, TPG_EVENT_MARKER_RECORDED, m->deliver_at, m->payload, NULL);
 				break;
+			case TPG_MESSAGE_CANCEL:
+				/* once a run */
+				if (!run->exec->cancel_requested)
+					tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED, m->deliver_at, m->payload, NULL);
+				run->exec->cancel_requested = true;
+				break;
 			case TPG_MESSAGE_ANSWER:
-				tpg_run_append(run, (TpgEventType) tpg_json_get_int(m->payload, "type", 0), m->deliver_at,
-							   tpg_json_get(m->payload, "attributes"), NULL);
+				append_answer(run, m);
 				break;
 			case TPG_MESSAGE_RUN_TIMEOUT:
 				run->run_timed_out = true;
@@ -167,7 +208,8 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 	{
 		if (messages[i].kind == TPG_MESSAGE_ACTIVITY)
 			tpg_run_append(run, outcomes[i].type, outcomes[i].time,
-						   tpg_outcome_close_attributes(&outcomes[i], messages[i].ref_event_id, outcome_started[i], run->nevents + 1), NULL);
+						   tpg_outcome_close_attributes(&outcomes[i], messages[i].ref_event_id, outcome_started[i], run->nevents + 1,
+														outcomes[i].type == TPG_EVENT_ACTIVITY_TASK_CANCELED ? cancel_request_of(run, messages[i].ref_event_id) : 0), NULL);
 	}
 	tpg_run_end_delivery(run);
 	return true;

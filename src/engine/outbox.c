@@ -21,6 +21,8 @@
 #include "base/fault.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/cancel.h"
+#include "engine/child.h"
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/signal.h"
@@ -55,10 +57,18 @@ tpg_engine_outbox_wake(const TpgExecution *exec, TimestampTz due_at)
 	}
 }
 
+bool
+tpg_engine_outbox_is_for(TpgEventType type)
+{
+	return type == TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED ||
+		type == TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED ||
+		type == TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED;
+}
+
 void
 tpg_engine_outbox_add(const TpgExecution *exec, const TpgEvent *event)
 {
-	tpg_outbox_insert(exec->key, event->event_id, event->time);
+	tpg_outbox_insert(exec->key, TPG_OUTBOX_EVENT, event->event_id, event->time);
 	tpg_engine_outbox_wake(exec, event->time);
 }
 
@@ -98,7 +108,12 @@ find_target(const TpgExecution *asker, const TpgEvent *e)
 	Jsonb	   *target = tpg_json_get(e->attributes, "workflowExecution");
 	char	   *workflow_id = tpg_json_get_text(target, "workflowId");
 	char	   *run_id = tpg_json_get_text(target, "runId");
-	TpgExecution *exec = tpg_execution_find(asker->namespace_id, workflow_id, run_id ? DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))) : NULL);
+	TpgExecution *exec;
+
+	/* nobody else's run of that id, and whatever run the child goes on as (G-38, G-40) */
+	if (tpg_json_get_bool(e->attributes, "childWorkflowOnly", false))
+		return tpg_child_current(asker, workflow_id);
+	exec = tpg_execution_find(asker->namespace_id, workflow_id, run_id ? DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))) : NULL);
 
 	return exec != NULL && exec->key != asker->key ? exec : NULL;
 }
@@ -136,21 +151,86 @@ signal_external(const TpgExecution *asker, const TpgEvent *e)
 	answer(asker, e->event_id, TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, b);
 }
 
+/* Event 22: answered by 24 or 23; a run that is closed already was asked well enough (G-42). */
 static void
+cancel_external(const TpgExecution *asker, const TpgEvent *e)
+{
+	TpgExecution *target = find_target(asker, e);
+	TpgCancelRequest r = {
+		.reason = tpg_json_get_text(e->attributes, "reason"),
+		.sender = execution_of(asker->workflow_id, tpg_uuid_to_text(&asker->run_id)),
+		.sender_event_id = e->event_id,
+	};
+	TpgJson    *b = tpg_json_object();
+
+	/* another run may take the place of one that closes while we look */
+	for (int tries = 0; tries < 100 && target != NULL && !tpg_engine_cancel(target, &r); tries++)
+	{
+		int64		key = target->key;
+
+		target = find_target(asker, e);
+		if (target != NULL && target->key == key)
+			break;
+	}
+	tpg_json_add_jsonb(b, "workflowExecution", tpg_json_get(e->attributes, "workflowExecution"));
+	if (target != NULL)
+		answer(asker, e->event_id, TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, b);
+	else
+	{
+		tpg_json_add_text(b, "cause", "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND");
+		answer(asker, e->event_id, TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, b);
+	}
+}
+
+static void
+start_child(const TpgExecution *asker, const TpgEvent *e)
+{
+	TpgJson    *b = tpg_json_object();
+	TpgEventType type = tpg_child_start(asker, e, b);
+
+	answer(asker, e->event_id, type, b);
+}
+
+static void
+report_end(const TpgExecution *child, const TpgEvent *closing)
+{
+	TpgJson    *b = tpg_json_object();
+	TpgEventType type;
+	int32		initiated_event_id;
+	TpgExecution *parent = tpg_child_ended(child, closing, &type, b, &initiated_event_id);
+
+	if (parent != NULL)
+		answer(parent, initiated_event_id, type, b);
+}
+
+/* True: it holds a lock that others wait for, so the transaction should end. */
+static bool
 do_row(const TpgExecution *asker, const TpgOutboxRow *row)
 {
 	TpgEvent	e;
 
 	if (!tpg_history_event(asker->key, row->ref_event_id, &e))
 		elog(ERROR, "workflow \"%s\" has no event %d, to which its outbox refers", asker->workflow_id, row->ref_event_id);
+	if (row->kind == TPG_OUTBOX_CLOSE_POLICY)
+		return tpg_child_close_policy(asker, &e);
 	switch (e.type)
 	{
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
 			signal_external(asker, &e);
 			break;
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			cancel_external(asker, &e);
+			break;
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			start_child(asker, &e);
+			break;
 		default:
-			elog(ERROR, "event %d of workflow \"%s\" asks nothing of another run", row->ref_event_id, asker->workflow_id);
+			if (!tpg_event_type_is_closing(e.type))
+				elog(ERROR, "event %d of workflow \"%s\" asks nothing of another run", row->ref_event_id, asker->workflow_id);
+			report_end(asker, &e);
+			break;
 	}
+	return false;
 }
 
 TpgOutboxOutcome
@@ -158,6 +238,7 @@ tpg_engine_outbox(int64 execution_key)
 {
 	TpgOutboxRow rows[OUTBOX_BATCH];
 	TpgExecution *asker;
+	bool		enough = false;
 	int			n;
 
 	if (!tpg_outbox_lock(execution_key))
@@ -166,13 +247,13 @@ tpg_engine_outbox(int64 execution_key)
 	n = tpg_outbox_read_due(execution_key, tpg_clock_now(), OUTBOX_BATCH, rows);
 	if (n == 0 || asker == NULL)
 		return TPG_OUTBOX_NOTHING;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !enough; i++)
 	{
-		do_row(asker, &rows[i]);
+		enough = do_row(asker, &rows[i]);
 		tpg_outbox_delete(execution_key, rows[i].id);
 	}
 	TPG_FAULT("outbox_before_commit");
-	return n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
+	return enough || n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
 }
 
 void

@@ -7,6 +7,9 @@
 
 #include "engine/run.h"
 
+/* Does an event of this type ask something of another run? */
+extern bool tpg_engine_outbox_is_for(TpgEventType type);
+
 /* This event of the run asks something of another run: done after the COMMIT. */
 extern void tpg_engine_outbox_add(const TpgExecution *exec, const TpgEvent *event);
 

@@ -90,7 +90,27 @@ cache_xact_callback(XactEvent event, void *arg)
 		if (aborted)
 			cache_drop(i);
 		else
-			cache[i]->touched = false;
+			cache[i]->touched = cache[i]->in_use = false;
+	}
+}
+
+/*
+ * The same for what is rolled back to a savepoint, and for what an error on the
+ * way has left here: such a run was never released.
+ */
+static void
+cache_subxact_callback(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	for (int i = 0; i < CACHED_RUNS; i++)
+	{
+		if (cache[i] == NULL || !cache[i]->touched || cache[i]->loaded_in != subid)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			cache_drop(i);
+		else
+			cache[i]->loaded_in = parent;
 	}
 }
 
@@ -106,6 +126,7 @@ tpg_run_load(int64 execution_key)
 	if (!callback_registered)
 	{
 		RegisterXactCallback(cache_xact_callback, NULL);
+		RegisterSubXactCallback(cache_subxact_callback, NULL);
 		callback_registered = true;
 	}
 	for (int i = 0; i < CACHED_RUNS; i++)
@@ -169,6 +190,8 @@ tpg_run_load(int64 execution_key)
 	}
 	MemoryContextSwitchTo(old);
 	run->exec->start_request_id = NULL;
+	run->stored_task_id = exec->last_task_id;
+	run->stored_task_time = exec->last_task_time;
 	run->nevents = run->nstored;
 	run->group_start = run->group_delivered = run->nevents;
 	run->nmessages = 0;
@@ -179,7 +202,8 @@ tpg_run_load(int64 execution_key)
 	run->run_timed_out = false;
 	run->eager_outcome = NULL;
 	run->used = ++cache_clock;
-	run->touched = true;
+	run->touched = run->in_use = true;
+	run->loaded_in = GetCurrentSubTransactionId();
 	if (run->nstored < exec->next_event_id - 1 || run->nstored == 0)
 		run_read_history(run);
 	run->group_start = run->group_delivered = run->nevents;
@@ -209,8 +233,10 @@ tpg_run_release(TpgRun *run, bool keep)
 		{
 			run->nstored = run->nevents;
 			run->exec->memo = NULL;
+			run->exec->parent = NULL;
 			run->exec->last_task_failure = NULL;
 			run->eager_outcome = NULL;
+			run->in_use = false;
 			if (MemoryContextMemAllocated(run->context, true) <= CACHED_RUN_BYTES && run->exec->close_time == 0)
 				return;
 		}
@@ -224,7 +250,7 @@ void
 tpg_run_cache_reset(void)
 {
 	for (int i = 0; i < CACHED_RUNS; i++)
-		if (cache[i] != NULL)
+		if (cache[i] != NULL && !cache[i]->in_use)
 			cache_drop(i);
 }
 
@@ -305,7 +331,7 @@ tpg_run_append_outcome(TpgRun *run, int32 scheduled_event_id, const TpgOutcome *
 		started_event_id = tpg_run_append(run, TPG_EVENT_ACTIVITY_TASK_STARTED, outcome->started_at,
 										  tpg_outcome_started_attributes(outcome, scheduled_event_id), NULL);
 	tpg_run_append(run, outcome->type, outcome->time,
-				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id, run->nevents + 1), NULL);
+				   tpg_outcome_close_attributes(outcome, scheduled_event_id, started_event_id, run->nevents + 1, 0), NULL);
 }
 
 void
@@ -319,6 +345,14 @@ tpg_run_end_delivery(TpgRun *run)
 static void
 run_truncate(TpgRun *run, int nevents)
 {
+	/* what goes back into the mailbox counts when it is taken up again */
+	for (int i = nevents; i < run->nevents; i++)
+	{
+		if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
+			run->exec->signal_count--;
+		else if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+			run->exec->cancel_requested = false;
+	}
 	run->nevents = nevents;
 	run->exec->next_event_id = nevents + 1;
 }
@@ -343,6 +377,8 @@ void
 tpg_run_drop_new(TpgRun *run)
 {
 	run_truncate(run, run->nstored);
+	run->exec->last_task_id = run->stored_task_id;
+	run->exec->last_task_time = run->stored_task_time;
 	run->group_start = run->group_delivered = run->nstored;
 	run->nmessages = 0;
 	run->nretries = 0;

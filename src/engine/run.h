@@ -33,7 +33,8 @@ typedef struct TpgRun
 	int			nevents;
 	int			maxevents;
 	int			nstored;
-	int32		stored_task_id; /* last_task_id of the row as it was read (tpg_run_load_readonly) */
+	int32		stored_task_id; /* those of the row when it was loaded */
+	TimestampTz stored_task_time;
 
 	/* the open group */
 	int			group_start;	/* index of its first event */
@@ -65,6 +66,8 @@ typedef struct TpgRun
 
 	uint64		used;			/* for the cache: when last */
 	bool		touched;		/* for the cache: by the transaction in progress */
+	SubTransactionId loaded_in; /* for the cache: when it was touched last */
+	bool		in_use;			/* for the cache: loaded and not yet released */
 } TpgRun;
 
 /* Where a pass over the code began, to come back to. */
@@ -102,7 +105,7 @@ extern TpgRun *tpg_run_load_readonly(TpgExecution *exec);
 /* Back to the cache after a commit is sure (keep) or not (drop). */
 extern void tpg_run_release(TpgRun *run, bool keep);
 
-/* Forget everything cached, for example when the extension was dropped. */
+/* Forget everything cached that is not in use, for tests. */
 extern void tpg_run_cache_reset(void);
 
 /* Opens the next group: the next activation, at `now` (never going back). */

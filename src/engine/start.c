@@ -101,6 +101,16 @@ started_attributes(const TpgStartRequest *r, const TpgExecution *e)
 		tpg_json_add_text(b, "initiator", "CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE");
 	tpg_json_add_jsonb(b, "memo", r->memo);
 	tpg_json_add_jsonb(b, "searchAttributes", r->search_attributes);
+	if (r->parent != NULL)
+	{
+		TpgJson    *parent = tpg_json_object();
+
+		tpg_json_add_text(parent, "workflowId", tpg_json_get_text(r->parent, "workflowId"));
+		tpg_json_add_text(parent, "runId", tpg_json_get_text(r->parent, "runId"));
+		tpg_json_add_jsonb(b, "parentWorkflowExecution", tpg_json_finish(parent));
+		tpg_json_add_int(b, "parentInitiatedEventId", tpg_json_get_int(r->parent, "initiatedEventId", 0));
+		tpg_json_add_jsonb(b, "rootWorkflowExecution", r->root);
+	}
 	if (r->priority_key > 0)
 	{
 		TpgJson    *priority = tpg_json_object();
@@ -124,12 +134,18 @@ user_metadata(const TpgStartRequest *r)
 	return tpg_json_finish(b);
 }
 
-static void
-already_started(const TpgExecution *current)
+/* True: a quiet start is over with that. */
+static bool
+already_started(const TpgStartRequest *r, const TpgExecution *current, TpgStartResult *result)
 {
 	TpgJson    *b = tpg_json_object();
 	Jsonb	   *detail;
 
+	if (r->quiet)
+	{
+		result->in_use = true;
+		return true;
+	}
 	tpg_json_add_text(b, "workflow_id", current->workflow_id);
 	tpg_json_add_text(b, "run_id", tpg_uuid_to_text(&current->run_id));
 	tpg_json_add_text(b, "first_execution_run_id", tpg_uuid_to_text(&current->first_run_id));
@@ -144,6 +160,7 @@ already_started(const TpgExecution *current)
 			 tpg_status_is_open(current->status) ?
 			 errhint("Use another id, or id_conflict_policy => 'use_existing' or 'terminate_existing'.") :
 			 errhint("Use another id, or id_reuse_policy => 'allow_duplicate'.")));
+	return false;
 }
 
 /* May this id be used again?  The current run is closed. */
@@ -195,8 +212,7 @@ resolve_current(const TpgStartRequest *r, TpgExecution *current, TpgStartResult 
 		switch (r->conflict_policy)
 		{
 			case TPG_CONFLICT_FAIL:
-				already_started(current);
-				break;
+				return already_started(r, current, result);
 			case TPG_CONFLICT_USE_EXISTING:
 				use_existing(current, false, result);
 				return true;
@@ -211,7 +227,7 @@ resolve_current(const TpgStartRequest *r, TpgExecution *current, TpgStartResult 
 		TpgStatus	status;
 
 		if (!reuse_allowed(r->reuse_policy, current->status))
-			already_started(current);
+			return already_started(r, current, result);
 		/* keeps retention from deleting it between here and the insert, which would free its number */
 		(void) tpg_execution_lock(current->key, TPG_ROW_KEY_SHARE, &status);
 	}
@@ -229,7 +245,7 @@ expiration(TimestampTz t)
 void
 tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 {
-	TpgDefinition *def = tpg_definition_lookup(r->namespace_id, TPG_DEF_WORKFLOW, r->workflow_type, false);
+	TpgDefinition *def = tpg_definition_lookup(r->namespace_id, TPG_DEF_WORKFLOW, r->workflow_type, r->quiet);
 	TpgExecution e = {0};
 	TpgEvent	event = {0};
 	TpgStartRequest request = *r;
@@ -256,13 +272,15 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 
 	e.namespace_id = r->namespace_id;
 	e.workflow_type = pstrdup(r->workflow_type);
-	e.task_queue = pstrdup(r->task_queue ? r->task_queue : def->task_queue ? def->task_queue : "default");
+	e.task_queue = pstrdup(r->task_queue ? r->task_queue : def != NULL && def->task_queue ? def->task_queue : "default");
 	e.run_id = *tpg_uuid_random();
 	e.first_run_id = e.original_run_id = e.run_id;
 	e.status = TPG_STATUS_RUNNING;
 	e.attempt = 1;
 	e.start_request_id = r->request_id ? pstrdup(r->request_id) : NULL;
 	e.memo = r->memo;
+	e.parent = (Jsonb *) r->parent;
+	result->in_use = false;
 	e.workflow_id = fresh_id ? tpg_uuid_to_text(tpg_uuid_random()) : pstrdup(r->workflow_id);
 
 	for (int tries = 0; e.key == 0; tries++)

@@ -44,6 +44,11 @@ typedef struct TpgStartRequest
 	int			priority_key;	/* 0: default */
 	const char *request_id;		/* NULL: none */
 	const char *identity;
+
+	/* of a child workflow; else NULL, 0, false */
+	const Jsonb *parent;		/* {workflowId, runId, initiatedEventId} */
+	const Jsonb *root;			/* {workflowId, runId} */
+	bool		quiet;			/* an id in use is no error: result->in_use; nor is an unknown type */
 } TpgStartRequest;
 
 typedef struct TpgStartResult
@@ -51,6 +56,7 @@ typedef struct TpgStartResult
 	char	   *workflow_id;
 	pg_uuid_t	run_id;
 	bool		started;
+	bool		in_use;
 	int64		key;
 } TpgStartResult;
 

@@ -19,12 +19,15 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "base/json.h"
+#include "engine/cancel.h"
+#include "engine/child.h"
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/definition.h"
+#include "store/search_attribute.h"
 
 #define TASK_RETRY_FIRST_US INT64CONST(1000000)
 #define TASK_RETRY_MAX_US INT64CONST(600000000)
@@ -164,6 +167,21 @@ write_timer(TpgRun *run, const TpgEvent *e)
 	tpg_mail_send(run->exec, TPG_MESSAGE_TIMER, e->event_id, e->time + us, NULL);
 }
 
+/* What the code has changed of its memo and search attributes. */
+static void
+write_upsert(TpgRun *run, const TpgEvent *e)
+{
+	TpgExecution *exec = run->exec;
+
+	if (e->type == TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
+		tpg_search_attributes_upsert(exec->key, exec->namespace_id, tpg_json_get(e->attributes, "searchAttributes"));
+	else if (e->type == TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED)
+	{
+		exec->memo = tpg_json_merge(exec->memo, tpg_json_get(e->attributes, "upsertedMemo"));
+		exec->memo_changed = true;
+	}
+}
+
 /* Rows for all that is new, but not the execution row. */
 static void
 write_events(TpgRun *run, bool closing)
@@ -179,8 +197,11 @@ write_events(TpgRun *run, bool closing)
 		if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED)
 			tpg_wake_waiters(run->exec->key);
 		/* done even if the run closes in the same task */
-		if (e->type == TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED)
+		if (tpg_engine_outbox_is_for(e->type))
 			tpg_engine_outbox_add(run->exec, e);
+		if (e->type == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED)
+			run->exec->activity_cancels++;
+		write_upsert(run, e);
 		if (closing || ended[i - run->nstored])
 			continue;
 		if (e->type == TPG_EVENT_ACTIVITY_TASK_SCHEDULED)
@@ -191,6 +212,15 @@ write_events(TpgRun *run, bool closing)
 	tpg_history_append(run->exec->key, run->events + run->nstored, run->nevents - run->nstored);
 	TPG_FAULT("task_events_written");
 	pfree(ended);
+}
+
+/* Behind the update of the execution row: see engine/cancel. */
+static void
+cancel_activities(TpgRun *run)
+{
+	for (int i = run->nstored; i < run->nevents; i++)
+		if (run->events[i].type == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED)
+			tpg_engine_cancel_activity(run, (int32) tpg_json_get_int(run->events[i].attributes, "scheduledEventId", 0));
 }
 
 /* C-08: a history that is too large or long ends its run. */
@@ -227,6 +257,7 @@ tpg_task_write(TpgRun *run)
 	}
 	tpg_message_delete(run->exec->key, run->message_ids, run->nmessages);
 	tpg_execution_update_task(run->exec);
+	cancel_activities(run);
 }
 
 void
@@ -245,6 +276,8 @@ tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
 		tpg_wake_interrupt(run->exec->key, 0, TPG_INTERRUPT_CLOSED);
 	}
 	run->exec->pending_activities = 0;
+	tpg_children_apply_close_policy(run, now);
+	tpg_child_report_close(run->exec, &run->events[run->nevents - 1]);
 	tpg_execution_update_close(run->exec);
 	tpg_wake_waiters(run->exec->key);
 }
@@ -285,5 +318,6 @@ tpg_task_write_failure(TpgRun *run, const Jsonb *failure, const char *cause, Tim
 	exec->last_task_failure = (Jsonb *) failure;
 	tpg_mail_send(exec, TPG_MESSAGE_TASK_RETRY, 0, exec->wft_not_before, NULL);
 	tpg_execution_update_task_failure(exec);
+	cancel_activities(run);
 	TPG_FAULT("task_failure_recorded");
 }

@@ -2,8 +2,9 @@
  * engine/testenv.c - which runs belong to a test environment.
  *
  * State of one transaction: the list lives in TopTransactionContext and is
- * recognised as stale by the transaction's number.  Savepoints: a key whose start was rolled back stays in the list and is
- * found to be gone when it is looked up.
+ * recognised as stale by the transaction's number.  Each entry knows the
+ * subtransactions to which its start and its end belong: what is rolled back to
+ * a savepoint has not happened, and runs that have ended cost nothing more.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -17,11 +18,18 @@
 #include "base/errors.h"
 #include "engine/testenv.h"
 
+typedef struct EnvRun
+{
+	int64		key;
+	SubTransactionId started_in;
+	SubTransactionId ended_in;	/* invalid: it may be open */
+} EnvRun;
+
 static LocalTransactionId env_lxid = InvalidLocalTransactionId;
-static int64 *env_keys;
-static SubTransactionId *env_over; /* beside each: the subtransaction in force when its run was over; 0: it is not */
-static int	env_nkeys;
-static int	env_maxkeys;
+static EnvRun *env_runs;
+static int	env_nruns;
+static int	env_maxruns;
+static SubTransactionId env_last_ended_in;	/* the highest ended_in: what is above it has nothing to look for */
 
 /* Whatever way the transaction ends, the clock is real again. */
 static void
@@ -40,15 +48,30 @@ testenv_xact_callback(XactEvent event, void *arg)
 	}
 }
 
-/* What was over by what has been undone, is not. */
 static void
-testenv_subxact_callback(SubXactEvent event, SubTransactionId mySubid, SubTransactionId parentSubid, void *arg)
+testenv_subxact_callback(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	if (event != SUBXACT_EVENT_ABORT_SUB || !tpg_testenv_active())
+	bool		aborted = event == SUBXACT_EVENT_ABORT_SUB;
+
+	if (!tpg_testenv_active() || (!aborted && event != SUBXACT_EVENT_COMMIT_SUB))
 		return;
-	for (int i = 0; i < env_nkeys; i++)
-		if (env_over[i] >= mySubid)
-			env_over[i] = InvalidSubTransactionId;
+	/* what it has started stands at the end */
+	for (int i = env_nruns - 1; i >= 0 && env_runs[i].started_in == subid; i--)
+	{
+		if (aborted)
+			env_nruns = i;
+		else
+			env_runs[i].started_in = parent;
+	}
+	if (env_last_ended_in < subid)
+		return;
+	env_last_ended_in = InvalidSubTransactionId;
+	for (int i = 0; i < env_nruns; i++)
+	{
+		if (env_runs[i].ended_in == subid)
+			env_runs[i].ended_in = aborted ? InvalidSubTransactionId : parent;
+		env_last_ended_in = Max(env_last_ended_in, env_runs[i].ended_in);
+	}
 }
 
 void
@@ -63,10 +86,10 @@ tpg_testenv_begin(void)
 		callback_registered = true;
 	}
 	env_lxid = tpg_my_lxid();
-	env_nkeys = 0;
-	env_maxkeys = 16;
-	env_keys = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * env_maxkeys);
-	env_over = MemoryContextAlloc(TopTransactionContext, sizeof(SubTransactionId) * env_maxkeys);
+	env_nruns = 0;
+	env_maxruns = 16;
+	env_last_ended_in = InvalidSubTransactionId;
+	env_runs = MemoryContextAlloc(TopTransactionContext, sizeof(EnvRun) * env_maxruns);
 }
 
 bool
@@ -80,33 +103,36 @@ tpg_testenv_started(int64 execution_key)
 {
 	if (!tpg_testenv_active())
 		return;
-	if (env_nkeys == env_maxkeys)
+	if (env_nruns == env_maxruns)
 	{
-		env_maxkeys *= 2;
-		env_keys = repalloc(env_keys, sizeof(int64) * env_maxkeys);
-		env_over = repalloc(env_over, sizeof(SubTransactionId) * env_maxkeys);
+		env_maxruns *= 2;
+		env_runs = repalloc(env_runs, sizeof(EnvRun) * env_maxruns);
 	}
-	env_over[env_nkeys] = InvalidSubTransactionId;
-	env_keys[env_nkeys++] = execution_key;
+	env_runs[env_nruns].key = execution_key;
+	env_runs[env_nruns].started_in = GetCurrentSubTransactionId();
+	env_runs[env_nruns].ended_in = InvalidSubTransactionId;
+	env_nruns++;
 }
 
-int
-tpg_testenv_runs(const int64 **keys)
+int64
+tpg_testenv_next(int *position)
 {
-	*keys = env_keys;
-	return tpg_testenv_active() ? env_nkeys : 0;
+	while (tpg_testenv_active() && *position < env_nruns)
+	{
+		EnvRun	   *r = &env_runs[(*position)++];
+
+		if (r->ended_in == InvalidSubTransactionId)
+			return r->key;
+	}
+	return 0;
 }
 
 void
-tpg_testenv_set_over(int i)
+tpg_testenv_ended(int64 execution_key)
 {
-	env_over[i] = GetCurrentSubTransactionId();
-}
-
-bool
-tpg_testenv_is_over(int i)
-{
-	return env_over[i] != InvalidSubTransactionId;
+	for (int i = 0; i < env_nruns; i++)
+		if (env_runs[i].key == execution_key)
+			env_runs[i].ended_in = env_last_ended_in = GetCurrentSubTransactionId();
 }
 
 bool
@@ -114,8 +140,8 @@ tpg_testenv_owns(int64 execution_key)
 {
 	if (!tpg_testenv_active())
 		return false;
-	for (int i = 0; i < env_nkeys; i++)
-		if (env_keys[i] == execution_key)
+	for (int i = 0; i < env_nruns; i++)
+		if (env_runs[i].key == execution_key)
 			return true;
 	return false;
 }

@@ -16,15 +16,14 @@ extern bool tpg_testenv_active(void);
 /* Called by the engine for every run that starts. */
 extern void tpg_testenv_started(int64 execution_key);
 
-/* Keys of the runs, in order of their start. */
-extern int	tpg_testenv_runs(const int64 **keys);
 /*
- * The i-th of them is closed and has nothing left to do, so that it need not be
- * looked at again: a chain of runs may be long.
+ * Walks over the runs that have not ended, in order of their start: begin with
+ * *position = 0; 0 is the end.  Runs may start and end on the way.
  */
-extern void tpg_testenv_set_over(int i);
-extern bool tpg_testenv_is_over(int i);
+extern int64 tpg_testenv_next(int *position);
 
+/* Its walker has seen that the run is closed or gone. */
+extern void tpg_testenv_ended(int64 execution_key);
 extern bool tpg_testenv_owns(int64 execution_key);
 
 #endif							/* TPG_ENGINE_TESTENV_H */

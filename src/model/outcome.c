@@ -60,15 +60,18 @@ tpg_outcome_started_attributes(const TpgOutcome *o, int32 scheduled_event_id)
 }
 
 Jsonb *
-tpg_outcome_close_attributes(const TpgOutcome *o, int32 scheduled_event_id, int32 started_event_id, int32 own_event_id)
+tpg_outcome_close_attributes(const TpgOutcome *o, int32 scheduled_event_id, int32 started_event_id, int32 own_event_id,
+							 int32 cancel_requested_event_id)
 {
 	TpgJson    *b = tpg_json_object();
 
-	tpg_json_add_jsonb(b, "result", o->result);
+	tpg_json_add_jsonb(b, o->type == TPG_EVENT_ACTIVITY_TASK_CANCELED ? "details" : "result", o->result);
 	tpg_json_add_jsonb(b, "failure", o->failure);
 	if (o->verdict != TPG_RETRY_UNSPECIFIED)
 		tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(o->verdict));
 	tpg_json_add_int(b, "scheduledEventId", scheduled_event_id);
+	if (cancel_requested_event_id != 0)
+		tpg_json_add_int(b, "latestCancelRequestedEventId", cancel_requested_event_id);
 	if (started_event_id != own_event_id - 1)
 		tpg_json_add_int(b, "startedEventId", started_event_id);
 	return tpg_json_finish(b);

@@ -24,8 +24,11 @@
 #include "base/json.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
+#include "runtime/cancel.h"
+#include "runtime/children.h"
 #include "runtime/commands.h"
 #include "runtime/externals.h"
+#include "runtime/ops.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
 #include "runtime/updates.h"
@@ -163,7 +166,8 @@ tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 	act->raised = lappend(act->raised, raised);
 	act->fiber->last_failure = failure;
 	MemoryContextSwitchTo(old);
-	tpg_failure_throw(failure, tpg_external_sqlstate(failure));
+	/* cancellation passes through WHEN OTHERS */
+	tpg_failure_throw(failure, tpg_failure_kind(failure) == TPG_FAILURE_CANCELED ? ERRCODE_QUERY_CANCELED : tpg_external_sqlstate(failure));
 }
 
 Jsonb *
@@ -258,10 +262,21 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_ACTIVITY_TASK_CANCELED:
 			op = op_of_event(act, e, "scheduledEventId");
 			act->npending--;
+			/* what was cancelled has been given up (D-25) */
+			if (tpg_op_done(op))
+				break;
+			if (e->type == TPG_EVENT_ACTIVITY_TASK_CANCELED)
+				op->failure = tpg_failure_canceled("activity was cancelled", tpg_json_get(e->attributes, "details"));
 			op->result = tpg_json_get_raw(e->attributes, "result");
-			op->failure = tpg_json_get(e->attributes, "failure");
+			if (op->failure == NULL)
+				op->failure = tpg_json_get(e->attributes, "failure");
 			op->retry_state = tpg_json_get_text(e->attributes, "retryState");
 			tpg_activation_done(act, op);
+			break;
+		case TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+			act->cancel_requested = true;
+			act->cancel_reason = tpg_json_get_text(e->attributes, "cause");
+			tpg_fiber_cancel(act, act->main);
 			break;
 		case TPG_EVENT_TIMER_FIRED:
 			op = op_of_event(act, e, "startedEventId");
@@ -271,9 +286,24 @@ deliver(TpgActivation *act, const TpgEvent *e)
 			break;
 		case TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+		case TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
 			op = op_of_event(act, e, "initiatedEventId");
+			if (op->inner != NULL)
+				tpg_child_cancel_answered(act, op->inner);
+			if (tpg_op_done(op))
+				break;
 			op->failure = tpg_external_failure(op, e);
 			tpg_activation_done(act, op);
+			break;
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_FAILED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_CANCELED:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+			tpg_child_deliver(act, e, op_of_event(act, e, "initiatedEventId"));
 			break;
 		case TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED:
 			tpg_signal_deliver(act, e);
@@ -324,7 +354,7 @@ tpg_activation_next(TpgActivation *act)
 		if (run->events[i].task_id != act->task_id)
 			break;
 		act->pos = i + 1;
-		if (!tpg_event_is_of_command(&run->events[i]))
+		if (!tpg_event_is_of_command(&run->events[i]) && !tpg_event_type_is_closing(run->events[i].type))
 			act->told = i + 1;
 		/* what ended a start delay early is earlier than the start event foresaw */
 		act->now = only_start ? run->events[i].task_time : Max(act->now, run->events[i].task_time);
@@ -370,19 +400,23 @@ tpg_activation_settle(TpgActivation *act)
 const TpgEvent *
 tpg_activation_rest(TpgActivation *act)
 {
-	bool		unwound = !act->main->finished;	/* it has failed or continued as new */
-
 	for (int i = act->pos; i < act->run->nevents; i++)
 	{
 		const TpgEvent *e = &act->run->events[i];
 
 		if (e->task_id == 0 || tpg_event_type_is_closing(e->type))
 			continue;
-		/* an update in a session has ended the code, and signals came before an executor closed the run */
-		if (unwound && e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
-			continue;
 		return e;
 	}
+	return NULL;
+}
+
+const TpgEvent *
+tpg_activation_next_command(TpgActivation *act)
+{
+	for (int i = act->pos; i < act->run->nevents; i++)
+		if (act->run->events[i].task_id != 0 && tpg_event_is_of_command(&act->run->events[i]))
+			return &act->run->events[i];
 	return NULL;
 }
 

@@ -24,12 +24,24 @@ typedef enum TpgOpKind
 	TPG_OP_LOCK = 6,
 	TPG_OP_FIBER = 7,			/* spawn() */
 	TPG_OP_EXTERNAL = 8,		/* a signal to another workflow */
-	TPG_OP_KINDS = 9
+	TPG_OP_SHIELD = 9,			/* another one, behind a shield */
+	TPG_OP_CHILD = 10,			/* a child workflow, until its end */
+	TPG_OP_CHILD_START = 11,	/* until its start */
+	TPG_OP_KINDS = 12
 } TpgOpKind;
 
 /* What every error of nondeterminism advises. */
 #define TPG_NONDETERMINISM_HINT \
-	"Code of running workflows must issue the same commands again. Restore the old order of calls, or start changed code under a new workflow type."
+	"Code of running workflows must issue the same commands again. Restore the old order of calls, or let temporal.patched() say which way a run is to take."
+
+/* What cancelling an activity or child workflow does (D-25, G-37). */
+typedef enum TpgCancellation
+{
+	TPG_CANCELLATION_TRY,		/* ask, and go on as cancelled */
+	TPG_CANCELLATION_WAIT_COMPLETED,	/* ask, and wait for its end */
+	TPG_CANCELLATION_ABANDON,	/* go on as cancelled */
+	TPG_CANCELLATION_WAIT_REQUESTED /* children: ask, and go on when it has been told */
+} TpgCancellation;
 
 /* Something that the code has started and can await. */
 typedef struct TpgOp
@@ -41,7 +53,10 @@ typedef struct TpgOp
 	int32		event_id;		/* ActivityTaskScheduled or TimerStarted; 0: its command is not an event yet */
 	int32		started_event_id;	/* ActivityTaskStarted */
 	int32		done_order;		/* counts what is done in the run, from 1; 0: pending */
-	bool		cancelled;		/* a timer, by the code; a wait that was given up */
+	bool		cancelled;		/* by the code, or a wait that was given up */
+	TpgCancellation cancellation;	/* of an activity or child */
+	struct TpgOp *inner;		/* of a shield, what stands behind it; a child and its start; of a request, the child */
+	const char *run_id;			/* of a child that has started */
 	Jsonb	   *result;
 	Jsonb	   *failure;		/* as the event has it: without wrapper */
 	const char *retry_state;
@@ -66,7 +81,13 @@ typedef enum TpgCommandKind
 	TPG_COMMAND_MARKER,
 	TPG_COMMAND_UPDATE_ACCEPTED,
 	TPG_COMMAND_UPDATE_COMPLETED,
-	TPG_COMMAND_SIGNAL_EXTERNAL
+	TPG_COMMAND_SIGNAL_EXTERNAL,
+	TPG_COMMAND_CANCEL_EXTERNAL,
+	TPG_COMMAND_CANCEL_ACTIVITY,
+	TPG_COMMAND_START_CHILD,
+	TPG_COMMAND_MODIFY_PROPERTIES,
+	TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES,
+	TPG_COMMAND_PATCH
 } TpgCommandKind;
 
 typedef struct TpgCommand
@@ -74,7 +95,7 @@ typedef struct TpgCommand
 	TpgCommandKind kind;
 	TpgOp	   *op;
 	bool		elided;			/* started and cancelled in one activation (S-3) */
-	const char *name;			/* of a marker; an update's id */
+	const char *name;			/* of a marker; a patch's id */
 	struct TpgUpdate *update;
 	Jsonb	   *attributes;
 	Jsonb	   *user_metadata;
@@ -126,6 +147,7 @@ typedef struct TpgFiber
 
 	bool		queued;			/* in the ready queue */
 	bool		finished;
+	bool		cancel_pending; /* its present or next wait is cancelled */
 	bool		suspended;		/* has been told to unwind */
 	char	   *suspended_at;	/* context, where it could be swallowed */
 	int			nest_level;		/* of the subtransaction around it */
@@ -198,6 +220,7 @@ typedef struct TpgActivation
 	bool		settled;		/* its commands were compared or appended */
 	int			phase;			/* 0: signals and updates to come, 1: the rest, 2: delivered */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
+	bool		in_condition;	/* it is a condition */
 
 	TpgOp	  **ops[TPG_OP_KINDS];
 	int			nops[TPG_OP_KINDS];
@@ -209,6 +232,7 @@ typedef struct TpgActivation
 	int			ncommands;
 	int			maxcommands;
 	int			npending;		/* activities that are not done */
+	int			npending_children;
 	int			nside_effects;
 	int			next_marker;	/* replay: where to look for the next side effect */
 
@@ -231,6 +255,9 @@ typedef struct TpgActivation
 	int			first_signal_wait;	/* the same of waits for signals */
 	int			first_signal;	/* before it, all are taken */
 	Jsonb	   *failed;			/* a signal handler failed the run */
+	bool		cancel_requested;
+	const char *cancel_reason;	/* may be NULL */
+	int			nshields;		/* shields that are not done */
 	TpgNextRun *continued;		/* the code has continued as new; NULL: it has not */
 	List	   *dropped;		/* of TpgDropped, in order */
 
@@ -245,6 +272,9 @@ typedef struct TpgActivation
 	struct TpgStateEntry *state;
 	int			nstate;
 	int			maxstate;
+
+	struct TpgProperties *properties;	/* memo, search attributes, details (runtime/upserts) */
+	List	   *patches;		/* of TpgPatch: what patched() has told (runtime/patches) */
 
 	pg_prng_state random;
 	bool		random_seeded;
@@ -298,6 +328,9 @@ extern void tpg_activation_deliver(TpgActivation *act, bool signals);
 /* An op is done: whoever waited for it can go on. */
 extern void tpg_activation_done(TpgActivation *act, TpgOp *op);
 
+/* What a shield stands before is done, so the shield is. */
+extern void tpg_shield_done(TpgActivation *act, TpgOp *shield);
+
 /* Does an error with this SQLSTATE end the run as Failed?  Others fail only the workflow task (E-09, E-10). */
 extern bool tpg_activation_fails_workflow(const TpgActivation *act, int sqlstate);
 
@@ -312,6 +345,9 @@ extern bool tpg_activation_is_live(const TpgActivation *act);
 
 /* Anything left in history that the code has not come to? NULL or the event. */
 extern const TpgEvent *tpg_activation_rest(TpgActivation *act);
+
+/* The first event of a command that no activation has reached, or NULL. */
+extern const TpgEvent *tpg_activation_next_command(TpgActivation *act);
 
 extern TpgOp *tpg_activation_add_op(TpgActivation *act, TpgOpKind kind);
 extern TpgOp *tpg_activation_op(TpgActivation *act, TpgOpKind kind, int32 seq);

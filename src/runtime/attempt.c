@@ -240,6 +240,9 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 				return TPG_ATTEMPT_RUN_CLOSED;
 			case TPG_INTERRUPT_YIELD:
 				return TPG_ATTEMPT_PUT_ASIDE;
+			case TPG_INTERRUPT_CANCEL:
+				a->end = TPG_ATTEMPT_CANCELED;
+				return TPG_ATTEMPT_ENDED;
 			default:
 				/* a client who cancels his own query means the query */
 				if (!tpg_in_executor())

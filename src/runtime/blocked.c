@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "base/json.h"
+#include "runtime/await.h"
 #include "runtime/blocked.h"
 #include "runtime/ops.h"
 
@@ -51,7 +52,13 @@ tpg_op_title(const TpgOp *op)
 		case TPG_OP_FIBER:
 			return psprintf("function %s", op->type);
 		case TPG_OP_EXTERNAL:
-			return psprintf("signal %s to workflow %s", op->type, op->id);
+			return op->type ? psprintf("signal %s to workflow %s", op->type, op->id) : psprintf("cancellation of workflow %s", op->id);
+		case TPG_OP_SHIELD:
+			return tpg_op_title(op->inner);
+		case TPG_OP_CHILD:
+			return psprintf("child workflow %s %s", op->type, op->id);
+		case TPG_OP_CHILD_START:
+			return psprintf("start of child workflow %s %s", op->type, op->id);
 		case TPG_OP_KINDS:
 			break;
 	}

@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "runtime/commands.h"
+#include "runtime/patches.h"
 #include "runtime/updates.h"
 
 static const TpgEventType command_event[] = {
@@ -23,7 +24,13 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_MARKER] = TPG_EVENT_MARKER_RECORDED,
 	[TPG_COMMAND_UPDATE_ACCEPTED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
 	[TPG_COMMAND_UPDATE_COMPLETED] = TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+	[TPG_COMMAND_CANCEL_EXTERNAL] = TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+	[TPG_COMMAND_START_CHILD] = TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED,
+	[TPG_COMMAND_CANCEL_ACTIVITY] = TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED,
 	[TPG_COMMAND_SIGNAL_EXTERNAL] = TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+	[TPG_COMMAND_MODIFY_PROPERTIES] = TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED,
+	[TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES] = TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+	[TPG_COMMAND_PATCH] = TPG_EVENT_MARKER_RECORDED,
 };
 
 bool
@@ -38,6 +45,10 @@ tpg_event_is_of_command(const TpgEvent *e)
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
 		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED:
+		case TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
 			return true;
 		case TPG_EVENT_MARKER_RECORDED:
 			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
@@ -50,7 +61,8 @@ tpg_event_is_of_command(const TpgEvent *e)
 static bool
 is_answered(TpgCommandKind kind)
 {
-	return kind == TPG_COMMAND_SCHEDULE_ACTIVITY || kind == TPG_COMMAND_START_TIMER || kind == TPG_COMMAND_SIGNAL_EXTERNAL;
+	return kind == TPG_COMMAND_SCHEDULE_ACTIVITY || kind == TPG_COMMAND_START_TIMER || kind == TPG_COMMAND_SIGNAL_EXTERNAL ||
+		kind == TPG_COMMAND_CANCEL_EXTERNAL || kind == TPG_COMMAND_START_CHILD;
 }
 
 /* The op of a command finds the events that answer it by the id of its own. */
@@ -93,6 +105,15 @@ describe_event(const TpgEvent *e)
 			return psprintf("%s of signal \"%s\" to workflow \"%s\"", tpg_event_type_name(e->type),
 							tpg_json_get_text(e->attributes, "signalName"),
 							tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId"));
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			return psprintf("%s of workflow \"%s\"", tpg_event_type_name(e->type),
+							tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId"));
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			return psprintf("%s of child workflow \"%s\" with id %s", tpg_event_type_name(e->type),
+							tpg_json_get_text(tpg_json_get(e->attributes, "workflowType"), "name"),
+							tpg_json_get_text(e->attributes, "workflowId"));
+		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
+			return psprintf("%s of event %d", tpg_event_type_name(e->type), (int) tpg_json_get_int(e->attributes, "scheduledEventId", 0));
 		default:
 			return pstrdup(tpg_event_type_name(e->type));
 	}
@@ -117,6 +138,18 @@ describe_command(const TpgCommand *c)
 			return psprintf("update \"%s\" to be completed", c->update->id);
 		case TPG_COMMAND_SIGNAL_EXTERNAL:
 			return psprintf("signal \"%s\" to workflow \"%s\"", c->op->type, c->op->id);
+		case TPG_COMMAND_CANCEL_EXTERNAL:
+			return psprintf("cancellation of workflow \"%s\"", c->op->id);
+		case TPG_COMMAND_START_CHILD:
+			return psprintf("child workflow \"%s\" with id %s to be started", c->op->type, c->op->id);
+		case TPG_COMMAND_CANCEL_ACTIVITY:
+			return psprintf("cancellation of activity \"%s\" with id %s", c->op->type, c->op->id);
+		case TPG_COMMAND_MODIFY_PROPERTIES:
+			return pstrdup("a change of the memo");
+		case TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+			return pstrdup("a change of search attributes");
+		case TPG_COMMAND_PATCH:
+			return psprintf("patch \"%s\" to be recorded", c->name);
 	}
 	return NULL;
 }
@@ -156,9 +189,28 @@ command_matches(const TpgCommand *c, const TpgEvent *e)
 		case TPG_COMMAND_UPDATE_COMPLETED:
 			return strcmp(c->update->id, tpg_json_get_text(tpg_json_get(e->attributes, "meta"), "updateId")) == 0;
 		case TPG_COMMAND_SIGNAL_EXTERNAL:
+		case TPG_COMMAND_CANCEL_EXTERNAL:
 			return true;		/* neither target nor name are compared (G-15) */
+		case TPG_COMMAND_START_CHILD:
+			return strcmp(c->op->id, tpg_json_get_text(e->attributes, "workflowId")) == 0 &&
+				strcmp(c->op->type, tpg_json_get_text(tpg_json_get(e->attributes, "workflowType"), "name")) == 0;
+		case TPG_COMMAND_CANCEL_ACTIVITY:
+			return tpg_json_get_int(e->attributes, "scheduledEventId", 0) == c->op->event_id;
+		case TPG_COMMAND_MODIFY_PROPERTIES:
+		case TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+			return true;
+		case TPG_COMMAND_PATCH:
+			break;				/* is not compared here (runtime/patches) */
 	}
 	return false;
+}
+
+void
+tpg_command_elide(TpgActivation *act, const TpgOp *op)
+{
+	for (int i = 0; i < act->ncommands; i++)
+		if (act->commands[i].op == op)
+			act->commands[i].elided = true;
 }
 
 void
@@ -167,13 +219,14 @@ tpg_commands_compare(TpgActivation *act)
 	TpgRun	   *run = act->run;
 	int			i = act->group_start;
 
+	tpg_patches_compare(act);
 	for (int c = 0; c <= act->ncommands; c++)
 	{
 		TpgCommand *command = c < act->ncommands ? &act->commands[c] : NULL;
 
-		if (command != NULL && command->elided)
+		if (command != NULL && (command->elided || command->kind == TPG_COMMAND_PATCH))
 			continue;
-		while (i < act->group_end && !tpg_event_is_of_command(&run->events[i]))
+		while (i < act->group_end && (!tpg_event_is_of_command(&run->events[i]) || tpg_event_is_of_patch(run, i)))
 			i++;
 		if (command == NULL && i == act->group_end)
 			break;

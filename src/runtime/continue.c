@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "runtime/continue.h"
 #include "runtime/scheduler.h"
+#include "runtime/upserts.h"
 #include "store/search_attribute.h"
 
 static const Jsonb *
@@ -27,6 +28,8 @@ void
 tpg_continue_as_new(TpgActivation *act, const TpgNextRun *next)
 {
 	const TpgExecution *exec = act->run->exec;
+	/* those of now go on, but the memo of the start */
+	const Jsonb *search_attributes = next->search_attributes ? next->search_attributes : tpg_search_attributes_changed(act);
 	MemoryContext old;
 	TpgNextRun *n;
 
@@ -44,7 +47,7 @@ tpg_continue_as_new(TpgActivation *act, const TpgNextRun *next)
 		/* what would fail the start of the next run is an error of this code */
 		if (next->workflow_type != NULL)
 			(void) tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, next->workflow_type, false);
-		(void) tpg_search_attributes_check(exec->namespace_id, next->search_attributes, &attributes);
+		(void) tpg_search_attributes_check(exec->namespace_id, search_attributes, &attributes);
 	}
 
 	old = MemoryContextSwitchTo(act->context);
@@ -56,7 +59,7 @@ tpg_continue_as_new(TpgActivation *act, const TpgNextRun *next)
 	n->cron_schedule = next->cron_schedule ? pstrdup(next->cron_schedule) : NULL;
 	n->retry_policy = kept(next->retry_policy);
 	n->memo = kept(next->memo);
-	n->search_attributes = kept(next->search_attributes);
+	n->search_attributes = kept(search_attributes);
 	act->continued = n;
 	MemoryContextSwitchTo(old);
 

@@ -24,6 +24,7 @@
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
+#include "engine/testenv.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -35,6 +36,7 @@
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
 #include "runtime/waits.h"
+#include "store/history.h"
 #include "store/runlock.h"
 
 static TpgTaskOutcome
@@ -95,6 +97,7 @@ task_failed(TpgRun *run, const TpgPass *pass, TimestampTz now)
 static void
 close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 {
+	TpgJson    *b = tpg_json_object();
 	TpgExecution next;
 
 	tpg_scheduler_warn_unfinished(pass->act);
@@ -102,6 +105,11 @@ close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 	{
 		case TPG_PASS_RETURNED:
 			tpg_chain_complete(run, pass->result, now);
+			break;
+		case TPG_PASS_CANCELED:
+			tpg_json_add_jsonb(b, "details", tpg_json_get(tpg_json_get(pass->failure, "canceledFailureInfo"), "details"));
+			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CANCELED, now, tpg_json_finish(b), NULL);
+			tpg_task_write_close(run, TPG_STATUS_CANCELED, now);
 			break;
 		case TPG_PASS_CONTINUED:
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, now,
@@ -142,6 +150,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			return false;
 		case TPG_PASS_RETURNED:
 		case TPG_PASS_FAILED:
+		case TPG_PASS_CANCELED:
 		case TPG_PASS_CONTINUED:
 			break;
 	}
@@ -253,7 +262,7 @@ tpg_drive_workflow_task(int64 execution_key)
 		outcome = outcome_of(tpg_engine_time_out(run, now) ? TPG_TASK_DONE : TPG_TASK_LOCKED);
 	else
 		outcome = drive_run(run, now);
-	tpg_run_release(run, outcome.kind == TPG_TASK_DONE && tpg_in_executor());
+	tpg_run_release(run, outcome.kind == TPG_TASK_DONE && (tpg_in_executor() || tpg_testenv_active()));
 	tpg_slot_clear_inflight();
 	TPG_FAULT("task_before_commit");
 	return outcome;
@@ -287,18 +296,32 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
+/* Has the code cancelled it? */
+static bool
+is_cancelled(const TpgActivityTask *task, const TpgExecution *exec)
+{
+	return exec->activity_cancels > 0 && tpg_history_cancel_requested(task->execution_key, task->scheduled_event_id);
+}
+
 static void
 record_attempt(TpgActivityTask *task, TpgAttempt *attempt)
 {
 	TpgStatus	status;
 	TpgExecution *exec;
 
-	if (!tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+	/*
+	 * An attempt that may be followed by another waits for a workflow task that
+	 * is being written: that may cancel the activity, and either finds it between
+	 * two attempts or is seen here (engine/cancel).
+	 */
+	if (!tpg_execution_lock(task->execution_key, attempt->end == TPG_ATTEMPT_COMPLETED ? TPG_ROW_KEY_SHARE : TPG_ROW_SHARE, &status) ||
+		!tpg_status_is_open(status))
 	{
 		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 		return;
 	}
 	exec = tpg_execution_by_key(task->execution_key);
+	attempt->cancel_requested = is_cancelled(task, exec);
 	tpg_engine_attempt_record(task, attempt, exec);
 	if (attempt->end == TPG_ATTEMPT_COMPLETED)
 		TPG_FAULT("activity_recorded");
@@ -312,6 +335,14 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	TpgAttempt	attempt = {0};
 
+	/* between two attempts, when nobody had the row */
+	if (is_cancelled(task, exec))
+	{
+		attempt.end = TPG_ATTEMPT_CANCELED;
+		attempt.ended_at = tpg_clock_now();
+		record_attempt(task, &attempt);
+		return outcome_of(TPG_TASK_DONE);
+	}
 	if (def == NULL || !OidIsValid(def->function))
 	{
 		attempt.end = TPG_ATTEMPT_FAILED;

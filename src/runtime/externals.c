@@ -15,6 +15,7 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "model/failure.h"
+#include "runtime/await.h"
 #include "runtime/externals.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -22,14 +23,24 @@
 #define NOT_FOUND "ExternalWorkflowExecutionNotFound"
 #define SIGNAL_LIMIT "SignalCountLimitExceeded"
 
+static Jsonb *
+target_of(const char *workflow_id, const char *run_id)
+{
+	TpgJson    *b = tpg_json_object();
+
+	tpg_json_add_text(b, "workflowId", workflow_id);
+	tpg_json_add_text(b, "runId", run_id);
+	return tpg_json_finish(b);
+}
+
 static TpgOp *
-start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input, const char *request_id)
+start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, bool child_only, const char *name, Jsonb *input,
+			 const char *request_id)
 {
 	TpgLogEntry *e = tpg_fiber_replayed(act, "signal");
 	MemoryContext old;
 	TpgCommand *c;
 	TpgJson    *b;
-	TpgJson    *target;
 	TpgOp	   *op;
 
 	if (e != NULL)
@@ -40,14 +51,13 @@ start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, co
 	old = MemoryContextSwitchTo(act->context);
 	op->id = pstrdup(workflow_id);
 	op->type = pstrdup(name);
-	target = tpg_json_object();
-	tpg_json_add_text(target, "workflowId", workflow_id);
-	tpg_json_add_text(target, "runId", run_id);
 	b = tpg_json_object();
-	tpg_json_add_jsonb(b, "workflowExecution", tpg_json_finish(target));
+	tpg_json_add_jsonb(b, "workflowExecution", target_of(workflow_id, run_id));
 	tpg_json_add_text(b, "signalName", name);
 	tpg_json_add_jsonb(b, "input", input);
 	tpg_json_add_text(b, "requestId", request_id);
+	if (child_only)
+		tpg_json_add_bool(b, "childWorkflowOnly", true);
 	c->attributes = tpg_json_finish(b);
 	MemoryContextSwitchTo(old);
 	tpg_fiber_record(act, "signal")->op = op;
@@ -58,7 +68,7 @@ bool
 tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input,
 					const char *request_id, bool missing_ok)
 {
-	TpgOp	   *op = start_signal(act, workflow_id, run_id, name, input, request_id);
+	TpgOp	   *op = start_signal(act, workflow_id, run_id, false, name, input, request_id);
 
 	(void) tpg_op_await_within(act, op, -1, "signal");
 	if (op->failure == NULL)
@@ -68,18 +78,58 @@ tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run
 	tpg_activation_throw(act, op->failure);
 }
 
+void
+tpg_external_signal_child(TpgActivation *act, const TpgOp *child, const char *name, Jsonb *input)
+{
+	TpgOp	   *op = start_signal(act, child->id, NULL, true, name, input, NULL);
+
+	(void) tpg_op_await(act, op, -1);
+}
+
+static TpgOp *
+start_cancel(TpgActivation *act, const char *workflow_id, const char *run_id, const char *reason)
+{
+	TpgLogEntry *e = tpg_fiber_replayed(act, "cancel");
+	MemoryContext old;
+	TpgCommand *c;
+	TpgJson    *b;
+	TpgOp	   *op;
+
+	if (e != NULL)
+		return e->op;
+	tpg_activation_writable(act, "cancel");
+	op = tpg_activation_add_op(act, TPG_OP_EXTERNAL);
+	c = tpg_activation_add_command(act, TPG_COMMAND_CANCEL_EXTERNAL, op);
+	old = MemoryContextSwitchTo(act->context);
+	op->id = pstrdup(workflow_id);
+	b = tpg_json_object();
+	tpg_json_add_jsonb(b, "workflowExecution", target_of(workflow_id, run_id));
+	tpg_json_add_text(b, "reason", reason);
+	c->attributes = tpg_json_finish(b);
+	MemoryContextSwitchTo(old);
+	tpg_fiber_record(act, "cancel")->op = op;
+	return op;
+}
+
+void
+tpg_external_cancel(TpgActivation *act, const char *workflow_id, const char *run_id, const char *reason)
+{
+	(void) tpg_op_await(act, start_cancel(act, workflow_id, run_id, reason), -1);
+}
+
 Jsonb *
 tpg_external_failure(const TpgOp *op, const TpgEvent *e)
 {
 	const char *cause;
 
-	if (e->type == TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED)
+	if (e->type == TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED || e->type == TPG_EVENT_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
 		return NULL;
 	cause = tpg_json_get_text(e->attributes, "cause");
 	if (cause != NULL && strcmp(cause, "SIGNAL_COUNT_LIMIT_EXCEEDED") == 0)
 		return tpg_failure_application(psprintf("workflow \"%s\" takes no more signals", op->id), SIGNAL_LIMIT,
 									   NULL, true, -1, NULL, "temporal_pg", NULL);
-	return tpg_failure_application(psprintf("workflow \"%s\" does not exist or is closed", op->id), NOT_FOUND,
+	return tpg_failure_application(psprintf(e->type == TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED ?
+											"workflow \"%s\" does not exist" : "workflow \"%s\" does not exist or is closed", op->id), NOT_FOUND,
 								   NULL, true, -1, NULL, "temporal_pg", NULL);
 }
 
@@ -93,5 +143,7 @@ tpg_external_sqlstate(const Jsonb *failure)
 	type = tpg_failure_type(failure);
 	if (type == NULL)
 		return 0;
-	return strcmp(type, NOT_FOUND) == 0 ? TPG_ERR_WORKFLOW_NOT_FOUND : 0;
+	if (strcmp(type, NOT_FOUND) == 0)
+		return TPG_ERR_WORKFLOW_NOT_FOUND;
+	return strcmp(type, TPG_FAILURE_TYPE_ALREADY_STARTED) == 0 ? TPG_ERR_WORKFLOW_ALREADY_STARTED : 0;
 }

@@ -7,6 +7,9 @@
 
 #include "runtime/activation.h"
 
+/* Type of the failure of a child whose id is in use. */
+#define TPG_FAILURE_TYPE_ALREADY_STARTED "WorkflowExecutionAlreadyStarted"
+
 /*
  * Sends a signal to another workflow and waits until it has been taken.  Raises
  * TP010 when there is no such open workflow, or gives false if missing_ok.
@@ -14,6 +17,12 @@
  */
 extern bool tpg_external_signal(TpgActivation *act, const char *workflow_id, const char *run_id, const char *name, Jsonb *input,
 								const char *request_id, bool missing_ok);
+
+/* The same to a child, whichever run it has come to; raises TP010 when it has ended. */
+extern void tpg_external_signal_child(TpgActivation *act, const TpgOp *child, const char *name, Jsonb *input);
+
+/* Asks another workflow to end, and waits until it has been told.  Raises TP010 when there is none. */
+extern void tpg_external_cancel(TpgActivation *act, const char *workflow_id, const char *run_id, const char *reason);
 
 /* What the event that answers makes of it: a failure, or NULL. */
 extern Jsonb *tpg_external_failure(const TpgOp *op, const TpgEvent *e);

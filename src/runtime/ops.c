@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * runtime/ops.c - what workflow code can start and wait for.
+ * runtime/ops.c - what workflow code can start.
  *
  * Each start makes an op and a command; the op is answered by an event of a
  * later group of history.  Ids count per kind and run (G-17), also those of
@@ -169,6 +169,7 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (o->activity_id != NULL)
 		check_activity_id(act, o->activity_id);
 	op = tpg_activation_add_op(act, TPG_OP_ACTIVITY);
+	op->cancellation = o->cancellation;
 	act->npending++;
 	old = MemoryContextSwitchTo(act->context);
 	op->type = pstrdup(o->type);
@@ -229,8 +230,8 @@ tpg_op_next_local_activity(TpgActivation *act, int *from)
 
 /* ---------- timers ---------- */
 
-static TpgOp *
-new_timer(TpgActivation *act, int64 us, const char *summary)
+TpgOp *
+tpg_op_new_timer(TpgActivation *act, int64 us, const char *summary)
 {
 	TpgOp	   *op = tpg_activation_add_op(act, TPG_OP_TIMER);
 	TpgCommand *c = tpg_activation_add_command(act, TPG_COMMAND_START_TIMER, op);
@@ -255,26 +256,9 @@ tpg_op_start_timer(TpgActivation *act, int64 us, const char *summary)
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "start_timer");
-	op = new_timer(act, us, summary);
+	op = tpg_op_new_timer(act, us, summary);
 	tpg_fiber_record(act, "start_timer")->op = op;
 	return op;
-}
-
-void
-tpg_op_cancel_timer(TpgActivation *act, TpgOp *op)
-{
-	if (tpg_op_done(op) || op->cancelled)
-		return;
-	op->cancelled = true;
-	if (op->event_id == 0)
-	{
-		/* in the activation that started it: neither command is sent (S-3) */
-		for (int i = 0; i < act->ncommands; i++)
-			if (act->commands[i].op == op)
-				act->commands[i].elided = true;
-		return;
-	}
-	tpg_activation_add_command(act, TPG_COMMAND_CANCEL_TIMER, op);
 }
 
 /* ---------- side effects ---------- */
@@ -335,228 +319,4 @@ tpg_op_side_effect(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg
 	MemoryContextSwitchTo(old);
 	tpg_fiber_record(act, "side_effect")->json = value;
 	return value;
-}
-
-/* ---------- waiting ---------- */
-
-typedef struct WaitFor
-{
-	TpgOp	  **ops;
-	int			nops;
-	bool		all;
-	TpgOp	   *timer;			/* may be NULL */
-} WaitFor;
-
-/* As many as are asked for, or a failure of one of all, or the timer. */
-static bool
-wait_ready(TpgActivation *act, void *arg)
-{
-	WaitFor    *w = arg;
-	bool		all_done = true;
-
-	for (int i = 0; i < w->nops; i++)
-	{
-		if (!tpg_op_done(w->ops[i]))
-			all_done = false;
-		else if (!w->all || w->ops[i]->failure != NULL)
-			return true;
-	}
-	return (w->all && all_done) || (w->timer != NULL && tpg_op_done(w->timer));
-}
-
-TpgOp *
-tpg_wait_timeout(const TpgFiber *fiber)
-{
-	return fiber->wait ? fiber->wait->timer : NULL;
-}
-
-static Jsonb *
-await_timeout_failure(TpgActivation *act)
-{
-	MemoryContext old = MemoryContextSwitchTo(act->context);
-	Jsonb	   *failure = tpg_failure_timeout(TPG_TIMEOUT_UNSPECIFIED, NULL, NULL);
-	TpgJson    *b = tpg_json_object_from(failure);
-	TpgJson    *info = tpg_json_object();
-
-	tpg_json_add_text(b, "message", "await timed out");
-	tpg_json_add_text(info, "timeoutType", "await");
-	tpg_json_add_jsonb(b, "timeoutFailureInfo", tpg_json_finish(info));
-	failure = tpg_json_finish(b);
-	MemoryContextSwitchTo(old);
-	return failure;
-}
-
-/*
- * Waits.  False: the timeout was first.  A fiber that was unwound here comes
- * back with the wait that it began then (its timer runs), not with a new one.
- */
-static bool
-wait_for(TpgActivation *act, TpgOp **ops, int nops, bool all, int64 timeout_us, const char *how)
-{
-	TpgFiber   *f = act->fiber;
-	WaitFor    *w = f->wait;
-	bool		timed_out = false;
-
-	if (w == NULL)
-	{
-		WaitFor		now = {.ops = ops, .nops = nops, .all = all};
-
-		/* at once and without a trace, as awaiting what is done; a condition has to be looked at first */
-		if (wait_ready(act, &now))
-			return true;
-		tpg_activation_writable(act, how);
-		w = MemoryContextAllocZero(act->context, sizeof(WaitFor));
-		w->ops = MemoryContextAlloc(act->context, sizeof(TpgOp *) * nops);
-		memcpy(w->ops, ops, sizeof(TpgOp *) * nops);
-		w->nops = nops;
-		w->all = all;
-		if (timeout_us >= 0)
-			w->timer = new_timer(act, timeout_us, NULL);
-		f->wait = w;
-	}
-	tpg_activation_block(act, wait_ready, w, how, w->ops, nops);
-	f->wait = NULL;
-	if (w->timer == NULL)
-		return true;
-	if (tpg_op_done(w->timer))
-	{
-		/* both in one activation: what was waited for counts */
-		WaitFor		without = *w;
-
-		without.timer = NULL;
-		timed_out = !wait_ready(act, &without);
-	}
-	else
-		tpg_op_cancel_timer(act, w->timer);
-	return !timed_out;
-}
-
-/* What an op that is done raises; NULL for success. */
-static Jsonb *
-op_failure(TpgActivation *act, TpgOp *op)
-{
-	MemoryContext old;
-	Jsonb	   *failure;
-
-	if (op->failure == NULL || op->kind == TPG_OP_FIBER || op->kind == TPG_OP_EXTERNAL)
-		return op->failure;
-
-	/* the wrapper is made here, from what history tells (E-01) */
-	old = MemoryContextSwitchTo(act->context);
-	failure = tpg_failure_activity(op->failure, op->event_id, op->started_event_id, NULL, op->type, op->id,
-								   tpg_retry_verdict_from_proto(op->retry_state));
-	MemoryContextSwitchTo(old);
-	return failure;
-}
-
-Jsonb *
-tpg_op_result(TpgActivation *act, TpgOp *op)
-{
-	Jsonb	   *failure = op_failure(act, op);
-
-	if (failure != NULL)
-		tpg_activation_throw(act, failure);
-	return op->result ? op->result : tpg_json_null();
-}
-
-/* Raises it, after it has been written down for the next time. */
-static void
-throw_recorded(TpgActivation *act, const char *call, Jsonb *failure)
-{
-	tpg_fiber_record(act, call)->failure = failure;
-	tpg_activation_throw(act, failure);
-}
-
-Jsonb *
-tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
-{
-	TpgLogEntry *e = tpg_fiber_replayed(act, "await");
-	Jsonb	   *failure;
-
-	if (e != NULL)
-	{
-		if (e->failure != NULL)
-			tpg_activation_throw(act, e->failure);
-		return e->json;
-	}
-	if (!wait_for(act, &op, 1, true, timeout_us, op->kind == TPG_OP_LOCK ? "lock" : "await"))
-		throw_recorded(act, "await", await_timeout_failure(act));
-	failure = op_failure(act, op);
-	if (failure != NULL)
-		throw_recorded(act, "await", failure);
-	e = tpg_fiber_record(act, "await");
-	e->json = op->result ? op->result : tpg_json_null();
-	return e->json;
-}
-
-bool
-tpg_op_await_within(TpgActivation *act, TpgOp *op, int64 timeout_us, const char *how)
-{
-	TpgLogEntry *e = tpg_fiber_replayed(act, how);
-	bool		done;
-
-	if (e != NULL)
-		return e->number != 0;
-	done = wait_for(act, &op, 1, true, timeout_us, how);
-	if (!done)
-		op->cancelled = true;	/* it takes nothing any more */
-	tpg_fiber_record(act, how)->number = done;
-	return done;
-}
-
-void
-tpg_op_await_all(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us)
-{
-	TpgLogEntry *e = tpg_fiber_replayed(act, "await_all");
-	TpgOp	   *first = NULL;
-
-	if (e != NULL)
-	{
-		if (e->failure != NULL)
-			tpg_activation_throw(act, e->failure);
-		return;
-	}
-	if (!wait_for(act, ops, nops, true, timeout_us, "await_all"))
-		throw_recorded(act, "await_all", await_timeout_failure(act));
-	for (int i = 0; i < nops; i++)
-		if (ops[i]->failure != NULL && tpg_op_done(ops[i]) && (first == NULL || ops[i]->done_order < first->done_order))
-			first = ops[i];
-	if (first != NULL)
-		throw_recorded(act, "await_all", op_failure(act, first));
-	tpg_fiber_record(act, "await_all");
-}
-
-int
-tpg_op_await_any(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us)
-{
-	TpgLogEntry *e = tpg_fiber_replayed(act, "await_any");
-
-	if (e != NULL)
-	{
-		if (e->failure != NULL)
-			tpg_activation_throw(act, e->failure);
-		return (int) e->number;
-	}
-	if (!wait_for(act, ops, nops, false, timeout_us, "await_any"))
-		throw_recorded(act, "await_any", await_timeout_failure(act));
-	for (int i = 0; i < nops; i++)
-	{
-		if (tpg_op_done(ops[i]))
-		{
-			tpg_fiber_record(act, "await_any")->number = i;
-			return i;
-		}
-	}
-	elog(ERROR, "await_any found nothing that is done");
-}
-
-bool
-tpg_op_is_done(TpgActivation *act, TpgOp *op)
-{
-	TpgLogEntry *e = tpg_fiber_replayed(act, "is_done");
-
-	if (e != NULL)
-		return e->number != 0;
-	tpg_fiber_record(act, "is_done")->number = tpg_op_done(op);
-	return tpg_op_done(op);
 }

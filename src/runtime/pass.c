@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "ipc/slots.h"
 #include "model/failure.h"
+#include "runtime/cancel.h"
 #include "runtime/inplace.h"
 #include "runtime/invoke.h"
 #include "runtime/pass.h"
@@ -31,6 +32,7 @@
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
 #include "runtime/timer.h"
+#include "runtime/updates.h"
 
 #define DEFAULT_TASK_TIMEOUT_US INT64CONST(10000000)
 
@@ -64,6 +66,14 @@ timed_out(TpgPass *pass, ErrorData *edata)
 	pass->error = e;
 }
 
+/* A cancellation that gets out of the code ends a run as Canceled, if that was asked for. */
+static void
+code_failed(TpgPass *pass, Jsonb *failure)
+{
+	pass->kind = pass->act->cancel_requested && tpg_cancel_is_failure(failure) ? TPG_PASS_CANCELED : TPG_PASS_FAILED;
+	pass->failure = failure;
+}
+
 static void
 classify_error(TpgPass *pass, ErrorData *edata, bool fired)
 {
@@ -85,8 +95,7 @@ classify_error(TpgPass *pass, ErrorData *edata, bool fired)
 	}
 	if (act->failed != NULL)
 	{
-		pass->kind = TPG_PASS_FAILED;
-		pass->failure = act->failed;
+		code_failed(pass, act->failed);
 		return;
 	}
 	if (act->continued != NULL && tpg_activation_is_suspension(edata))
@@ -107,14 +116,17 @@ classify_error(TpgPass *pass, ErrorData *edata, bool fired)
 		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
 		pass->kind = TPG_PASS_ERROR;
 	}
-	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+			 (edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, edata)))
 		pass->kind = TPG_PASS_INTERRUPTED;
-	else if (tpg_activation_fails_workflow(act, edata->sqlerrcode))
+	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
-		pass->kind = TPG_PASS_FAILED;
 		/* one that came from history goes back as it was (E-04) */
 		raised = tpg_activation_raised(act, edata->detail);
-		pass->failure = raised ? raised : tpg_failure_from_error(edata, "temporal_pg");
+		if (raised == NULL)
+			raised = edata->sqlerrcode == ERRCODE_QUERY_CANCELED ? tpg_failure_canceled(edata->message, NULL) :
+				tpg_failure_from_error(edata, "temporal_pg");
+		code_failed(pass, raised);
 	}
 	else
 		pass->kind = TPG_PASS_ERROR;
@@ -140,18 +152,27 @@ swallowed_at_return(TpgPass *pass)
 	pass->error->hint = "A waiting call ends the code by an error (assert_failure) when it has to wait. Do not catch assert_failure, and in other languages re-raise it.";
 }
 
-/* The code has returned: its last activation ends here too. May raise nondeterminism. */
+/*
+ * The code has ended: its last activation ends here too. May raise
+ * nondeterminism.
+ *
+ * If it was an update's, the run is still open, and more may have been delivered
+ * since.  Code that has returned still handles that (tpg_scheduler_drain); after a
+ * failure nobody does.
+ */
 static void
-finish_code(TpgActivation *act)
+finish_code(TpgActivation *act, bool failed)
 {
 	const TpgEvent *rest;
 
 	tpg_activation_settle(act);
 	rest = tpg_activation_rest(act);
+	if (rest != NULL && failed && tpg_updates_any_in_task(act->run, act->task_id))
+		rest = tpg_activation_next_command(act);
 	if (rest != NULL)
 		tpg_activation_fatal(act, TPG_ERR_NONDETERMINISM,
 							 psprintf("workflow code does not match history at event %d", rest->event_id),
-							 psprintf("The code has returned, but history goes on with %s.", tpg_event_type_name(rest->type)), TPG_NONDETERMINISM_HINT);
+							 psprintf("The code has %s, but history goes on with %s.", act->continued ? "continued as new" : failed ? "failed" : "returned", tpg_event_type_name(rest->type)), TPG_NONDETERMINISM_HINT);
 }
 
 /*
@@ -236,7 +257,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		{
 			tpg_payload_check(pass->result, "workflow result");
 			tpg_scheduler_drain(act);
-			finish_code(act);
+			finish_code(act, false);
 			pass->kind = TPG_PASS_RETURNED;
 		}
 		timing = false;
@@ -287,13 +308,13 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	MemoryContextSwitchTo(caller_context);
 	CurrentResourceOwner = caller_owner;
 
-	if (pass->kind == TPG_PASS_FAILED || pass->kind == TPG_PASS_CONTINUED)
+	if (pass->kind == TPG_PASS_FAILED || pass->kind == TPG_PASS_CONTINUED || pass->kind == TPG_PASS_CANCELED)
 	{
 		/* it has ended, but what it asked for before stands (G-14); outside of the subtransaction: no user code */
 		PG_TRY();
 		{
 			MemoryContextSwitchTo(act->context);
-			finish_code(act);
+			finish_code(act, true);
 		}
 		PG_CATCH();
 		{

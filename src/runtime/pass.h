@@ -12,6 +12,7 @@ typedef enum TpgPassKind
 	TPG_PASS_SUSPENDED,			/* waits for something */
 	TPG_PASS_RETURNED,			/* the run completes with `result` */
 	TPG_PASS_FAILED,			/* the run fails with `failure` */
+	TPG_PASS_CANCELED,			/* the run ends as it was asked to */
 	TPG_PASS_CONTINUED,			/* the run ends and act->continued follows */
 	TPG_PASS_ERROR,				/* the workflow task fails with `error` */
 	TPG_PASS_INTERRUPTED		/* cancelled from outside: nothing can be said about the code */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "base/errors.h"
 #include "base/json.h"
@@ -20,6 +21,7 @@
 #include "runtime/role.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
+#include "runtime/upserts.h"
 
 /* The code of the handler, as its owner, after the replay. */
 static Jsonb *
@@ -63,9 +65,27 @@ names_of(const TpgExecution *exec, TpgDefinitionKind kind)
 	return tpg_json_finish(array);
 }
 
+/*
+ * What set_current_details() has said (G-50).  The rest of the metadata is there
+ * also for a run whose code cannot be replayed.
+ */
+static const char *
+current_details(TpgExecution *exec)
+{
+	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, true);
+	TpgReplay  *replay;
+
+	if (def == NULL || !OidIsValid(def->function))
+		return NULL;
+	replay = tpg_replay_get(exec);
+	if (replay->pass.kind == TPG_PASS_INTERRUPTED)
+		tpg_pass_rethrow(replay->pass.error);
+	return replay->pass.kind == TPG_PASS_ERROR ? NULL : tpg_current_details(replay->pass.act);
+}
+
 /* __temporal_workflow_metadata (F-22) */
 static Jsonb *
-metadata(const TpgExecution *exec)
+metadata(TpgExecution *exec)
 {
 	TpgJson    *b = tpg_json_object();
 	TpgJson    *definition = tpg_json_object();
@@ -75,6 +95,7 @@ metadata(const TpgExecution *exec)
 	tpg_json_add_jsonb(definition, "signalDefinitions", names_of(exec, TPG_DEF_SIGNAL));
 	tpg_json_add_jsonb(definition, "updateDefinitions", names_of(exec, TPG_DEF_UPDATE));
 	tpg_json_add_jsonb(b, "definition", tpg_json_finish(definition));
+	tpg_json_add_text(b, "currentDetails", current_details(exec));
 	return tpg_json_finish(b);
 }
 
@@ -106,6 +127,23 @@ query_error(const TpgExecution *exec, const char *name, const ErrorData *e)
 			 e->context ? errcontext_msg("%s", e->context) : 0));
 }
 
+/* No activation, not even one that would come now: there is nothing that could answer (F-16). */
+static void
+check_begun(const TpgRun *run)
+{
+	if (run->exec->last_task_id != 0 || run->task_id != 0)
+		return;
+	if (!tpg_status_is_open(run->exec->status))
+		ereport(ERROR,
+				(errcode(TPG_ERR_QUERY_FAILED),
+				 errmsg("workflow \"%s\" was closed before its code has run", run->exec->workflow_id)));
+	ereport(ERROR,
+			(errcode(TPG_ERR_QUERY_FAILED),
+			 errmsg("workflow \"%s\" has not begun", run->exec->workflow_id),
+			 errdetail("It begins when its start delay is over, at %s.", timestamptz_to_str(run->exec->execution_time)),
+			 errhint("Ask again then.")));
+}
+
 Jsonb *
 tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 {
@@ -129,11 +167,10 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 			unknown_query(exec, name);
 	}
 	replay = tpg_replay_get(exec);
-	if (!tpg_status_is_open(replay->run->exec->status) && replay->run->nevents == 1)
-		ereport(ERROR,
-				(errcode(TPG_ERR_QUERY_FAILED),
-				 errmsg("workflow \"%s\" was closed before its code has run", exec->workflow_id)));
-	if (replay->pass.kind == TPG_PASS_ERROR || replay->pass.kind == TPG_PASS_INTERRUPTED)
+	check_begun(replay->run);
+	if (replay->pass.kind == TPG_PASS_INTERRUPTED)
+		tpg_pass_rethrow(replay->pass.error);
+	if (replay->pass.kind == TPG_PASS_ERROR)
 		query_error(exec, name, replay->pass.error);
 	if (handler == NULL)
 		/* else its code has ended */

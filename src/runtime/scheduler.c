@@ -28,6 +28,8 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "model/failure.h"
+#include "runtime/await.h"
+#include "runtime/cancel.h"
 #include "runtime/blocked.h"
 #include "runtime/invoke.h"
 #include "runtime/scheduler.h"
@@ -93,9 +95,25 @@ tpg_fiber_enqueue(TpgActivation *act, TpgFiber *f)
 }
 
 void
+tpg_shield_done(TpgActivation *act, TpgOp *shield)
+{
+	shield->result = shield->inner->result;
+	shield->failure = tpg_op_failure(act, shield->inner);
+	tpg_activation_done(act, shield);
+}
+
+void
 tpg_activation_done(TpgActivation *act, TpgOp *op)
 {
 	op->done_order = ++act->ndone;
+	if (act->nshields > 0)
+	{
+		if (op->kind == TPG_OP_SHIELD)
+			act->nshields--;
+		for (int i = 0; i < act->nops[TPG_OP_SHIELD]; i++)
+			if (act->ops[TPG_OP_SHIELD][i]->inner == op && act->ops[TPG_OP_SHIELD][i]->done_order == 0)
+				tpg_shield_done(act, act->ops[TPG_OP_SHIELD][i]);
+	}
 	for (int i = 0; i < act->nfibers; i++)
 	{
 		TpgFiber   *f = act->fibers[i];
@@ -255,13 +273,18 @@ fiber_failed(TpgActivation *act, TpgFiber *f, ErrorData *edata)
 		f->update->rejection = edata;
 		return;
 	}
-	if (!tpg_activation_fails_workflow(act, edata->sqlerrcode))
+	if (edata->sqlerrcode != ERRCODE_QUERY_CANCELED && !tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
 		set_fatal(act, edata);
 		return;
 	}
 	raised = tpg_activation_raised(act, edata->detail);
-	failure = raised ? raised : tpg_failure_from_error(edata, "temporal_pg");
+	if (raised != NULL)
+		failure = raised;
+	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		failure = tpg_failure_canceled(edata->message, NULL);
+	else
+		failure = tpg_failure_from_error(edata, "temporal_pg");
 	switch (f->kind)
 	{
 		case TPG_FIBER_UPDATE:
@@ -359,7 +382,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		e->hint = "Do not catch assert_failure, and in other languages re-raise it.";
 		set_fatal(act, e);
 	}
-	else if (edata != NULL && edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	else if (edata != NULL && edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, (ErrorData *) edata))
 	{
 		/* not the code's doing */
 		MemoryContextSwitchTo(caller);

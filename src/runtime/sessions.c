@@ -139,8 +139,12 @@ judge(TpgActivation *act, const TpgUpdateRequest *r, bool must_complete, TpgUpda
 {
 	TpgUpdate  *u = tpg_update_find(act, r->id);
 
+	/* the code has failed in an earlier update, which no executor has closed the run for yet */
 	if (u == NULL)
-		elog(ERROR, "update \"%s\" was not delivered", r->id);
+		ereport(ERROR,
+				(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
+				 errmsg("workflow \"%s\" has come to its end", act->run->exec->workflow_id),
+				 errhint("Only updates that it has taken before can be asked for.")));
 	if (u->rejection != NULL && u->rejection->sqlerrcode == TPG_ERR_WORKFLOW_ALREADY_COMPLETED)
 		ereport(ERROR,
 				(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),

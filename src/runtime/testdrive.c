@@ -56,18 +56,23 @@ raise_task_failure(const TpgExecution *exec)
 			 stack ? errcontext("%s", stack) : 0));
 }
 
-/* Everything of one run that is due now. True if anything was done. */
+/*
+ * Everything of one run that is due now.  True if anything was done.  What it has
+ * asked of other runs is done also when it is closed; then the environment need
+ * not come back to it.
+ */
 static bool
 drive_one(int64 key)
 {
 	bool		any = false;
 	bool		again;
+	TpgExecution *exec;
 
 	do
 	{
 		TpgDueRow  *rows;
+		TpgTaskKind outbox;
 		int			n;
-		TpgExecution *exec;
 
 		CHECK_FOR_INTERRUPTS();
 		again = tpg_drive_workflow_task(key).kind == TPG_TASK_DONE;
@@ -77,7 +82,8 @@ drive_one(int64 key)
 			return any;			/* its start was rolled back to a savepoint */
 		if (exec->last_task_failure != NULL)
 			raise_task_failure(exec);
-		if (tpg_drive_outbox(key).kind == TPG_TASK_DONE)
+		outbox = tpg_drive_outbox(key).kind;
+		if (outbox == TPG_TASK_DONE || outbox == TPG_TASK_AGAIN)
 			again = true;
 		CommandCounterIncrement();
 		if (tpg_engine_fire_timeouts(key, tpg_clock_now()) > 0)
@@ -91,6 +97,8 @@ drive_one(int64 key)
 		}
 		any = any || again;
 	} while (again);
+	if (!tpg_status_is_open(exec->status))
+		tpg_testenv_ended(key);
 	return any;
 }
 
@@ -101,64 +109,50 @@ drive_due(void)
 
 	do
 	{
-		const int64 *keys;
-		int			n = tpg_testenv_runs(&keys);
+		int			position = 0;
+		int64		key;
 
 		any = false;
-		for (int i = 0; i < n; i++)
-		{
-			if (!tpg_testenv_is_over(i))
-				any = drive_one(keys[i]) || any;
-			/* an activity may have started more runs, and moved the array */
-			n = tpg_testenv_runs(&keys);
-		}
+		while ((key = tpg_testenv_next(&position)) != 0)
+			any = drive_one(key) || any;
 	} while (any);
 }
 
 static TimestampTz
 next_due(void)
 {
-	const int64 *keys;
-	int			n = tpg_testenv_runs(&keys);
+	int			position = 0;
+	int64		key;
 	TimestampTz next = DT_NOEND;
 
-	for (int i = 0; i < n; i++)
-	{
-		TimestampTz due;
-		TpgExecution *exec;
-
-		if (tpg_testenv_is_over(i))
-			continue;
-		due = tpg_due_next_of_run(keys[i], tpg_clock_now());
-		next = Min(next, due);
-		exec = TIMESTAMP_NOT_FINITE(due) ? tpg_execution_by_key(keys[i]) : NULL;
-		if (exec != NULL && !tpg_status_is_open(exec->status))
-			tpg_testenv_set_over(i);
-	}
+	while ((key = tpg_testenv_next(&position)) != 0)
+		next = Min(next, tpg_due_next_of_run(key, tpg_clock_now()));
 	return next;
 }
 
 static bool
 is_closed(int64 execution_key)
 {
-	const int64 *keys;
-	int			n = tpg_testenv_runs(&keys);
+	int			position = 0;
+	int64		key;
+	TpgExecution *exec;
 
-	for (int i = 0; i < n; i++)
+	if (execution_key != 0)
 	{
-		TpgExecution *exec;
-
-		if (execution_key != 0 ? keys[i] != execution_key : tpg_testenv_is_over(i))
-			continue;
-		exec = tpg_execution_by_key(keys[i]);
-		/* the run that was asked for goes on as the latest of its chain */
-		if (exec != NULL && execution_key != 0 && !tpg_status_is_open(exec->status))
+		exec = tpg_execution_by_key(execution_key);
+		/* it goes on as the latest run of its chain */
+		if (exec != NULL && !tpg_status_is_open(exec->status))
 		{
 			TpgExecution *latest = tpg_execution_find(exec->namespace_id, exec->workflow_id, NULL);
 
 			if (latest != NULL && tpg_uuid_equal(&latest->first_run_id, &exec->first_run_id))
 				exec = latest;
 		}
+		return exec == NULL || !tpg_status_is_open(exec->status);
+	}
+	while ((key = tpg_testenv_next(&position)) != 0)
+	{
+		exec = tpg_execution_by_key(key);
 		if (exec != NULL && tpg_status_is_open(exec->status))
 			return false;
 	}

@@ -120,6 +120,9 @@ validate(TpgActivation *act, TpgUpdate *u)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(act->context);
 		u->rejection = CopyErrorData();
+		/* the caller was stopped: nobody has judged it */
+		if (u->rejection->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
 		FlushErrorState();
 		MemoryContextSwitchTo(caller);
 	}
@@ -225,4 +228,13 @@ tpg_update_completed_attributes(const TpgUpdate *u)
 		tpg_json_add_jsonb(outcome, "success", u->result ? u->result : tpg_json_null());
 	tpg_json_add_jsonb(b, "outcome", tpg_json_finish(outcome));
 	return tpg_json_finish(b);
+}
+
+bool
+tpg_updates_any_in_task(const TpgRun *run, int32 task_id)
+{
+	for (int i = 0; i < run->nevents; i++)
+		if (run->events[i].task_id == task_id && run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+			return true;
+	return false;
 }

@@ -23,5 +23,10 @@ extern TpgUpdate *tpg_update_find(TpgActivation *act, const char *id);
 
 /* Is it the one that a session asks for now? */
 extern bool tpg_update_is_requested(const TpgActivation *act, const TpgUpdate *update);
+/*
+ * Was that activation an update's, done by a session?  Such a one may bring the
+ * code to its end and yet not close the run.
+ */
+extern bool tpg_updates_any_in_task(const TpgRun *run, int32 task_id);
 
 #endif							/* TPG_RUNTIME_UPDATES_H */

@@ -22,6 +22,7 @@
 #include "base/errors.h"
 #include "base/json.h"
 #include "engine/mail.h"
+#include "runtime/await.h"
 #include "runtime/callable.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -48,12 +49,6 @@ kept_json(TpgActivation *act, const Jsonb *value)
 	copy = tpg_json_copy(value);
 	MemoryContextSwitchTo(old);
 	return copy;
-}
-
-void
-tpg_op_give_up(TpgOp *op)
-{
-	op->cancelled = true;
 }
 
 /* ---------- signals ---------- */
@@ -207,7 +202,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		Datum		args[2];
 		char		nulls[3] = "  ";
 
-		act->read_only = true;
+		act->read_only = act->in_condition = true;
 		(void) tpg_settings_enter(act->def);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		args[0] = JsonbPGetDatum(tpg_state_all(act));
@@ -225,6 +220,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		SPI_finish();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
+		act->in_condition = false;
 	}
 	PG_CATCH();
 	{
@@ -235,8 +231,12 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
+		act->in_condition = false;
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
+		/* not the condition's doing */
+		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(edata);
 		tpg_activation_fatal(act, edata->sqlerrcode, psprintf("condition \"%s\" failed: %s", op->type, edata->message),
 							 edata->detail, edata->hint ? edata->hint : "A condition is an SQL expression over state and args, both jsonb, such as (state->>'approved')::boolean.");
 	}

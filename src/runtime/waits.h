@@ -28,9 +28,6 @@ extern TpgOp *tpg_op_start_wait_condition(TpgActivation *act, const char *expres
  */
 extern bool tpg_waits_look(TpgActivation *act);
 
-/* Nobody waits for it any more (a timeout): it takes nothing. */
-extern void tpg_op_give_up(TpgOp *op);
-
 /* Who has a lock (NULL: nobody); waits for it; gives it back. FIFO; belongs to its fiber. */
 extern TpgFiber *tpg_lock_holder(TpgActivation *act, const char *name);
 extern void tpg_lock_acquire(TpgActivation *act, const char *name);

@@ -46,6 +46,7 @@ enum
 	EXECUTION_WFT_STARTED_EVENT_ID,
 	EXECUTION_SIGNAL_COUNT,
 	EXECUTION_UPDATE_COUNT,
+	EXECUTION_ACTIVITY_CANCELS,
 	EXECUTION_WFT_STATE,
 	EXECUTION_STATUS,
 	EXECUTION_CANCEL_REQUESTED,
@@ -70,40 +71,54 @@ static TpgPlan by_run_id_plan = TPG_PLAN(
 );
 #define INSERT_EXECUTION \
 	"INSERT INTO temporal_internal.execution (namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, " \
-	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo) " \
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
+	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo, parent) " \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
 #define INSERT_TYPES \
 	{INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID}
+		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID, JSONBOID}
 
 static TpgPlan insert_plan = TPG_PLAN(
-	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 16, INSERT_TYPES
+	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 17, INSERT_TYPES
 );
 static TpgPlan insert_fresh_plan = TPG_PLAN(
-	INSERT_EXECUTION "RETURNING key", 16, INSERT_TYPES
+	INSERT_EXECUTION "RETURNING key", 17, INSERT_TYPES
 );
 static TpgPlan lock_plans[] = {
+	[TPG_ROW_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR SHARE", 1, {INT8OID}),
 	[TPG_ROW_KEY_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR KEY SHARE", 1, {INT8OID}),
 	[TPG_ROW_UPDATE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE", 1, {INT8OID}),
 	/* SKIP LOCKED is NOWAIT without the error, which would cost a subtransaction to catch */
 	[TPG_ROW_UPDATE_NOWAIT] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}),
 };
-static TpgPlan update_task_plan = TPG_PLAN(
-	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"signal_count = $6, update_count = $7, pending_activities = $8, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL WHERE key = $1",
-	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID}
-);
-static TpgPlan update_close_plan = TPG_PLAN(
-	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"signal_count = $6, update_count = $7, pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, "
-	"status = $8, close_time = $9 WHERE key = $1",
-	9, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID}
-);
-static TpgPlan update_task_failure_plan = TPG_PLAN(
-	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, "
-	"signal_count = $6, update_count = $7, pending_activities = $8, wft_attempt = $9, wft_not_before = $10, last_task_failure = $11 WHERE key = $1",
-	11, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
-);
+
+/*
+ * What every update writes, as $1 to $9.  Each update comes in two variants, the
+ * second one with the memo as its last parameter.
+ */
+#define COMMON_VALUES 9
+#define UPDATE_EXECUTION \
+	"UPDATE temporal_internal.execution SET next_event_id = $2, last_task_id = $3, last_task_time = $4, history_bytes = $5, " \
+	"signal_count = $6, update_count = $7, cancel_requested = $8, activity_cancels = $9, "
+#define COMMON_TYPES INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, BOOLOID, INT4OID
+#define UPDATE_TASK UPDATE_EXECUTION \
+	"pending_activities = $10, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL"
+#define UPDATE_CLOSE UPDATE_EXECUTION \
+	"pending_activities = 0, wft_attempt = 1, wft_not_before = NULL, last_task_failure = NULL, status = $10, close_time = $11"
+#define UPDATE_TASK_FAILURE UPDATE_EXECUTION \
+	"pending_activities = $10, wft_attempt = $11, wft_not_before = $12, last_task_failure = $13"
+
+static TpgPlan update_task_plans[] = {
+	TPG_PLAN(UPDATE_TASK " WHERE key = $1", COMMON_VALUES + 1, {COMMON_TYPES, INT4OID}),
+	TPG_PLAN(UPDATE_TASK ", memo = $11 WHERE key = $1", COMMON_VALUES + 2, {COMMON_TYPES, INT4OID, JSONBOID}),
+};
+static TpgPlan update_close_plans[] = {
+	TPG_PLAN(UPDATE_CLOSE " WHERE key = $1", COMMON_VALUES + 2, {COMMON_TYPES, INT2OID, TIMESTAMPTZOID}),
+	TPG_PLAN(UPDATE_CLOSE ", memo = $12 WHERE key = $1", COMMON_VALUES + 3, {COMMON_TYPES, INT2OID, TIMESTAMPTZOID, JSONBOID}),
+};
+static TpgPlan update_task_failure_plans[] = {
+	TPG_PLAN(UPDATE_TASK_FAILURE " WHERE key = $1", COMMON_VALUES + 4, {COMMON_TYPES, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID}),
+	TPG_PLAN(UPDATE_TASK_FAILURE ", memo = $14 WHERE key = $1", COMMON_VALUES + 5, {COMMON_TYPES, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID, JSONBOID}),
+};
 static TpgPlan delete_plan = TPG_PLAN(
 	"WITH gone AS (DELETE FROM temporal_internal.search_attribute WHERE execution_key = $1) "
 	"DELETE FROM temporal_internal.execution WHERE key = $1", 1, {INT8OID}
@@ -165,11 +180,13 @@ execution_from_scan(const TpgScan *s)
 	e->pending_activities = DatumGetInt32(s->values[EXECUTION_PENDING_ACTIVITIES]);
 	e->signal_count = s->nulls[EXECUTION_SIGNAL_COUNT] ? 0 : DatumGetInt32(s->values[EXECUTION_SIGNAL_COUNT]);
 	e->update_count = s->nulls[EXECUTION_UPDATE_COUNT] ? 0 : DatumGetInt32(s->values[EXECUTION_UPDATE_COUNT]);
+	e->activity_cancels = s->nulls[EXECUTION_ACTIVITY_CANCELS] ? 0 : DatumGetInt32(s->values[EXECUTION_ACTIVITY_CANCELS]);
 	e->attempt = DatumGetInt32(s->values[EXECUTION_ATTEMPT]);
 	e->wft_attempt = DatumGetInt32(s->values[EXECUTION_WFT_ATTEMPT]);
 	e->cancel_requested = DatumGetBool(s->values[EXECUTION_CANCEL_REQUESTED]);
 	e->start_request_id = tpg_scan_text(s, EXECUTION_START_REQUEST_ID);
 	e->memo = (Jsonb *) tpg_scan_varlena(s, EXECUTION_MEMO);
+	e->parent = (Jsonb *) tpg_scan_varlena(s, EXECUTION_PARENT);
 	e->last_task_failure = (Jsonb *) tpg_scan_varlena(s, EXECUTION_LAST_TASK_FAILURE);
 	return e;
 }
@@ -209,8 +226,8 @@ int64
 tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 {
 	TpgStoreScope scope;
-	Datum		values[16];
-	char		nulls[17] = "                ";
+	Datum		values[17];
+	char		nulls[18] = "                 ";
 	int64		key;
 
 	tpg_store_begin(&scope);
@@ -242,6 +259,9 @@ tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 	values[15] = PointerGetDatum(e->memo);
 	if (e->memo == NULL)
 		nulls[15] = 'n';
+	values[16] = PointerGetDatum(e->parent);
+	if (e->parent == NULL)
+		nulls[16] = 'n';
 	tpg_plan_execute(fresh_id ? &insert_fresh_plan : &insert_plan, values, nulls, false, 0);
 	key = SPI_processed == 1 ? tpg_row_int64(0, 1) : 0;
 	tpg_store_end(&scope);
@@ -264,9 +284,6 @@ tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status)
 	return found;
 }
 
-/* The values that every update writes, as $1 to $7. */
-#define COMMON_VALUES 7
-
 static void
 fill_common(const TpgExecution *e, Datum *values, char *nulls)
 {
@@ -283,19 +300,37 @@ fill_common(const TpgExecution *e, Datum *values, char *nulls)
 	values[6] = Int32GetDatum(e->update_count);
 	if (e->update_count == 0)
 		nulls[6] = 'n';
+	values[7] = BoolGetDatum(e->cancel_requested);
+	values[8] = Int32GetDatum(e->activity_cancels);
+	if (e->activity_cancels == 0)
+		nulls[8] = 'n';
+}
+
+/* values, nulls: with room for one more */
+static void
+execute_update(TpgPlan *plans, const TpgExecution *e, Datum *values, char *nulls)
+{
+	TpgPlan    *plan = &plans[e->memo_changed];
+
+	if (e->memo_changed)
+		values[plan->nargs - 1] = JsonbPGetDatum(e->memo);
+	tpg_plan_execute(plan, values, nulls, false, 0);
+	/* its history has grown already */
+	if (SPI_processed != 1)
+		elog(ERROR, "the row of workflow \"%s\" could not be updated", e->workflow_id);
 }
 
 void
 tpg_execution_update_task(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[COMMON_VALUES + 1];
-	char		nulls[] = "        ";
+	Datum		values[COMMON_VALUES + 2];
+	char		nulls[] = "           ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
 	values[COMMON_VALUES] = Int32GetDatum(e->pending_activities);
-	tpg_plan_execute(&update_task_plan, values, nulls, false, 0);
+	execute_update(update_task_plans, e, values, nulls);
 	tpg_store_end(&scope);
 }
 
@@ -303,14 +338,14 @@ void
 tpg_execution_update_close(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[COMMON_VALUES + 2];
-	char		nulls[] = "         ";
+	Datum		values[COMMON_VALUES + 3];
+	char		nulls[] = "            ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
 	values[COMMON_VALUES] = Int16GetDatum((int16) e->status);
 	values[COMMON_VALUES + 1] = TimestampTzGetDatum(e->close_time);
-	tpg_plan_execute(&update_close_plan, values, nulls, false, 0);
+	execute_update(update_close_plans, e, values, nulls);
 	tpg_store_end(&scope);
 }
 
@@ -318,8 +353,8 @@ void
 tpg_execution_update_task_failure(const TpgExecution *e)
 {
 	TpgStoreScope scope;
-	Datum		values[COMMON_VALUES + 4];
-	char		nulls[] = "           ";
+	Datum		values[COMMON_VALUES + 5];
+	char		nulls[] = "              ";
 
 	tpg_store_begin(&scope);
 	fill_common(e, values, nulls);
@@ -327,7 +362,7 @@ tpg_execution_update_task_failure(const TpgExecution *e)
 	values[COMMON_VALUES + 1] = Int32GetDatum(e->wft_attempt);
 	values[COMMON_VALUES + 2] = TimestampTzGetDatum(e->wft_not_before);
 	values[COMMON_VALUES + 3] = PointerGetDatum(e->last_task_failure);
-	tpg_plan_execute(&update_task_failure_plan, values, nulls, false, 0);
+	execute_update(update_task_failure_plans, e, values, nulls);
 	tpg_store_end(&scope);
 }
 

@@ -35,11 +35,14 @@ typedef struct TpgExecution
 	int32		pending_activities;
 	int32		signal_count;
 	int32		update_count;
+	int32		activity_cancels;	/* activities that were running when they were to be cancelled */
 	int32		attempt;
 	int32		wft_attempt;
 	bool		cancel_requested;
 	char	   *start_request_id;	/* may be NULL */
 	Jsonb	   *memo;			/* may be NULL */
+	Jsonb	   *parent;			/* of a child: {workflowId, runId, initiatedEventId}; else NULL */
+	bool		memo_changed;	/* by this task: to be written back, too */
 	Jsonb	   *last_task_failure;	/* may be NULL */
 } TpgExecution;
 
@@ -53,6 +56,7 @@ tpg_execution_is_delayed(const TpgExecution *e, TimestampTz now)
 typedef enum TpgRowLock
 {
 	TPG_ROW_KEY_SHARE,			/* insert mail: conflicts only with closing and deletion */
+	TPG_ROW_SHARE,				/* also waits for a workflow task that is being written */
 	TPG_ROW_UPDATE,				/* close; waits */
 	TPG_ROW_UPDATE_NOWAIT		/* close; refuses instead of waiting */
 } TpgRowLock;

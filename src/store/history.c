@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/json.h"
 #include "store/history.h"
 #include "store/plan.h"
 #include "store/scan.h"
@@ -89,6 +90,25 @@ tpg_history_event(int64 execution_key, int32 event_id, TpgEvent *event)
 		event_from_scan(&scan, event);
 		found = event->event_id == event_id;
 	}
+	tpg_scan_end(&scan);
+	return found;
+}
+
+bool
+tpg_history_cancel_requested(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgScan		scan;
+	bool		found = false;
+
+	tpg_scan_begin(&scan, "history", HISTORY_COLUMNS, execution_key, scheduled_event_id + 1);
+	while (!found && tpg_scan_next(&scan))
+		if (DatumGetInt16(scan.values[HISTORY_EVENT_TYPE]) == TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED)
+		{
+			TpgEvent	e;
+
+			event_from_scan(&scan, &e);
+			found = tpg_json_get_int(e.attributes, "scheduledEventId", 0) == scheduled_event_id;
+		}
 	tpg_scan_end(&scan);
 	return found;
 }

@@ -29,6 +29,9 @@ extern bool tpg_history_event(int64 execution_key, int32 event_id, TpgEvent *eve
 /* Appends; event ids have been given by the caller, who holds the run lock. */
 extern void tpg_history_append(int64 execution_key, const TpgEvent *events, int nevents);
 
+/* Has an ActivityTaskCancelRequested been written for this activity? As of now. */
+extern bool tpg_history_cancel_requested(int64 execution_key, int32 scheduled_event_id);
+
 extern void tpg_history_delete(int64 execution_key);
 
 #endif							/* TPG_STORE_HISTORY_H */

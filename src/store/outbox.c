@@ -22,11 +22,13 @@ enum
 	OUTBOX_DUE_AT,
 	OUTBOX_REF_EVENT_ID,
 	OUTBOX_ATTEMPT,
+	OUTBOX_KIND,
 	OUTBOX_COLUMNS
 };
 
 static TpgPlan insert_plan = TPG_PLAN(
-	"INSERT INTO temporal_internal.outbox (execution_key, ref_event_id, due_at) VALUES ($1, $2, $3)", 3, {INT8OID, INT4OID, TIMESTAMPTZOID}
+	"INSERT INTO temporal_internal.outbox (execution_key, ref_event_id, due_at, kind) VALUES ($1, $2, $3, $4)",
+	4, {INT8OID, INT4OID, TIMESTAMPTZOID, INT2OID}
 );
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.outbox WHERE execution_key = $1 AND id = $2", 2, {INT8OID, INT8OID}
@@ -50,9 +52,9 @@ outbox_execute(TpgPlan *plan, Datum *values)
 }
 
 void
-tpg_outbox_insert(int64 execution_key, int32 ref_event_id, TimestampTz due_at)
+tpg_outbox_insert(int64 execution_key, TpgOutboxKind kind, int32 ref_event_id, TimestampTz due_at)
 {
-	Datum		values[3] = {Int64GetDatum(execution_key), Int32GetDatum(ref_event_id), TimestampTzGetDatum(due_at)};
+	Datum		values[4] = {Int64GetDatum(execution_key), Int32GetDatum(ref_event_id), TimestampTzGetDatum(due_at), Int16GetDatum((int16) kind)};
 
 	outbox_execute(&insert_plan, values);
 }
@@ -75,6 +77,7 @@ tpg_outbox_read_due(int64 execution_key, TimestampTz now, int limit, TpgOutboxRo
 		r->id = DatumGetInt64(scan.values[OUTBOX_ID]);
 		r->ref_event_id = DatumGetInt32(scan.values[OUTBOX_REF_EVENT_ID]);
 		r->attempt = DatumGetInt32(scan.values[OUTBOX_ATTEMPT]);
+		r->kind = DatumGetInt16(scan.values[OUTBOX_KIND]);
 		n++;
 	}
 	tpg_scan_end(&scan);

@@ -7,15 +7,23 @@
 
 #include "datatype/timestamp.h"
 
+/* Stored numbers: never change one. */
+typedef enum TpgOutboxKind
+{
+	TPG_OUTBOX_EVENT = 1,		/* what the event says */
+	TPG_OUTBOX_CLOSE_POLICY = 2 /* what is to become of the child that it has started */
+} TpgOutboxKind;
+
 typedef struct TpgOutboxRow
 {
 	int64		id;
+	TpgOutboxKind kind;
 	int32		ref_event_id;	/* of the run that asks */
 	int32		attempt;
 	TimestampTz due_at;
 } TpgOutboxRow;
 
-extern void tpg_outbox_insert(int64 execution_key, int32 ref_event_id, TimestampTz due_at);
+extern void tpg_outbox_insert(int64 execution_key, TpgOutboxKind kind, int32 ref_event_id, TimestampTz due_at);
 
 /* Of one run, in order of id, up to the first that is not due at `now`; as of now in any isolation level. */
 extern int	tpg_outbox_read_due(int64 execution_key, TimestampTz now, int limit, TpgOutboxRow *rows);

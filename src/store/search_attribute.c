@@ -34,11 +34,29 @@ struct TpgSearchAttribute
 static TpgPlan type_plan = TPG_PLAN(
 	"SELECT type FROM temporal_internal.search_attribute_definition WHERE namespace_id = $1 AND name = $2", 2, {INT4OID, TEXTOID}
 );
+#define PUT_ATTRIBUTE \
+	"INSERT INTO temporal_internal.search_attribute AS a (execution_key, namespace_id, name, keyword_value, int_value, double_value, " \
+	"bool_value, datetime_value, list_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+#define PUT_TYPES {INT8OID, INT4OID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, BOOLOID, TIMESTAMPTZOID, TEXTARRAYOID}
+
 static TpgPlan put_plan = TPG_PLAN(
-	"INSERT INTO temporal_internal.search_attribute (execution_key, namespace_id, name, keyword_value, int_value, double_value, "
-	"bool_value, datetime_value, list_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-	9, {INT8OID, INT4OID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, BOOLOID, TIMESTAMPTZOID, TEXTARRAYOID}
+	PUT_ATTRIBUTE, 9, PUT_TYPES
 );
+static TpgPlan upsert_plan = TPG_PLAN(
+	PUT_ATTRIBUTE " ON CONFLICT (execution_key, name) DO UPDATE SET keyword_value = excluded.keyword_value, "
+	"int_value = excluded.int_value, double_value = excluded.double_value, bool_value = excluded.bool_value, "
+	"datetime_value = excluded.datetime_value, list_value = excluded.list_value", 9, PUT_TYPES
+);
+static TpgPlan remove_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.search_attribute a USING pg_catalog.jsonb_each($2) v "
+	"WHERE a.execution_key = $1 AND a.name = v.key AND pg_catalog.jsonb_typeof(v.value) = 'null'", 2, {INT8OID, JSONBOID}
+);
+
+const char *
+tpg_search_attribute_predefined(const char *name)
+{
+	return strcmp(name, TPG_CHANGE_VERSION) == 0 ? "KeywordList" : NULL;
+}
 
 static char *
 registered_type(int32 namespace_id, const char *name)
@@ -47,6 +65,8 @@ registered_type(int32 namespace_id, const char *name)
 	Datum		values[2];
 	char	   *type = NULL;
 
+	if (tpg_search_attribute_predefined(name) != NULL)
+		return pstrdup(tpg_search_attribute_predefined(name));
 	tpg_store_begin(&scope);
 	values[0] = Int32GetDatum(namespace_id);
 	values[1] = CStringGetTextDatum(name);
@@ -167,8 +187,21 @@ convert_value(TpgSearchAttribute *a, const char *type, JsonbValue *v, const Json
 	}
 }
 
-int
-tpg_search_attributes_check(int32 namespace_id, const Jsonb *values, TpgSearchAttribute **attributes)
+bool
+tpg_search_attributes_fit(const Jsonb *values)
+{
+	return JB_ROOT_COUNT(values) <= tpg_guc_max_search_attributes && VARSIZE(values) <= tpg_guc_max_search_attributes_size;
+}
+
+void
+tpg_search_attributes_check_size(const Jsonb *values)
+{
+	tpg_size_check(JB_ROOT_COUNT(values), tpg_guc_max_search_attributes, "number of search attributes", "temporal_pg.max_search_attributes");
+	tpg_size_check(VARSIZE(values), tpg_guc_max_search_attributes_size, "search attributes", "temporal_pg.max_search_attributes_size");
+}
+
+static int
+convert(int32 namespace_id, const Jsonb *values, bool check_sizes, TpgSearchAttribute **attributes)
 {
 	JsonbIterator *it;
 	JsonbValue	v;
@@ -184,8 +217,8 @@ tpg_search_attributes_check(int32 namespace_id, const Jsonb *values, TpgSearchAt
 				(errcode(TPG_ERR_SEARCH_ATTRIBUTE_INVALID),
 				 errmsg("search attributes must be a JSON object"),
 				 errhint("For example '{\"Customer\": \"ann\"}'.")));
-	tpg_size_check(JB_ROOT_COUNT(values), tpg_guc_max_search_attributes, "number of search attributes", "temporal_pg.max_search_attributes");
-	tpg_size_check(VARSIZE(values), tpg_guc_max_search_attributes_size, "search attributes", "temporal_pg.max_search_attributes_size");
+	if (check_sizes)
+		tpg_search_attributes_check_size(values);
 
 	*attributes = palloc0(sizeof(TpgSearchAttribute) * Max(JB_ROOT_COUNT(values), 1));
 	it = JsonbIteratorInit((JsonbContainer *) &values->root);
@@ -214,12 +247,34 @@ tpg_search_attributes_check(int32 namespace_id, const Jsonb *values, TpgSearchAt
 			}
 			if (v.type == jbvNull)
 				continue;
-			tpg_size_check(VARSIZE(whole), tpg_guc_max_search_attribute_size, "search attribute value", "temporal_pg.max_search_attribute_size");
+			/* a predefined one has a limit of its own (G-21) */
+			if (check_sizes && tpg_search_attribute_predefined(current->name) == NULL)
+				tpg_size_check(VARSIZE(whole), tpg_guc_max_search_attribute_size, "search attribute value", "temporal_pg.max_search_attribute_size");
 			convert_value(current, type, &v, whole);
 			n++;
 		}
 	}
 	return n;
+}
+
+int
+tpg_search_attributes_check(int32 namespace_id, const Jsonb *values, TpgSearchAttribute **attributes)
+{
+	return convert(namespace_id, values, true, attributes);
+}
+
+static void
+put(TpgPlan *plan, int64 execution_key, int32 namespace_id, const TpgSearchAttribute *a)
+{
+	Datum		values[9] = {0};
+	char		nulls[10] = "   nnnnnn";
+
+	values[0] = Int64GetDatum(execution_key);
+	values[1] = Int32GetDatum(namespace_id);
+	values[2] = CStringGetTextDatum(a->name);
+	values[a->column] = a->value;
+	nulls[a->column] = ' ';
+	tpg_plan_execute(plan, values, nulls, false, 0);
 }
 
 void
@@ -231,16 +286,25 @@ tpg_search_attributes_put(int64 execution_key, int32 namespace_id, const TpgSear
 		return;
 	tpg_store_begin(&scope);
 	for (int i = 0; i < n; i++)
-	{
-		Datum		values[9] = {0};
-		char		nulls[10] = "   nnnnnn";
+		put(&put_plan, execution_key, namespace_id, &attributes[i]);
+	tpg_store_end(&scope);
+}
 
-		values[0] = Int64GetDatum(execution_key);
-		values[1] = Int32GetDatum(namespace_id);
-		values[2] = CStringGetTextDatum(attributes[i].name);
-		values[attributes[i].column] = attributes[i].value;
-		nulls[attributes[i].column] = ' ';
-		tpg_plan_execute(&put_plan, values, nulls, false, 0);
+void
+tpg_search_attributes_upsert(int64 execution_key, int32 namespace_id, const Jsonb *values)
+{
+	TpgSearchAttribute *attributes;
+	TpgStoreScope scope;
+	int			n = convert(namespace_id, values, false, &attributes);
+
+	tpg_store_begin(&scope);
+	for (int i = 0; i < n; i++)
+		put(&upsert_plan, execution_key, namespace_id, &attributes[i]);
+	if (values != NULL && n < JB_ROOT_COUNT(values))
+	{
+		Datum		args[2] = {Int64GetDatum(execution_key), JsonbPGetDatum(values)};
+
+		tpg_plan_execute(&remove_plan, args, NULL, false, 0);
 	}
 	tpg_store_end(&scope);
 }

@@ -1,6 +1,6 @@
 -- Handlers that wait, spawned functions, locks: who runs when, and how each of them may end.
 BEGIN;
-SELECT plan(42);
+SELECT plan(43);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -379,6 +379,24 @@ SELECT is(pg_temp.sqlstate_of(format($$SELECT temporal.start_workflow('breaking'
 	('asserts', 'P0004', 'an assertion of the handler is no suspension')
 ) AS v (handler, expected, what);
 SELECT matches(pg_temp.message_of($$SELECT temporal.start_workflow('breaking', id => 'sw'); SELECT temporal.signal('sw', 'swallows'); SELECT temporal.test_drive('idle', 'sw')$$), 'swallows.*caught the suspension', 'it is named');
+
+-- what a timer gives, JSON null, is there each time the handler is run again
+CREATE FUNCTION awaits_timer() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	r jsonb := temporal.await(temporal.start_timer('1 s'));
+BEGIN
+	FOR i IN 1 .. 3 LOOP
+		PERFORM temporal.sleep('1 s');
+	END LOOP;
+	PERFORM note('timer gave ' || r::text);
+END $$;
+SELECT temporal.register_signal_handler('slowly', 'timer', 'awaits_timer');
+SELECT temporal.start_workflow('slowly', id => 'timer');
+SELECT temporal.signal('timer', 'timer');
+SELECT temporal.test_advance('5 s');
+SELECT temporal.signal('timer', 'stop');
+SELECT temporal.test_drive();
+SELECT is(temporal.result('timer'), '["run begins", "timer gave null", "run ends"]', 'the result of a timer is kept for when the handler is run again');
 
 -- a healed handler goes on where it was
 SELECT temporal.start_workflow('slowly', id => 'heal');

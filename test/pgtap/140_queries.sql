@@ -1,6 +1,6 @@
 -- Queries: what they see, what they may not do, closed runs, dynamic ones, the built-in ones.
 BEGIN;
-SELECT plan(42);
+SELECT plan(44);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -89,7 +89,12 @@ SELECT is(temporal.query('t', 'at'), '1', 'a terminated one');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('t', 'at', reject_condition => 'not_completed_cleanly')$$), 'TP015', 'F-15: is not completed cleanly');
 SELECT temporal.start_workflow('counting', '3', id => 'never');
 SELECT temporal.terminate('never');
-SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('never', 'at')$$), 'TP015', 'F-16: closed before its code has run');
+SELECT is(pg_temp.message_of($$SELECT temporal.query('never', 'at')$$), 'workflow "never" was closed before its code has run', 'F-16: closed before its code has run');
+SELECT temporal.start_workflow('counting', '3', id => 'later', start_delay => '1 min');
+SELECT temporal.test_drive();
+SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('later', 'at')$$) || ' ' || pg_temp.message_of($$SELECT temporal.query('later', 'at')$$), 'TP015 workflow "later" has not begun', 'F-16: its start delay is not over');
+SELECT temporal.test_advance('1 min');
+SELECT is(temporal.query('later', 'at'), '1', 'now it is');
 
 -- the dynamic one
 SELECT temporal.register_query_handler('counting', '*', 'q_any');

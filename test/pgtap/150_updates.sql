@@ -1,6 +1,6 @@
 -- Updates: validator, acceptance and outcome, what waits, ids, with a start, events, closed runs, limits.
 BEGIN;
-SELECT plan(95);
+SELECT plan(108);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -199,6 +199,31 @@ SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update_with_start('adder', 'add'
 SELECT temporal.start_workflow('adder', id => 'delayed', start_delay => '1 day');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('delayed', 'add', '1')$$), 'TP024', 'a run in its start delay');
 
+-- ---------- an update that brings the code to its end: an executor closes the run later ----------
+
+CREATE FUNCTION ends(fails bool) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.wait_condition('state ? ''stop''');
+	IF fails THEN
+		PERFORM temporal.raise_application_error('stopped', 'Stopped');
+	END IF;
+	RETURN 'stopped';
+END $$;
+SELECT temporal.register_workflow('ends', signals => '{"add": "add"}', queries => '{"sum": "sum"}', updates => '{"stop": "stop"}');
+SELECT temporal.start_workflow('ends', to_jsonb(fails), id => 'ends ' || fails) FROM (VALUES (false), (true)) AS v (fails);
+SELECT temporal.test_drive();
+SELECT temporal.update('ends false', 'stop'), temporal.update('ends true', 'stop');
+SELECT is(pg_temp.status_of('ends ' || fails), 'Running', 'the run is still open') FROM (VALUES (false), (true)) AS v (fails);
+SELECT pg_temp.replays('ends ' || fails) FROM (VALUES (false), (true)) AS v (fails);
+SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.update(%L, ''stop'')', 'ends ' || fails)), 'TP012', 'and takes no more updates')
+FROM (VALUES (false), (true)) AS v (fails);
+-- signals come before the executor does
+SELECT temporal.signal('ends false', 'add', '5'), temporal.signal('ends true', 'add', '5');
+SELECT is(temporal.query('ends true', 'sum'), '0', 'code that has failed handles none');
+SELECT temporal.test_drive();
+SELECT is(pg_temp.status_of('ends false') || ', ' || pg_temp.status_of('ends true'), 'Completed, Failed', 'they close');
+SELECT ok(temporal.replay('ends false') = 5 AND temporal.replay('ends true') = 5, 'and replay');
+
 -- ---------- limits (F-33) ----------
 
 SELECT temporal.start_workflow('adder', id => 'lim');
@@ -211,6 +236,30 @@ SELECT is(temporal.update_result('lim', 'l10'), '10', 'they complete in order');
 SELECT is(temporal.update('lim', 'add', '1'), '11', 'and make room');
 UPDATE temporal_internal.execution SET update_count = 2000 WHERE workflow_id = 'lim';
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.update('lim', 'add', '1')$$), 'TP025', 'F-33: 2,000 in all');
+
+-- ---------- a caller that is stopped ----------
+
+CREATE FUNCTION busy(x jsonb DEFAULT NULL) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN FOR i IN 1 .. 2000000000 LOOP NULL; END LOOP; RETURN true; END $$;
+CREATE FUNCTION check_busy() RETURNS void LANGUAGE sql AS $$SELECT busy()$$;
+CREATE FUNCTION until_busy() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.wait_condition('CASE WHEN state ? ''stop'' THEN busy(state) END'); END $$;
+SELECT temporal.register_workflow('busy', 'until_busy', signals => '{"stop": "stop"}', queries => '{"sum": "sum", "busy": "busy"}',
+	updates => '{"stop": "stop", "nothing": ["nothing", "check_busy"]}');
+CREATE FUNCTION pg_temp.stopped(command text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE command;
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS OR assert_failure OR query_canceled THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT temporal.start_workflow('busy', id => 'b');
+SELECT temporal.test_drive();
+SET LOCAL statement_timeout = '200 ms';
+SELECT is(pg_temp.stopped($$SELECT temporal.update('b', 'nothing')$$), '57014 canceling statement due to statement timeout', 'in a validator: no rejection');
+SELECT is(pg_temp.stopped($$SELECT temporal.update('b', 'stop')$$), '57014 canceling statement due to statement timeout', 'in a condition: not its error');
+SELECT is(pg_temp.stopped($$SELECT temporal.query('b', 'busy')$$), '57014 canceling statement due to statement timeout', 'in the handler of a query');
+SELECT temporal.signal('b', 'stop');
+SELECT is(pg_temp.stopped($$SELECT temporal.query('b', 'sum')$$), '57014 canceling statement due to statement timeout', 'in the code before a query');
+SET LOCAL statement_timeout = 0;
 
 -- ---------- what is refused ----------
 

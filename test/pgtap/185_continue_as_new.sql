@@ -14,6 +14,8 @@ CREATE FUNCTION pg_temp.replay_all(id text) RETURNS text LANGUAGE sql AS $$
 	SELECT is(array_agg(temporal.replay(id, run_id)), array_agg(history_length::int), id || ': every run replays') FROM temporal.workflow WHERE workflow_id = id
 $$;
 
+SET LOCAL temporal_pg.continue_as_new_min_interval = '1s';
+
 -- ---------- the chain ----------
 
 CREATE FUNCTION count_down(n int) RETURNS text LANGUAGE plpgsql AS $$

@@ -172,9 +172,12 @@ is($node->query('SELECT * FROM done'), '', 'what it did after the run was closed
 $node->query(q{SELECT temporal.start_workflow('broken', '"broken"', id => 'broken')});
 wait_for(q{SELECT last_task_failure IS NOT NULL FROM temporal.workflow WHERE workflow_id = 'broken'});
 is($node->query('SELECT * FROM done'), 'broken|before', 'the activity before the failure is done');
+$node->query(q{SELECT temporal.signal('broken', 'nobody')});
+wait_for(q{SELECT wft_attempt > 2 FROM temporal_internal.execution WHERE workflow_id = 'broken'});
 $node->query('CREATE OR REPLACE FUNCTION mend() RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$');
 is(result('broken'), '"mended"', 'the code is mended');
 is($node->query('SELECT * FROM done'), "broken|before\nbroken|behind", 'each activity was done once');
+is($node->query(q{SELECT signal_count FROM temporal_internal.execution WHERE workflow_id = 'broken'}), '1', 'and the signal counts once, however many tasks it made fail');
 
 # --- another process draws the same
 

@@ -248,6 +248,58 @@ $node->wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CA
 	AND backend_xmin IS NULL AND backend_xid IS NULL AND pid <> pg_backend_pid()});
 pass('CALL await_result() waits without a snapshot');
 $node->query(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL temporal.await_result%' AND pid <> pg_backend_pid()});
+# --- savepoints, and the histories that a process keeps in memory
+
+$node->query(q{
+	CREATE FUNCTION keep(n int) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.set_state('kept', coalesce(temporal.state('kept'), '[]') || to_jsonb(n));
+		RETURN temporal.state('kept');
+	END $$;
+	CREATE FUNCTION positive(n int) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		IF n < 0 THEN
+			RAISE EXCEPTION 'not that';
+		END IF;
+	END $$;
+	CREATE FUNCTION keeper() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM temporal.wait_signal('end'); END $$;
+	CREATE FUNCTION refused_updates(n int) RETURNS int LANGUAGE plpgsql AS $$
+	DECLARE
+		refused int := 0;
+	BEGIN
+		FOR i IN 1 .. n LOOP
+			BEGIN
+				PERFORM temporal.update('keeper ' || i, 'keep', '-1');
+			EXCEPTION WHEN SQLSTATE 'TP023' THEN
+				refused := refused + 1;
+			END;
+		END LOOP;
+		RETURN refused;
+	END $$;
+	CREATE FUNCTION updater(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN temporal.execute_activity('refused_updates', n); END $$;
+	SELECT temporal.register_activity('refused_updates'), temporal.register_workflow('updater'),
+		temporal.register_workflow('keeper', signals => '{"keep": "keep"}', updates => '{"keep": ["keep", "positive"]}');
+	SELECT temporal.start_workflow('keeper', id => 'keeper ' || i) FROM generate_series(1, 50) i;
+});
+my $keeper = $node->background_psql('postgres');
+$keeper->query_safe(q{BEGIN; SAVEPOINT a; SELECT temporal.update('keeper 1', 'keep', '1')});
+is($keeper->query_safe(q{SELECT refused_updates(1)}), '1', 'an update is refused');
+$keeper->query_safe(q{ROLLBACK TO a; COMMIT});
+# others make the history longer than the one that was rolled back
+for my $n (2 .. 4)
+{
+	$node->query("SELECT temporal.signal('keeper 1', 'keep', '$n')");
+	$node->wait_for("SELECT history_length = $n FROM temporal.workflow WHERE workflow_id = 'keeper 1'");
+}
+is($keeper->query_safe(q{SELECT temporal.update('keeper 1', 'keep', '5')}), '[2, 3, 4, 5]', 'an update that was rolled back to a savepoint is forgotten');
+
+# more runs than a process keeps, each left behind by an error, while its own is in use
+$node->query(q{SELECT temporal.start_workflow('updater', '50', id => 'updater')});
+is($node->query(q{SELECT temporal.result('updater', timeout => '20 s')}), '50', 'an activity is refused by many runs');
+is($node->query(q{SELECT string_agg(event_type::text, ' ' ORDER BY event_id) FROM temporal.history WHERE workflow_id = 'updater'}),
+	'WorkflowExecutionStarted ActivityTaskScheduled ActivityTaskStarted ActivityTaskCompleted WorkflowExecutionCompleted', '... and its own run goes on');
+
+eval { $keeper->quit };
 eval { $session->quit };
 
 is($node->broken_runs, '', 'histories are whole and replay');

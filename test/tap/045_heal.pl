@@ -42,7 +42,11 @@ my $code = q{
 	DECLARE
 		n int;
 	BEGIN
+		PERFORM temporal.upsert_memo('{"got": "before"}');
+		PERFORM temporal.patched('p');
 		PERFORM temporal.execute_activity('note', jsonb_build_array(id, 'before'));
+		PERFORM temporal.upsert_memo('{"got": "behind"}');
+		PERFORM temporal.patched('q');
 		n := 10 / %s;
 		PERFORM temporal.execute_activity('note', jsonb_build_array(id, 'after'));
 		RETURN 'n is ' || n;
@@ -58,6 +62,8 @@ cmp_ok($node->query(q{SELECT extract(epoch FROM next_task_at - clock_timestamp()
 is($node->query(q{SELECT status, last_task_failure #>> '{message}', last_task_failure #>> '{applicationFailureInfo,type}' FROM temporal.workflow WHERE workflow_id = 'f'}),
 	'Running|division by zero|22012', 'the run stays open, its row shows the failure');
 is(failures('f'), 1, 'attempts after the first leave no event');
+is($node->query(q{SELECT memo, search_attributes FROM temporal.workflow WHERE workflow_id = 'f'}), '{"got": "before"}|{"TemporalChangeVersion": ["p"]}',
+	'what the activations before the failing one have changed stays');
 is($node->query(q{SELECT attributes ->> 'cause' FROM temporal.history WHERE workflow_id = 'f' AND event_type = 'WorkflowTaskFailed'}),
 	'WORKFLOW_WORKER_UNHANDLED_FAILURE', 'the event tells the cause');
 like($node->query(q{SELECT e FROM temporal.explain('f') e LIMIT 1}), qr/division by zero/, 'explain() begins with it');

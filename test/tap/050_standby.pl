@@ -18,6 +18,31 @@ $primary->query(q{
 		RETURN 'slept';
 	END $$;
 	SELECT temporal.register_activity('note'), temporal.register_workflow('nap');
+
+	-- one that takes messages
+	CREATE FUNCTION noting() RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.wait_condition('state ? ''stop''', '7 days');
+		RETURN temporal.state('notes');
+	END $$;
+	CREATE FUNCTION add_note(what text) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.set_state('notes', coalesce(temporal.state('notes'), '[]') || to_jsonb(what));
+		RETURN temporal.state('notes');
+	END $$;
+	CREATE FUNCTION add_slowly(what text) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.sleep('7 days');
+		RETURN add_note(what);
+	END $$;
+	CREATE FUNCTION stop() RETURNS void LANGUAGE sql AS $$ SELECT temporal.set_state('stop', true) $$;
+	CREATE FUNCTION notes() RETURNS jsonb LANGUAGE sql AS $$ SELECT temporal.state('notes') $$;
+	CREATE FUNCTION spoil() RETURNS void LANGUAGE sql AS $$ INSERT INTO done VALUES ('query', 'spoilt') $$;
+	CREATE FUNCTION spoil_state() RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN PERFORM temporal.set_state('notes', 0); RETURN temporal.state('notes'); END $$;
+	SELECT temporal.register_workflow('noting', signals => '{"note": "add_note", "stop": "stop"}', updates => '{"note": "add_note", "slow": "add_slowly"}',
+		queries => '{"notes": "notes", "spoil": "spoil", "spoil_state": "spoil_state"}');
+	CREATE ROLE client LOGIN;
+	SELECT temporal.grant_access('default', 'client', 'client');
 });
 $primary->backup('backup');
 my $standby = TemporalNode->new('standby');
@@ -31,6 +56,14 @@ $primary->query(q{
 });
 is($primary->query(q{SELECT temporal.result('short', timeout => '20 s')}), '"slept"', 'the primary runs workflows');
 $primary->wait_for(q{SELECT count(*) = 21 FROM temporal.timer});
+$primary->query(q{SELECT temporal.start_workflow('noting', id => id) FROM unnest('{open,closed}'::text[]) id});
+$primary->query(q{SELECT temporal.signal(id, 'note', '"first"') FROM unnest('{open,closed}'::text[]) id});
+$primary->query(q{SELECT temporal.start_update('open', 'slow', '"later"', 'slow-1'); SELECT temporal.signal('closed', 'stop')});
+$primary->query(q{SELECT temporal.result('closed', timeout => '20 s')});
+# mail that stays in the mailbox, since somebody holds the run
+my $holder = $primary->background_psql('postgres');
+$holder->query_safe(q{BEGIN; SELECT temporal.update('open', 'note', '"not committed"')});
+$primary->query(q{SELECT temporal.signal('open', 'note', '"second"')});
 $primary->wait_for_catchup($standby);
 
 # --- the standby
@@ -50,6 +83,40 @@ is($standby->query(q{SELECT (temporal.describe('next week')).status}), 'Running'
 cmp_ok($standby->query(q{SELECT temporal.replay('short')}), '>', 5, 'replay() does');
 is($standby->query(q{SELECT count(*) FROM temporal.task_queue}), $primary->query(q{SELECT count(*) FROM temporal.task_queue}), 'the view of task queues does');
 
+# --- queries there
+
+sub standby_error { my ($sql) = @_; my (undef, undef, $err) = $standby->try_query("\\set VERBOSITY verbose\n$sql"); return $err }
+is($standby->query(q{SELECT temporal.query('open', 'notes')}), '["first", "second"]', 'a query of an open run: what is committed, mail included');
+is($standby->query(q{SELECT count(*) FROM temporal.pending_message WHERE workflow_id = 'open' AND kind = 'Signal'}), 1, '... which stays in the mailbox');
+is($standby->query(q{SELECT temporal.query('closed', 'notes')}), '["first"]', 'a query of a closed run');
+is($standby->query(q{SET SESSION AUTHORIZATION client; SELECT temporal.query('open', 'notes')}), '["first", "second"]', '... by a role that may use workflows');
+is($standby->query(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT temporal.query('open', 'notes'); COMMIT}), '["first", "second"]', '... in REPEATABLE READ');
+like(standby_error(q{SELECT temporal.query('open', 'spoil')}), qr/ERROR:  TP015: query "spoil" of workflow "open" failed: cannot execute INSERT in a read-only transaction/, 'a query that writes to a table');
+like(standby_error(q{SELECT temporal.query('open', 'spoil_state')}), qr/ERROR:  TP015: query "spoil_state" of workflow "open" failed: temporal\.set_state\(\) cannot be called by a query/, '... to the state');
+like(standby_error(q{SELECT temporal.query('open', 'no')}), qr/ERROR:  TP015: .*\nHINT:  It has: notes, spoil, spoil_state, __stack_trace/, 'a query that there is not');
+my $trace = $standby->query(q{SELECT temporal.query('open', '__stack_trace') #>> '{}'});
+like($trace, qr/^run, waiting in wait_condition for condition state \? 'stop', at most until timer #1, since 20.*\n.*\nPL\/pgSQL function noting\(\) line 3 at PERFORM/, '__stack_trace: the run function');
+like($trace, qr/^update slow \(slow-1\), waiting in await for timer #2, since 20.*\n.*\nPL\/pgSQL function add_slowly\(text\) line 3 at PERFORM/m, '... a handler in progress');
+is($standby->query(q{SELECT temporal.query('open', '__temporal_workflow_metadata') #> '{definition,updateDefinitions}'}), '[{"name": "note"}, {"name": "slow"}]', '__temporal_workflow_metadata');
+is($standby->query(q{SELECT what || ' at ' || coalesce(at, 'no line') FROM temporal.explain('open')}), <<'EOT' =~ s/\n$//r, 'explain(): the code, the handler, the mail');
+condition state ? 'stop' at noting() line 3 at PERFORM
+timer #2 at add_slowly(text) line 3 at PERFORM
+a workflow task that is due at no line
+EOT
+is($standby->query(q{SELECT string_agg(event, ', ' ORDER BY event_id) FROM temporal.trace('open') WHERE event ~ '^(signal|update)'}), 'signal note received, update slow accepted', 'trace()');
+is($standby->query(q{SELECT (temporal.describe('open')).status}), 'Running', 'describe()');
+is($standby->query(q{SELECT update_id, update_name, completed_time IS NULL FROM temporal.workflow_update}), 'slow-1|slow|t', 'the view of updates');
+like(standby_error(q{SELECT temporal.update_result('open', 'slow-1', '200 ms')}), qr/ERROR:  TP008/, 'update_result() of one in progress: TP008 when the time is over');
+
+# --- what writes says so before it does anything
+
+foreach ([ 'signal' => q{'open', 'note', '"x"'} ], [ 'signal_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'update' => q{'open', 'note', '"x"'} ],
+	[ 'start_update' => q{'open', 'slow', '"x"'} ], [ 'update_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'start_workflow' => q{'noting'} ])
+{
+	like(standby_error("SELECT temporal.$_->[0]($_->[1])"), qr/ERROR:  25006: cannot execute temporal\.$_->[0]\(\) in a read-only transaction\n(?!CONTEXT)/, "$_->[0]() gives PostgreSQL's own error, of itself");
+}
+like(standby_error(q{CALL temporal.execute_update('open', 'note', '"x"')}), qr/ERROR:  25006: cannot execute temporal\.execute_update\(\) in a read-only transaction/, 'execute_update() too');
+
 foreach ([ 'start_workflow()' => q{temporal.start_workflow('nap', '["no", "1 s"]', id => 'no')} ],
 	[ 'terminate()' => q{temporal.terminate('next week')} ],
 	[ 'register_workflow()' => q{temporal.register_workflow('nap')} ],
@@ -62,13 +129,17 @@ foreach ([ 'start_workflow()' => q{temporal.start_workflow('nap', '["no", "1 s"]
 my (undef, undef, $err) = $standby->try_query(qq{\\set VERBOSITY verbose\nSELECT temporal.result('next week', timeout => '300 ms')});
 like($err, qr/ERROR:  TP008/, 'waiting for an open run: TP008 when the time is over');
 
-# --- the primary is gone
+# --- the primary is gone, and with it the transaction that held a run
 
 $primary->stop('immediate');
+eval { $holder->quit };
 $standby->promote;
 is($standby->query(q{SELECT DISTINCT temporal.result('long ' || i, timeout => '30 s') FROM generate_series(1, 20) i}), '"slept"', 'after promotion the timers fire, the runs go on');
 is($standby->query(q{SELECT id, string_agg(step, ',' ORDER BY step) FROM done WHERE id LIKE 'long%' GROUP BY 1 HAVING string_agg(step, ',' ORDER BY step) <> 'after,before'}), '', '... each step was done once');
 is($standby->query(q{CALL temporal.execute_workflow('nap', '["new", "10 ms"]', id => 'new')}), '"slept"', '... and new ones start');
+$standby->wait_for(q{SELECT count(*) = 0 FROM temporal.pending_message WHERE workflow_id = 'open' AND kind = 'Signal'});
+is($standby->query(q{SELECT temporal.query('open', 'notes')}), '["first", "second"]', '... mail is handled');
+is($standby->query(q{SELECT temporal.update('open', 'note', '"third"')}), '["first", "second", "third"]', '... and updates are taken');
 is($standby->broken_runs, '', 'histories are whole and replay');
 $standby->stop;
 done_testing();

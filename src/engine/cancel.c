@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ * engine/cancel.c - asking a run, or an activity of it, to end.
+ *
+ * A request is mail, as a signal is, and the code decides what becomes of it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "engine/attempt.h"
+#include "engine/cancel.h"
+#include "engine/mail.h"
+#include "ipc/wake.h"
+#include "store/activity.h"
+
+bool
+tpg_engine_cancel(const TpgExecution *exec, const TpgCancelRequest *r)
+{
+	TpgStatus	status;
+	TpgJson    *b = tpg_json_object();
+	TimestampTz now = tpg_clock_now();
+
+	if (!tpg_execution_lock(exec->key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+		return false;
+	tpg_wake_run_released();
+	if (exec->cancel_requested)
+		return true;
+	if (tpg_execution_is_delayed(exec, now))
+		tpg_message_bring_forward(exec->key, now);
+	tpg_json_add_text(b, "cause", r->reason);
+	if (r->sender_event_id != 0)
+		tpg_json_add_int(b, "externalInitiatedEventId", r->sender_event_id);
+	tpg_json_add_jsonb(b, "externalWorkflowExecution", r->sender);
+	tpg_json_add_text(b, "identity", r->identity);
+	tpg_mail_send(exec, TPG_MESSAGE_CANCEL, 0, now, tpg_json_finish(b));
+	return true;
+}
+
+void
+tpg_engine_cancel_activity(TpgRun *run, int32 scheduled_event_id)
+{
+	TpgActivityTask *task = tpg_activity_claim(run->exec->key, scheduled_event_id);
+	TpgOutcome	o = {.type = TPG_EVENT_ACTIVITY_TASK_CANCELED};
+
+	if (task == NULL)
+	{
+		/* it runs, or has ended just now; who ends an attempt finds the request in history */
+		tpg_wake_interrupt(run->exec->key, scheduled_event_id, TPG_INTERRUPT_CANCEL);
+		return;
+	}
+	o.time = tpg_clock_now();
+	o.result = tpg_json_string("ACTIVITY_ID_NOT_STARTED");
+	tpg_engine_activity_outcome(task, &o, run->exec);
+}

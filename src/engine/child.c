@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ * engine/child.c - child workflows: between a run and those that it has started.
+ *
+ * Parent and child reach each other through their outboxes only, so no
+ * transaction locks both their rows for update.  A child knows its parent by a
+ * link in its row, which its later runs keep (reference A-06): an id that meanwhile
+ * belongs to somebody else is never touched.
+ *
+ * Rules: reference A-47, S-16, S-17, G-33 to G-40; a child whose parent closes in
+ * the task that started it is started all the same, and then the parent close
+ * policy applies.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/fmgrprotos.h"
+#include "utils/uuid.h"
+
+#include "base/errors.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "engine/cancel.h"
+#include "engine/child.h"
+#include "engine/close.h"
+#include "engine/outbox.h"
+#include "engine/start.h"
+#include "store/outbox.h"
+
+static Jsonb *
+execution_json(const char *workflow_id, const pg_uuid_t *run_id)
+{
+	TpgJson    *b = tpg_json_object();
+
+	tpg_json_add_text(b, "workflowId", workflow_id);
+	tpg_json_add_text(b, "runId", tpg_uuid_to_text(run_id));
+	return tpg_json_finish(b);
+}
+
+static char *
+name_in(const Jsonb *attributes, const char *key)
+{
+	return tpg_json_get_text(tpg_json_get(attributes, key), "name");
+}
+
+static void
+add_type(TpgJson *b, const char *type)
+{
+	TpgJson    *name = tpg_json_object();
+
+	tpg_json_add_text(name, "name", type);
+	tpg_json_add_jsonb(b, "workflowType", tpg_json_finish(name));
+}
+
+/* Is it a child of that run? */
+static bool
+is_child_of(const TpgExecution *child, const TpgExecution *parent)
+{
+	char	   *run_id = tpg_json_get_text(child->parent, "runId");
+
+	return child->parent != NULL && run_id != NULL && strcmp(run_id, tpg_uuid_to_text(&parent->run_id)) == 0;
+}
+
+TpgExecution *
+tpg_child_current(const TpgExecution *parent, const char *workflow_id)
+{
+	TpgExecution *exec = tpg_execution_find(parent->namespace_id, workflow_id, NULL);
+
+	return exec != NULL && is_child_of(exec, parent) ? exec : NULL;
+}
+
+/* ---------- starting ---------- */
+
+static TpgReusePolicy
+reuse_policy_of(const char *policy)
+{
+	if (policy != NULL && strcmp(policy, "WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY") == 0)
+		return TPG_REUSE_ALLOW_DUPLICATE_FAILED_ONLY;
+	if (policy != NULL && strcmp(policy, "WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE") == 0)
+		return TPG_REUSE_REJECT_DUPLICATE;
+	return TPG_REUSE_ALLOW_DUPLICATE;
+}
+
+TpgEventType
+tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgJson *b)
+{
+	const Jsonb *a = e->attributes;
+	TpgStartRequest r = {.quiet = true};
+	TpgStartResult result;
+	TpgEvent	first;
+	TpgJson    *link = tpg_json_object();
+	const Jsonb *root = NULL;
+
+	/* the root of its parent, which is itself where it has none */
+	if (tpg_history_event(parent->key, 1, &first))
+		root = tpg_json_get(first.attributes, "rootWorkflowExecution");
+	if (root == NULL)
+		root = execution_json(parent->workflow_id, &parent->run_id);
+	tpg_json_add_text(link, "workflowId", parent->workflow_id);
+	tpg_json_add_text(link, "runId", tpg_uuid_to_text(&parent->run_id));
+	tpg_json_add_int(link, "initiatedEventId", e->event_id);
+
+	r.namespace_id = parent->namespace_id;
+	r.workflow_id = tpg_json_get_text(a, "workflowId");
+	r.workflow_type = name_in(a, "workflowType");
+	r.task_queue = name_in(a, "taskQueue");
+	if (r.task_queue == NULL)
+		r.task_queue = parent->task_queue;	/* C-09 */
+	r.input = tpg_json_get_raw(a, "input");
+	r.execution_timeout_us = tpg_json_get_duration(a, "workflowExecutionTimeout", 0);
+	r.run_timeout_us = tpg_json_get_duration(a, "workflowRunTimeout", 0);
+	r.task_timeout_us = tpg_json_get_duration(a, "workflowTaskTimeout", 0);
+	r.reuse_policy = reuse_policy_of(tpg_json_get_text(a, "workflowIdReusePolicy"));
+	r.conflict_policy = TPG_CONFLICT_FAIL;	/* a running id always conflicts (G-34) */
+	r.retry_policy = tpg_retry_policy_from_jsonb(tpg_json_get(a, "retryPolicy"));
+	r.cron_schedule = tpg_json_get_text(a, "cronSchedule");
+	r.memo = tpg_json_get(a, "memo");
+	r.search_attributes = tpg_json_get(a, "searchAttributes");
+	r.priority_key = (int) tpg_json_get_int(tpg_json_get(a, "priority"), "priorityKey", 0);
+	r.parent = tpg_json_finish(link);
+	r.root = root;
+	tpg_engine_start(&r, &result);
+	add_type(b, r.workflow_type);
+	if (result.in_use)
+	{
+		tpg_json_add_text(b, "workflowId", r.workflow_id);
+		tpg_json_add_text(b, "cause", "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS");
+		return TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED;
+	}
+	tpg_json_add_jsonb(b, "workflowExecution", execution_json(r.workflow_id, &result.run_id));
+	return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED;
+}
+
+/* ---------- its end ---------- */
+
+void
+tpg_child_report_close(const TpgExecution *exec, const TpgEvent *closing)
+{
+	/* its chain goes on: the parent hears of the last run only (G-36) */
+	if (exec->parent == NULL || tpg_json_has(closing->attributes, "newExecutionRunId"))
+		return;
+	tpg_outbox_insert(exec->key, TPG_OUTBOX_EVENT, closing->event_id, closing->time);
+	tpg_engine_outbox_wake(exec, closing->time);
+}
+
+static TpgEventType
+event_for_parent(TpgEventType closing)
+{
+	switch (closing)
+	{
+		case TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED:
+			return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED;
+		case TPG_EVENT_WORKFLOW_EXECUTION_FAILED:
+			return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_FAILED;
+		case TPG_EVENT_WORKFLOW_EXECUTION_CANCELED:
+			return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_CANCELED;
+		case TPG_EVENT_WORKFLOW_EXECUTION_TIMED_OUT:
+			return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TIMED_OUT;
+		default:
+			return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED;
+	}
+}
+
+TpgExecution *
+tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType *type, TpgJson *b, int32 *initiated_event_id)
+{
+	static const char *const handed_on[] = {"result", "failure", "details", "retryState"};
+	char	   *run_id = tpg_json_get_text(child->parent, "runId");
+
+	*type = event_for_parent(closing->type);
+	*initiated_event_id = (int32) tpg_json_get_int(child->parent, "initiatedEventId", 0);
+	if (closing->type != TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED)
+		for (int i = 0; i < lengthof(handed_on); i++)
+			tpg_json_add_jsonb(b, handed_on[i], tpg_json_get_raw(closing->attributes, handed_on[i]));
+	tpg_json_add_jsonb(b, "workflowExecution", execution_json(child->workflow_id, &child->run_id));
+	add_type(b, child->workflow_type);
+	return tpg_execution_find(child->namespace_id, tpg_json_get_text(child->parent, "workflowId"),
+							  DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))));
+}
+
+/* ---------- the end of its parent ---------- */
+
+/* Has the child of this event ended, as far as its parent was told? */
+static bool
+has_ended(const TpgRun *run, int32 initiated_event_id)
+{
+	for (int i = initiated_event_id; i < run->nevents; i++)
+	{
+		switch (run->events[i].type)
+		{
+			case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_FAILED:
+			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_CANCELED:
+			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+				if (tpg_json_get_int(run->events[i].attributes, "initiatedEventId", 0) == initiated_event_id)
+					return true;
+				break;
+			default:
+				break;
+		}
+	}
+	return false;
+}
+
+void
+tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now)
+{
+	bool		any = false;
+
+	for (int i = 0; i < run->nevents; i++)
+	{
+		const TpgEvent *e = &run->events[i];
+		const char *policy;
+
+		if (e->type != TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED)
+			continue;
+		policy = tpg_json_get_text(e->attributes, "parentClosePolicy");
+		if ((policy != NULL && strcmp(policy, "PARENT_CLOSE_POLICY_ABANDON") == 0) || has_ended(run, e->event_id))
+			continue;
+		tpg_outbox_insert(run->exec->key, TPG_OUTBOX_CLOSE_POLICY, e->event_id, now);
+		any = true;
+	}
+	if (any)
+		tpg_engine_outbox_wake(run->exec, now);
+}
+
+bool
+tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *e)
+{
+	const char *policy = tpg_json_get_text(e->attributes, "parentClosePolicy");
+	const char *workflow_id = tpg_json_get_text(e->attributes, "workflowId");
+	bool		terminate = policy == NULL || strcmp(policy, "PARENT_CLOSE_POLICY_REQUEST_CANCEL") != 0;
+	TpgCancelRequest cancel = {
+		.reason = "by parent close policy",
+		.sender = execution_json(parent->workflow_id, &parent->run_id),
+		.sender_event_id = e->event_id,
+	};
+
+	/* a run that closes meanwhile may have gone on as another */
+	for (int tries = 0; tries < 100; tries++)
+	{
+		TpgExecution *child = tpg_child_current(parent, workflow_id);
+
+		if (child == NULL || !tpg_status_is_open(child->status))
+			return false;
+		if (terminate ? tpg_engine_terminate(child, "by parent close policy", NULL, NULL) : tpg_engine_cancel(child, &cancel))
+			return terminate;
+	}
+	return false;
+}

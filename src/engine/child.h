@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ * engine/child.h - child workflows: between a run and those that it has started.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_ENGINE_CHILD_H
+#define TPG_ENGINE_CHILD_H
+
+#include "base/json.h"
+#include "engine/run.h"
+
+/* The run closes: what is to become of its children that have not ended goes into its outbox. */
+extern void tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now);
+
+/* The run has closed for good, and is a child: its end goes into its outbox, for its parent. */
+extern void tpg_child_report_close(const TpgExecution *exec, const TpgEvent *closing);
+
+/*
+ * From the outbox (engine/outbox), in its transaction.  Each gives the event that
+ * answers and its attributes; 0: there is no answer.
+ */
+extern TpgEventType tpg_child_start(const TpgExecution *parent, const TpgEvent *initiated, TpgJson *attributes);
+
+/* The run that is told of a child's end; NULL: it is gone.  *type, attributes: the event that tells it. */
+extern TpgExecution *tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType *type, TpgJson *attributes,
+									 int32 *initiated_event_id);
+
+/* True: a run was terminated, which holds its lock until the transaction ends. */
+extern bool tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *initiated);
+
+/* The latest run of the child that an event has started; NULL: there is none, or the id is another's. */
+extern TpgExecution *tpg_child_current(const TpgExecution *parent, const char *workflow_id);
+
+#endif							/* TPG_ENGINE_CHILD_H */
