@@ -18,6 +18,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "model/cron.h"
 #include "runtime/await.h"
 #include "runtime/children.h"
 #include "runtime/externals.h"
@@ -120,6 +121,8 @@ start_child(FunctionCallInfo fcinfo, TpgActivation *act)
 	if (!PG_ARGISNULL(10))
 		o.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(10));
 	o.cron_schedule = id_arg(fcinfo, 11, "cron schedule");
+	if (o.cron_schedule != NULL)
+		tpg_cron_check(o.cron_schedule);
 	o.memo = tpg_arg_jsonb(fcinfo, 12);
 	if (o.memo != NULL)
 		tpg_memo_check(o.memo);
