@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "api/future.h"
 #include "base/errors.h"

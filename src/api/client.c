@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "base/clock.h"
 #include "base/errors.h"
@@ -47,18 +48,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_await_result);
 PG_FUNCTION_INFO_V1(tpg_sql_terminate);
 
 /* ---------- arguments ---------- */
-
-char *
-tpg_arg_text(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
-Jsonb *
-tpg_arg_jsonb(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : PG_GETARG_JSONB_P(n);
-}
 
 static int64
 interval_arg(FunctionCallInfo fcinfo, int n, const char *what, int64 dflt)
