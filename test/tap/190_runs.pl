@@ -96,6 +96,7 @@ $node->query(q{
 		END LOOP;
 	END $$;
 	CREATE FUNCTION plain() RETURNS text LANGUAGE sql AS $$ SELECT 'fine' $$;
+	SET temporal_pg.determinism = off;    -- pg_sleep() stands for computing
 	SELECT temporal.register_workflow('stubborn'), temporal.register_workflow('plain'), temporal.start_workflow('stubborn', id => 's', task_timeout => '0.3 s');
 });
 $node->wait_for(q{SELECT task_attempt >= 2 FROM temporal.workflow WHERE workflow_id = 's'});
