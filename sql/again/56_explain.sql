@@ -171,13 +171,14 @@ BEGIN
 	), child AS (
 		SELECT 'child' AS kind, h.event_id, h.event_time AS since, NULL::timestamptz AS until,
 			'child workflow ' || (h.attributes #>> '{workflowType,name}') || ' ' || (h.attributes ->> 'workflowId') AS what,
-			CASE WHEN s.started IS NULL THEN 'is to be started'
+			CASE WHEN s.started IS NOT TRUE THEN 'is to be started'
 				ELSE format('has been started: see temporal.explain(%L)', h.attributes ->> 'workflowId') END AS detail
 		FROM temporal_internal.history h
-		CROSS JOIN LATERAL (
-			SELECT bool_or(x.event_type <> 31) AS ended, bool_or(x.event_type = 31) AS started
+		-- once for all of them: a run may have a thousand
+		LEFT JOIN (
+			SELECT (x.attributes ->> 'initiatedEventId')::integer AS event_id, bool_or(x.event_type <> 31) AS ended, bool_or(x.event_type = 31) AS started
 			FROM temporal_internal.history x
-			WHERE x.execution_key = $1 AND x.event_type BETWEEN 30 AND 36 AND (x.attributes ->> 'initiatedEventId')::integer = h.event_id) s
+			WHERE x.execution_key = $1 AND x.event_type BETWEEN 30 AND 36 GROUP BY 1) s ON s.event_id = h.event_id
 		WHERE h.execution_key = $1 AND h.event_type = 29 AND s.ended IS NOT TRUE
 	), pending AS (
 		SELECT * FROM activity UNION ALL SELECT * FROM timer UNION ALL SELECT * FROM child

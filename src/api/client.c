@@ -300,13 +300,7 @@ outcome_of_run(const TpgExecution *exec)
 					 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 			break;
 		case TPG_EVENT_WORKFLOW_EXECUTION_TIMED_OUT:
-			/* whatever expired, Temporal's clients say start-to-close (N-5) */
-			{
-				TpgJson    *b = tpg_json_object_from(tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL));
-
-				tpg_json_add_text(b, "message", "workflow timed out");
-				failure = tpg_json_finish(b);
-			}
+			failure = tpg_failure_workflow_timeout();
 			ereport(ERROR,
 					(errcode(TPG_ERR_TIMEOUT_FAILURE),
 					 errmsg("workflow \"%s\" timed out", exec->workflow_id),

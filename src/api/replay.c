@@ -279,9 +279,10 @@ op_kind_name(TpgOpKind kind)
 	static const char *const names[] = {
 		[TPG_OP_ACTIVITY] = "activity", [TPG_OP_TIMER] = "timer", [TPG_OP_LOCAL_ACTIVITY] = "local_activity",
 		[TPG_OP_SIGNAL] = "signal", [TPG_OP_CONDITION] = "condition", [TPG_OP_LOCK] = "lock", [TPG_OP_FIBER] = "function",
-		[TPG_OP_EXTERNAL] = "external"
+		[TPG_OP_EXTERNAL] = "external", [TPG_OP_SHIELD] = "shield", [TPG_OP_CHILD] = "child", [TPG_OP_CHILD_START] = "child_start"
 	};
 
+	StaticAssertStmt(lengthof(names) == TPG_OP_KINDS, "each kind of op has a name");
 	return names[kind];
 }
 
@@ -301,13 +302,17 @@ put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 		TpgFiber   *holder = op->kind == TPG_OP_LOCK ? tpg_lock_holder(act, op->type) : NULL;
 		Datum		values[9];
 		bool		nulls[9] = {false};
+		int32		event_id;
 
 		if (tpg_op_done(op))
 			continue;
+		while (op->kind == TPG_OP_SHIELD)
+			op = op->inner;
 		values[0] = CStringGetTextDatum(tpg_fiber_title(f));
 		values[1] = CStringGetTextDatum(op_kind_name(op->kind));
-		values[2] = Int32GetDatum(op->event_id);
-		nulls[2] = op->event_id == 0;
+		event_id = op->kind == TPG_OP_CHILD_START ? op->inner->event_id : op->event_id;
+		values[2] = Int32GetDatum(event_id);
+		nulls[2] = event_id == 0;
 		values[3] = CStringGetTextDatum(tpg_op_title(op));
 		values[4] = CStringGetTextDatum(location);
 		values[5] = f->where ? CStringGetTextDatum(f->where) : (Datum) 0;

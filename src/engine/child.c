@@ -51,21 +51,18 @@ add_type(TpgJson *b, const char *type)
 	tpg_json_add_jsonb(b, "workflowType", tpg_json_finish(name));
 }
 
-/* Is it a child of that run? */
-static bool
-is_child_of(const TpgExecution *child, const TpgExecution *parent)
-{
-	char	   *run_id = tpg_json_get_text(child->parent, "runId");
-
-	return child->parent != NULL && run_id != NULL && strcmp(run_id, tpg_uuid_to_text(&parent->run_id)) == 0;
-}
-
 TpgExecution *
-tpg_child_current(const TpgExecution *parent, const char *workflow_id)
+tpg_child_current(const TpgExecution *parent, const char *workflow_id, int32 initiated_event_id)
 {
 	TpgExecution *exec = tpg_execution_find(parent->namespace_id, workflow_id, NULL);
+	char	   *run_id = exec != NULL && exec->parent != NULL ? tpg_json_get_text(exec->parent, "runId") : NULL;
 
-	return exec != NULL && is_child_of(exec, parent) ? exec : NULL;
+	if (run_id == NULL || strcmp(run_id, tpg_uuid_to_text(&parent->run_id)) != 0)
+		return NULL;
+	/* it may have started the id twice */
+	if (initiated_event_id != 0 && tpg_json_get_int(exec->parent, "initiatedEventId", 0) != initiated_event_id)
+		return NULL;
+	return exec;
 }
 
 /* ---------- starting ---------- */
@@ -80,21 +77,31 @@ reuse_policy_of(const char *policy)
 	return TPG_REUSE_ALLOW_DUPLICATE;
 }
 
+static void
+read_inherited(const TpgExecution *parent, TpgInherited *i)
+{
+	TpgEvent	first;
+
+	i->known = true;
+	if (tpg_history_event(parent->key, 1, &first))
+	{
+		i->root = tpg_json_get(first.attributes, "rootWorkflowExecution");
+		i->priority_key = (int) tpg_json_get_int(tpg_json_get(first.attributes, "priority"), "priorityKey", 0);
+	}
+	if (i->root == NULL)
+		i->root = execution_json(parent->workflow_id, &parent->run_id);
+}
+
 TpgEventType
-tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgJson *b)
+tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inherited, TpgJson *b)
 {
 	const Jsonb *a = e->attributes;
 	TpgStartRequest r = {.quiet = true};
 	TpgStartResult result;
-	TpgEvent	first;
 	TpgJson    *link = tpg_json_object();
-	const Jsonb *root = NULL;
 
-	/* the root of its parent, which is itself where it has none */
-	if (tpg_history_event(parent->key, 1, &first))
-		root = tpg_json_get(first.attributes, "rootWorkflowExecution");
-	if (root == NULL)
-		root = execution_json(parent->workflow_id, &parent->run_id);
+	if (!inherited->known)
+		read_inherited(parent, inherited);
 	tpg_json_add_text(link, "workflowId", parent->workflow_id);
 	tpg_json_add_text(link, "runId", tpg_uuid_to_text(&parent->run_id));
 	tpg_json_add_int(link, "initiatedEventId", e->event_id);
@@ -115,9 +122,9 @@ tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgJson *b)
 	r.cron_schedule = tpg_json_get_text(a, "cronSchedule");
 	r.memo = tpg_json_get(a, "memo");
 	r.search_attributes = tpg_json_get(a, "searchAttributes");
-	r.priority_key = (int) tpg_json_get_int(tpg_json_get(a, "priority"), "priorityKey", 0);
+	r.priority_key = inherited->priority_key;
 	r.parent = tpg_json_finish(link);
-	r.root = root;
+	r.root = inherited->root;
 	tpg_engine_start(&r, &result);
 	add_type(b, r.workflow_type);
 	if (result.in_use)
@@ -179,12 +186,16 @@ tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType
 
 /* ---------- the end of its parent ---------- */
 
-/* Has the child of this event ended, as far as its parent was told? */
-static bool
-has_ended(const TpgRun *run, int32 initiated_event_id)
+/* By event id of its start: has a child ended, as far as its parent was told? */
+static bool *
+find_ended(const TpgRun *run)
 {
-	for (int i = initiated_event_id; i < run->nevents; i++)
+	bool	   *ended = palloc0(run->nevents + 1);
+
+	for (int i = 0; i < run->nevents; i++)
 	{
+		int64		initiated_event_id;
+
 		switch (run->events[i].type)
 		{
 			case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED:
@@ -193,19 +204,21 @@ has_ended(const TpgRun *run, int32 initiated_event_id)
 			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_CANCELED:
 			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
 			case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED:
-				if (tpg_json_get_int(run->events[i].attributes, "initiatedEventId", 0) == initiated_event_id)
-					return true;
+				initiated_event_id = tpg_json_get_int(run->events[i].attributes, "initiatedEventId", 0);
+				if (initiated_event_id <= run->nevents)
+					ended[initiated_event_id] = true;
 				break;
 			default:
 				break;
 		}
 	}
-	return false;
+	return ended;
 }
 
 void
 tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now)
 {
+	bool	   *ended = NULL;
 	bool		any = false;
 
 	for (int i = 0; i < run->nevents; i++)
@@ -215,8 +228,10 @@ tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now)
 
 		if (e->type != TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED)
 			continue;
+		if (ended == NULL)
+			ended = find_ended(run);
 		policy = tpg_json_get_text(e->attributes, "parentClosePolicy");
-		if ((policy != NULL && strcmp(policy, "PARENT_CLOSE_POLICY_ABANDON") == 0) || has_ended(run, e->event_id))
+		if (ended[e->event_id] || (policy != NULL && strcmp(policy, "PARENT_CLOSE_POLICY_ABANDON") == 0))
 			continue;
 		tpg_outbox_insert(run->exec->key, TPG_OUTBOX_CLOSE_POLICY, e->event_id, now);
 		any = true;
@@ -225,7 +240,7 @@ tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now)
 		tpg_engine_outbox_wake(run->exec, now);
 }
 
-bool
+TpgPolicyOutcome
 tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *e)
 {
 	const char *policy = tpg_json_get_text(e->attributes, "parentClosePolicy");
@@ -240,12 +255,25 @@ tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *e)
 	/* a run that closes meanwhile may have gone on as another */
 	for (int tries = 0; tries < 100; tries++)
 	{
-		TpgExecution *child = tpg_child_current(parent, workflow_id);
+		TpgExecution *child = tpg_child_current(parent, workflow_id, e->event_id);
 
 		if (child == NULL || !tpg_status_is_open(child->status))
-			return false;
-		if (terminate ? tpg_engine_terminate(child, "by parent close policy", NULL, NULL) : tpg_engine_cancel(child, &cancel))
-			return terminate;
+			return TPG_POLICY_DONE;
+		if (!terminate)
+		{
+			if (tpg_engine_cancel(child, &cancel))
+				return TPG_POLICY_DONE;
+			continue;
+		}
+		switch (tpg_engine_try_terminate(child, "by parent close policy"))
+		{
+			case TPG_TERMINATED:
+				return TPG_POLICY_TERMINATED;
+			case TPG_TERMINATE_LOCKED:
+				return TPG_POLICY_LOCKED;
+			case TPG_TERMINATE_CLOSED:
+				break;
+		}
 	}
-	return false;
+	return TPG_POLICY_DONE;
 }

@@ -14,20 +14,31 @@ extern void tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now);
 /* The run has closed for good, and is a child: its end goes into its outbox, for its parent. */
 extern void tpg_child_report_close(const TpgExecution *exec, const TpgEvent *closing);
 
-/*
- * From the outbox (engine/outbox), in its transaction.  Each gives the event that
- * answers and its attributes; 0: there is no answer.
- */
-extern TpgEventType tpg_child_start(const TpgExecution *parent, const TpgEvent *initiated, TpgJson *attributes);
+/* What the children of a run have from it; read once for all that are started together: its input may be large. */
+typedef struct TpgInherited
+{
+	bool		known;
+	const Jsonb *root;			/* that of the parent, which is itself where it has none */
+	int			priority_key;	/* 0: none */
+} TpgInherited;
+
+/* From the outbox (engine/outbox), in its transaction.  The event that answers, and its attributes. */
+extern TpgEventType tpg_child_start(const TpgExecution *parent, const TpgEvent *initiated, TpgInherited *inherited, TpgJson *attributes);
 
 /* The run that is told of a child's end; NULL: it is gone.  *type, attributes: the event that tells it. */
 extern TpgExecution *tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType *type, TpgJson *attributes,
 									 int32 *initiated_event_id);
 
-/* True: a run was terminated, which holds its lock until the transaction ends. */
-extern bool tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *initiated);
+typedef enum TpgPolicyOutcome
+{
+	TPG_POLICY_DONE,
+	TPG_POLICY_TERMINATED,		/* a run, which holds its lock until the transaction ends */
+	TPG_POLICY_LOCKED			/* somebody has the child: later */
+} TpgPolicyOutcome;
 
-/* The latest run of the child that an event has started; NULL: there is none, or the id is another's. */
-extern TpgExecution *tpg_child_current(const TpgExecution *parent, const char *workflow_id);
+extern TpgPolicyOutcome tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *initiated);
+
+/* The latest run of the child that an event (0: any) has started; NULL: there is none, or the id is another's. */
+extern TpgExecution *tpg_child_current(const TpgExecution *parent, const char *workflow_id, int32 initiated_event_id);
 
 #endif							/* TPG_ENGINE_CHILD_H */

@@ -38,12 +38,29 @@ force_close(TpgRun *run, TpgEventType type, TpgStatus status, const Jsonb *attri
 	tpg_task_write_close(run, status, now);
 }
 
+/* The caller holds the run lock and the row lock; false: the run is gone. */
+static bool
+terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+{
+	TpgRun	   *run = tpg_run_load(exec->key);
+	TpgJson    *b;
+
+	if (run == NULL)
+		return false;
+	b = tpg_json_object();
+	tpg_json_add_text(b, "reason", reason);
+	tpg_json_add_jsonb(b, "details", details);
+	tpg_json_add_text(b, "identity", identity);
+	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED, TPG_STATUS_TERMINATED, tpg_json_finish(b), tpg_clock_now());
+	tpg_run_release(run, false);
+	TPG_FAULT("terminate_before_commit");
+	return true;
+}
+
 bool
 tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
 {
 	TpgStatus	status;
-	TpgRun	   *run;
-	TpgJson    *b;
 
 	if (exec->key == tpg_attempt_execution_key)
 		ereport(ERROR,
@@ -60,18 +77,26 @@ tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *
 	tpg_wake_run_released();
 	if (!tpg_execution_lock(exec->key, TPG_ROW_UPDATE, &status) || !tpg_status_is_open(status))
 		return false;
-	run = tpg_run_load(exec->key);
-	if (run == NULL)
-		return false;
+	return terminate(exec, reason, details, identity);
+}
 
-	b = tpg_json_object();
-	tpg_json_add_text(b, "reason", reason);
-	tpg_json_add_jsonb(b, "details", details);
-	tpg_json_add_text(b, "identity", identity);
-	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED, TPG_STATUS_TERMINATED, tpg_json_finish(b), tpg_clock_now());
-	tpg_run_release(run, false);
-	TPG_FAULT("terminate_before_commit");
-	return true;
+TpgTerminateOutcome
+tpg_engine_try_terminate(const TpgExecution *exec, const char *reason)
+{
+	TpgStatus	status;
+
+	if (!tpg_run_lock(exec->key, false))
+	{
+		tpg_slot_interrupt(MyDatabaseId, exec->key, TPG_SLOT_WORKFLOW_TASK, TPG_INTERRUPT_YIELD);
+		return TPG_TERMINATE_LOCKED;
+	}
+	/* who holds the row says so when he is done (tpg_wake_run_released); then it is tried again */
+	if (!tpg_execution_lock(exec->key, TPG_ROW_UPDATE_NOWAIT, &status))
+		return TPG_TERMINATE_LOCKED;
+	tpg_wake_run_released();
+	if (!tpg_status_is_open(status) || !terminate(exec, reason, NULL, NULL))
+		return TPG_TERMINATE_CLOSED;
+	return TPG_TERMINATED;
 }
 
 /* What the next run is told of a run timeout: as Temporal's server words it. */

@@ -19,6 +19,16 @@ extern int64 tpg_attempt_execution_key;
  */
 extern bool tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity);
 
+typedef enum TpgTerminateOutcome
+{
+	TPG_TERMINATED,
+	TPG_TERMINATE_CLOSED,		/* it had closed meanwhile */
+	TPG_TERMINATE_LOCKED		/* somebody has the run or its row */
+} TpgTerminateOutcome;
+
+/* The same without waiting. */
+extern TpgTerminateOutcome tpg_engine_try_terminate(const TpgExecution *exec, const char *reason);
+
 /* The run timeout of a loaded run is over. The caller holds the run lock. False: the row is locked, later. */
 extern bool tpg_engine_time_out(TpgRun *run, TimestampTz now);
 

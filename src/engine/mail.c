@@ -86,27 +86,44 @@ append_timer_fired(TpgRun *run, const TpgMessage *m)
 	tpg_run_append(run, TPG_EVENT_TIMER_FIRED, run->task_time, tpg_json_finish(b), NULL);
 }
 
+/* Which event tells that a child was started, by the one that asked for it; of all events so far. */
+typedef struct ChildStarts
+{
+	int32	   *started;		/* NULL: nobody has asked */
+	int			nevents;		/* as many have been looked at */
+} ChildStarts;
+
+static int32
+child_started_event(TpgRun *run, ChildStarts *c, int32 initiated_event_id)
+{
+	/* a child that was asked for in this transaction has no answer yet */
+	if (c->started == NULL)
+		c->started = palloc0(sizeof(int32) * (run->nevents + 1));
+	for (; c->nevents < run->nevents; c->nevents++)
+	{
+		TpgEvent   *e = &run->events[c->nevents];
+
+		if (e->type == TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED)
+			c->started[tpg_json_get_int(e->attributes, "initiatedEventId", 0)] = e->event_id;
+	}
+	return c->started[initiated_event_id];
+}
+
 /* What another run has answered; the end of a child names the event of its start, too. */
 static void
-append_answer(TpgRun *run, const TpgMessage *m)
+append_answer(TpgRun *run, const TpgMessage *m, ChildStarts *starts)
 {
 	TpgEventType type = (TpgEventType) tpg_json_get_int(m->payload, "type", 0);
 	Jsonb	   *attributes = tpg_json_get(m->payload, "attributes");
 
 	if (type >= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED && type <= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED)
 	{
-		for (int i = m->ref_event_id; i < run->nevents; i++)
-		{
-			TpgJson    *b;
+		TpgJson    *b = tpg_json_object_from(attributes);
+		int32		started = child_started_event(run, starts, m->ref_event_id);
 
-			if (run->events[i].type != TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED ||
-				tpg_json_get_int(run->events[i].attributes, "initiatedEventId", 0) != m->ref_event_id)
-				continue;
-			b = tpg_json_object_from(attributes);
-			tpg_json_add_int(b, "startedEventId", run->events[i].event_id);
-			attributes = tpg_json_finish(b);
-			break;
-		}
+		if (started != 0)
+			tpg_json_add_int(b, "startedEventId", started);
+		attributes = tpg_json_finish(b);
 	}
 	tpg_run_append(run, type, m->deliver_at, attributes, NULL);
 }
@@ -128,6 +145,7 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 	TpgMessage *messages;
 	TpgOutcome *outcomes;
 	int32	   *outcome_started;
+	ChildStarts starts = {NULL};
 	int			n;
 
 	/* ids below those taken up may have been committed since: read all, skip the known */
@@ -195,7 +213,7 @@ tpg_mail_take(TpgRun *run, TimestampTz now, bool new_group)
 				run->exec->cancel_requested = true;
 				break;
 			case TPG_MESSAGE_ANSWER:
-				append_answer(run, m);
+				append_answer(run, m, &starts);
 				break;
 			case TPG_MESSAGE_RUN_TIMEOUT:
 				run->run_timed_out = true;

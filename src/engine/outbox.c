@@ -8,7 +8,9 @@
  * meanwhile gets no answer, but what it asked for is done all the same.
  *
  * Order of locks: outbox lock, execution row of the other run, execution row of
- * the one that asked, both FOR KEY SHARE.
+ * the one that asked, both FOR KEY SHARE.  A parent close policy that terminates
+ * takes the child's run lock and its row FOR UPDATE: it does not wait for them, so
+ * that no session's transaction holds an executor, nor two outboxes each other.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -33,6 +35,9 @@
 
 /* as many as one transaction does: the others wait for locks that it holds */
 #define OUTBOX_BATCH 50
+
+/* the row that an error stopped, if any */
+static int64 row_in_hand;
 
 #define RETRY_FIRST_US INT64CONST(1000000)
 #define RETRY_MAX_US INT64CONST(60000000)
@@ -112,7 +117,7 @@ find_target(const TpgExecution *asker, const TpgEvent *e)
 
 	/* nobody else's run of that id, and whatever run the child goes on as (G-38, G-40) */
 	if (tpg_json_get_bool(e->attributes, "childWorkflowOnly", false))
-		return tpg_child_current(asker, workflow_id);
+		return tpg_child_current(asker, workflow_id, 0);
 	exec = tpg_execution_find(asker->namespace_id, workflow_id, run_id ? DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))) : NULL);
 
 	return exec != NULL && exec->key != asker->key ? exec : NULL;
@@ -183,10 +188,10 @@ cancel_external(const TpgExecution *asker, const TpgEvent *e)
 }
 
 static void
-start_child(const TpgExecution *asker, const TpgEvent *e)
+start_child(const TpgExecution *asker, const TpgEvent *e, TpgInherited *inherited)
 {
 	TpgJson    *b = tpg_json_object();
-	TpgEventType type = tpg_child_start(asker, e, b);
+	TpgEventType type = tpg_child_start(asker, e, inherited, b);
 
 	answer(asker, e->event_id, type, b);
 }
@@ -203,9 +208,8 @@ report_end(const TpgExecution *child, const TpgEvent *closing)
 		answer(parent, initiated_event_id, type, b);
 }
 
-/* True: it holds a lock that others wait for, so the transaction should end. */
-static bool
-do_row(const TpgExecution *asker, const TpgOutboxRow *row)
+static TpgPolicyOutcome
+do_row(const TpgExecution *asker, const TpgOutboxRow *row, TpgInherited *inherited)
 {
 	TpgEvent	e;
 
@@ -222,7 +226,7 @@ do_row(const TpgExecution *asker, const TpgOutboxRow *row)
 			cancel_external(asker, &e);
 			break;
 		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-			start_child(asker, &e);
+			start_child(asker, &e, inherited);
 			break;
 		default:
 			if (!tpg_event_type_is_closing(e.type))
@@ -230,16 +234,20 @@ do_row(const TpgExecution *asker, const TpgOutboxRow *row)
 			report_end(asker, &e);
 			break;
 	}
-	return false;
+	return TPG_POLICY_DONE;
 }
 
 TpgOutboxOutcome
 tpg_engine_outbox(int64 execution_key)
 {
 	TpgOutboxRow rows[OUTBOX_BATCH];
+	TpgInherited inherited = {false};
 	TpgExecution *asker;
 	bool		enough = false;
+	int			nlocked = 0;
 	int			n;
+
+	row_in_hand = 0;
 
 	if (!tpg_outbox_lock(execution_key))
 		return TPG_OUTBOX_LOCKED;
@@ -249,29 +257,53 @@ tpg_engine_outbox(int64 execution_key)
 		return TPG_OUTBOX_NOTHING;
 	for (int i = 0; i < n && !enough; i++)
 	{
-		enough = do_row(asker, &rows[i]);
+		row_in_hand = rows[i].id;
+		switch (do_row(asker, &rows[i], &inherited))
+		{
+			case TPG_POLICY_LOCKED:
+				/* behind a policy come only others, which it need not hold up */
+				nlocked++;
+				continue;
+			case TPG_POLICY_TERMINATED:
+				/* it holds a lock that others wait for */
+				enough = true;
+				break;
+			case TPG_POLICY_DONE:
+				break;
+		}
 		tpg_outbox_delete(execution_key, rows[i].id);
 	}
+	if (nlocked == n)
+		return TPG_OUTBOX_LOCKED;
 	TPG_FAULT("outbox_before_commit");
-	return enough || n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
+	return enough || nlocked > 0 || n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
 }
 
 void
 tpg_engine_outbox_failed(int64 execution_key)
 {
+	TpgOutboxRow rows[OUTBOX_BATCH];
 	TpgExecution *asker;
-	TpgOutboxRow row;
 	TimestampTz now = tpg_clock_now();
 	int64		delay = RETRY_FIRST_US;
+	int			failed = 0;
+	int			n;
 
 	if (!tpg_outbox_lock(execution_key))
 		return;
 	asker = tpg_execution_by_key(execution_key);
-	if (asker == NULL || tpg_outbox_read_due(execution_key, now, 1, &row) == 0)
+	n = tpg_outbox_read_due(execution_key, now, OUTBOX_BATCH, rows);
+	if (asker == NULL || n == 0)
 		return;
-	for (int i = 1; i < row.attempt && delay < RETRY_MAX_US; i++)
+	/* what is before it was undone with it, and goes through at once */
+	for (int i = 1; i < n; i++)
+		if (rows[i].id == row_in_hand)
+			failed = i;
+	if (failed > 0)
+		tpg_engine_outbox_wake(asker, now);
+	for (int i = 1; i < rows[failed].attempt && delay < RETRY_MAX_US; i++)
 		delay *= 2;
 	delay = Min(delay, RETRY_MAX_US);
-	tpg_outbox_postpone(execution_key, row.id, now + delay);
+	tpg_outbox_postpone(execution_key, rows[failed].id, now + delay);
 	tpg_engine_outbox_wake(asker, now + delay);
 }

@@ -161,6 +161,16 @@ tpg_failure_timeout(TpgTimeoutType type, const Jsonb *last_heartbeat_details, co
 }
 
 Jsonb *
+tpg_failure_workflow_timeout(void)
+{
+	/* whatever expired, Temporal's clients and parents say start-to-close (N-5, E-02) */
+	TpgJson    *b = tpg_json_object_from(tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL));
+
+	tpg_json_add_text(b, "message", "workflow timed out");
+	return tpg_json_finish(b);
+}
+
+Jsonb *
 tpg_failure_canceled(const char *message, const Jsonb *details)
 {
 	TpgJson    *b = tpg_json_object();

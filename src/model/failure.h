@@ -61,6 +61,8 @@ extern Jsonb *tpg_failure_application(const char *message, const char *type, con
 									  bool non_retryable, int64 next_retry_delay_us,
 									  const char *category, const char *source, const Jsonb *cause);
 extern Jsonb *tpg_failure_timeout(TpgTimeoutType type, const Jsonb *last_heartbeat_details, const Jsonb *cause);
+/* Of a whole workflow. */
+extern Jsonb *tpg_failure_workflow_timeout(void);
 extern Jsonb *tpg_failure_canceled(const char *message, const Jsonb *details);
 extern Jsonb *tpg_failure_terminated(const char *reason);
 extern Jsonb *tpg_failure_server(const char *message, bool non_retryable, const Jsonb *cause);

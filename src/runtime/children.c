@@ -164,7 +164,7 @@ cause_of(const TpgEvent *e)
 		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_CANCELED:
 			return tpg_failure_canceled("child workflow was cancelled", tpg_json_get(e->attributes, "details"));
 		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
-			return tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL);
+			return tpg_failure_workflow_timeout();
 		case TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED:
 			return tpg_failure_terminated(NULL);
 		default:

@@ -135,7 +135,9 @@ static TpgPlan retry_mail_plan = TPG_PLAN(
 	2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan expired_plan = TPG_PLAN(
-	"SELECT max(e.key), array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention) "
+	"SELECT max(e.key), array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention "
+	/* what it has to tell others is told first */
+	"AND NOT EXISTS (SELECT FROM temporal_internal.outbox o WHERE o.execution_key = e.key)) "
 	"FROM (SELECT key, namespace_id, close_time FROM temporal_internal.execution WHERE key > $2 ORDER BY key LIMIT $3) e "
 	"JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
 );
