@@ -343,6 +343,14 @@ tpg_run_end_delivery(TpgRun *run)
 static void
 run_truncate(TpgRun *run, int nevents)
 {
+	/* what the row says of them must not outlive them: a request would be taken for one that was delivered */
+	for (int i = nevents; i < run->nevents; i++)
+	{
+		if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+			run->exec->cancel_requested = false;
+		else if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
+			run->exec->signal_count--;
+	}
 	run->nevents = nevents;
 	run->exec->next_event_id = nevents + 1;
 }

@@ -47,6 +47,12 @@ classify_error(TpgPass *pass, ErrorData *edata)
 	TpgActivation *act = pass->act;
 	Jsonb	   *raised;
 
+	if (act->interrupted != NULL)
+	{
+		pass->kind = TPG_PASS_INTERRUPTED;
+		pass->error = act->interrupted;
+		return;
+	}
 	if (act->fatal != NULL)
 	{
 		pass->kind = TPG_PASS_ERROR;
@@ -78,8 +84,7 @@ classify_error(TpgPass *pass, ErrorData *edata)
 		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
 		pass->kind = TPG_PASS_ERROR;
 	}
-	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
-			 (edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, edata)))
+	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		pass->kind = TPG_PASS_INTERRUPTED;
 	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
@@ -99,6 +104,12 @@ swallowed_at_return(TpgPass *pass)
 {
 	TpgActivation *act = pass->act;
 
+	if (act->interrupted != NULL)
+	{
+		pass->kind = TPG_PASS_INTERRUPTED;
+		pass->error = act->interrupted;
+		return;
+	}
 	pass->kind = TPG_PASS_ERROR;
 	if (act->fatal != NULL)
 	{
@@ -195,7 +206,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	PG_TRY();
 	{
 		/* the context of an error is that of the code, not of who drives it */
-		error_context_stack = NULL;
+		error_context_stack = &act->errors;
 		XactReadOnly = true;
 		tpg_role_enter(&role, def->owner, !tpg_in_executor());
 		level = tpg_settings_enter(def);
@@ -207,7 +218,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		tpg_scheduler_start(act);
 		pass->result = tpg_invoke(def, run->exec->workflow_type, tpg_json_get_raw(run->events[0].attributes, "input"));
 		MemoryContextSwitchTo(act->context);
-		if (act->main->suspended || act->fatal != NULL)
+		if (act->main->suspended || act->fatal != NULL || act->interrupted != NULL)
 			swallowed_at_return(pass);
 		else
 		{
