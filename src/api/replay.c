@@ -275,9 +275,10 @@ op_kind_name(TpgOpKind kind)
 	static const char *const names[] = {
 		[TPG_OP_ACTIVITY] = "activity", [TPG_OP_TIMER] = "timer", [TPG_OP_LOCAL_ACTIVITY] = "local_activity",
 		[TPG_OP_SIGNAL] = "signal", [TPG_OP_CONDITION] = "condition", [TPG_OP_LOCK] = "lock", [TPG_OP_FIBER] = "function",
-		[TPG_OP_EXTERNAL] = "external"
+		[TPG_OP_EXTERNAL] = "external", [TPG_OP_SHIELD] = "shield"
 	};
 
+	StaticAssertStmt(lengthof(names) == TPG_OP_KINDS, "each kind of op has a name");
 	return names[kind];
 }
 
@@ -300,6 +301,8 @@ put_blocked(ReturnSetInfo *rsinfo, TpgActivation *act, const TpgFiber *f)
 
 		if (tpg_op_done(op))
 			continue;
+		while (op->kind == TPG_OP_SHIELD)
+			op = op->inner;
 		values[0] = CStringGetTextDatum(tpg_fiber_title(f));
 		values[1] = CStringGetTextDatum(op_kind_name(op->kind));
 		values[2] = Int32GetDatum(op->event_id);
