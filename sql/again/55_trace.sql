@@ -125,6 +125,9 @@ AS $$
 				WHEN 19 THEN '  ' || l.timer || ' canceled'
 				WHEN 20 THEN 'cancel requested'
 				WHEN 21 THEN 'workflow canceled'
+				WHEN 22 THEN 'cancel request sent'
+				WHEN 23 THEN '  not taken'
+				WHEN 24 THEN '  taken'
 				WHEN 25 THEN CASE
 					WHEN l.local_activity IS NOT NULL THEN 'local activity ' || temporal_internal.short_text(l.local_activity, 16)
 						|| CASE WHEN l.a ? 'failure' THEN ' failed' ELSE ' completed' END
@@ -171,7 +174,10 @@ AS $$
 					'attempt ' || (l.a ->> 'attempt') || coalesce(', after ' || temporal_internal.failure_text(l.a -> 'lastFailure'), '') END
 				WHEN 12 THEN concat_ws(': ', temporal_internal.short_duration(l.event_time - l.began), nullif((l.a -> 'result')::text, 'null'))
 				WHEN 17 THEN l.summary
-				WHEN 20 THEN l.a ->> 'cause'
+				WHEN 20 THEN concat_ws(': ', 'by workflow ' || (l.a #>> '{externalWorkflowExecution,workflowId}'), l.a ->> 'cause')
+				WHEN 21 THEN nullif((l.a -> 'details')::text, 'null')
+				WHEN 22 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}') || coalesce(': ' || (l.a ->> 'reason'), '')
+				WHEN 23 THEN 'no such workflow'
 				WHEN 25 THEN CASE WHEN l.a ? 'failure' THEN l.failure
 						|| coalesce(' (again after ' || temporal_internal.short_duration((l.a #>> '{details,data,backoff}')::interval) || ')', '')
 					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null')

@@ -7,7 +7,7 @@ CREATE FUNCTION temporal_internal.blocked_operations(
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_blocked_operations';
-COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, lock, function), for what and for which event, at which line, with the whole context, since when, which timer ends the wait, and who has the lock.';
+COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, lock, function, external), for what and for which event, at which line, with the whole context, since when, which timer ends the wait, and who has the lock.';
 
 CREATE FUNCTION temporal_internal.careful_mode()
 RETURNS boolean

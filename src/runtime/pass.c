@@ -86,6 +86,12 @@ classify_error(TpgPass *pass, ErrorData *edata, bool fired)
 		timed_out(pass, edata);
 		return;
 	}
+	if (act->interrupted != NULL)
+	{
+		pass->kind = TPG_PASS_INTERRUPTED;
+		pass->error = act->interrupted;
+		return;
+	}
 	if (act->fatal != NULL)
 	{
 		pass->kind = TPG_PASS_ERROR;
@@ -117,8 +123,7 @@ classify_error(TpgPass *pass, ErrorData *edata, bool fired)
 		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
 		pass->kind = TPG_PASS_ERROR;
 	}
-	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
-			 (edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, edata)))
+	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		pass->kind = TPG_PASS_INTERRUPTED;
 	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
@@ -138,6 +143,12 @@ swallowed_at_return(TpgPass *pass)
 {
 	TpgActivation *act = pass->act;
 
+	if (act->interrupted != NULL)
+	{
+		pass->kind = TPG_PASS_INTERRUPTED;
+		pass->error = act->interrupted;
+		return;
+	}
 	pass->kind = TPG_PASS_ERROR;
 	if (act->fatal != NULL)
 	{
@@ -236,7 +247,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	PG_TRY();
 	{
 		/* the context of an error is that of the code, not of who drives it */
-		error_context_stack = &tpg_timer_context;
+		error_context_stack = &act->errors;
 		tpg_timer_start(&outer_timer, tpg_pass_task_timeout_us(run), true);
 		timing = true;
 		XactReadOnly = true;
@@ -253,7 +264,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		MemoryContextSwitchTo(act->context);
 		if (tpg_timer_fired())
 			timed_out(pass, NULL);
-		else if (act->main->suspended || act->fatal != NULL)
+		else if (act->main->suspended || act->fatal != NULL || act->interrupted != NULL)
 			swallowed_at_return(pass);
 		else
 		{

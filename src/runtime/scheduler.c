@@ -345,7 +345,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	MemoryContextSwitchTo(act->context);
 	PG_TRY();
 	{
-		error_context_stack = &tpg_timer_context;
+		error_context_stack = &act->errors;
 		XactReadOnly = true;
 		(void) tpg_settings_enter(f->def);
 		PushActiveSnapshot(GetTransactionSnapshot());
@@ -367,7 +367,9 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	act->fiber = outer;
 	set_thresholds(act, false);
 
-	if (act->fatal != NULL)
+	if (act->interrupted != NULL)
+		;						/* the caller unwinds the rest */
+	else if (act->fatal != NULL)
 	{
 		if (edata != NULL && act->fatal->context == NULL)
 			act->fatal->context = edata->context;
@@ -385,12 +387,6 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		e->hint = "Do not catch assert_failure, and in other languages re-raise it.";
 		set_fatal(act, e);
 	}
-	else if (edata != NULL && edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, (ErrorData *) edata))
-	{
-		/* not the code's doing */
-		MemoryContextSwitchTo(caller);
-		ReThrowError((ErrorData *) edata);
-	}
 	else
 	{
 		f->finished = true;
@@ -402,16 +398,6 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		tpg_locks_release_all(act, f);
 	}
 	MemoryContextSwitchTo(caller);
-}
-
-/* A fiber has spoilt it for all: unwinds the run function. */
-static void
-check_spoilt(TpgActivation *act)
-{
-	if (act->fatal != NULL || act->failed != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_ASSERT_FAILURE),
-				 errmsg_internal("the workflow is ended by a handler")));
 }
 
 /* Everything that can run without anything new. True: it was the run function's turn. */
@@ -432,7 +418,7 @@ run_ready(TpgActivation *act)
 				return true;
 			}
 			run_fiber(act, f);
-			check_spoilt(act);
+			tpg_activation_check(act);
 		}
 		act->queue_head = act->queue_tail = 0;
 		if (!tpg_waits_look(act))
@@ -453,14 +439,14 @@ tpg_scheduler_start(TpgActivation *act)
 
 		f->future = tpg_activation_add_op(act, TPG_OP_FIBER);
 		run_fiber(act, f);
-		check_spoilt(act);
+		tpg_activation_check(act);
 		if (!f->finished)
 			tpg_activation_fatal(act, TPG_ERR_WRONG_CONTEXT, psprintf("init of workflow type \"%s\" must not wait", act->run->exec->workflow_type),
 								 f->where ? (char *) f->where : NULL, "Do what has to wait in the run function.");
 		if (f->future->failure != NULL)
 		{
 			act->failed = f->future->failure;
-			check_spoilt(act);
+			tpg_activation_check(act);
 		}
 	}
 	act->phase = 1;
