@@ -4,7 +4,8 @@
 # until the close policy of their parent reaches them; parents continue as new in
 # between. Afterwards each child exists once, its outcome is in its parent once,
 # policies are applied, nothing is left in outboxes and mailboxes, all runs replay.
-# And a workflow that continues as new for 1,000 generations: each costs the same.
+# Retention keeps a parent until its policies are applied. And a workflow that
+# continues as new for 1,000 generations: each costs the same.
 #
 # fsync is off as in 010_crash.pl. TEMPORAL_PG_LONG=1: more hits.
 # TEMPORAL_PG_SEED=n repeats the random choices of a run (not its timing).
@@ -176,6 +177,33 @@ $node->query(q{SELECT count(temporal.signal(workflow_id, 'end')) FROM temporal.w
 $node->wait_for(q{SELECT count(*) = 0 FROM temporal.workflow WHERE status = 'Running'});
 is($node->query($quiet), 't', 'those that were abandoned live on, and end; nothing is left in outboxes and mailboxes');
 is($node->broken_runs, '', 'all runs are whole, and replay');
+
+# ---------- retention ----------
+
+# A parent has ended, but a session holds its child: the close policy waits. It does so longer than the parent is kept.
+my $holder = $node->background_psql('postgres');
+$node->query(q{SELECT temporal.start_workflow('branch', '[1, null]', id => 'old-0'), temporal.start_workflow('leaf', '3', id => 'old-3')});
+$node->wait_for(q{SELECT status <> 'Running' FROM temporal.workflow WHERE workflow_id = 'old-0.8'});
+$node->query(q{SELECT temporal.start_workflow('branch', '[1, null]', id => 'old-2')});
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.workflow WHERE workflow_id = 'old-2.8'});
+$holder->query_safe(q{BEGIN; SELECT temporal.signal('old-2.8', 'hello')});
+$node->wait_for(q{SELECT bool_and(status <> 'Running') FROM temporal.workflow WHERE workflow_id IN ('old-0', 'old-2', 'old-3')});
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal_internal.outbox});
+sub expire
+{
+	$node->query(q{UPDATE temporal_internal.execution SET close_time = now() - interval '10 years' WHERE workflow_id IN ('old-0', 'old-2', 'old-3')});
+	# it looks once a minute, and when it starts
+	kill 'TERM', $node->dispatcher_pids;
+	return;
+}
+expire();
+$node->wait_for(q{SELECT count(*) = 0 FROM temporal.workflow WHERE workflow_id IN ('old-0', 'old-3')});
+is($node->query(q{SELECT status FROM temporal.workflow WHERE workflow_id = 'old-2'}), 'Completed', 'a run that has yet to tell others something is kept');
+$holder->query_safe('COMMIT');
+$holder->quit;
+$node->wait_for(q{SELECT status = 'Terminated' FROM temporal.workflow WHERE workflow_id = 'old-2.8'});
+expire();
+$node->wait_for(q{SELECT count(*) = 0 FROM temporal.workflow WHERE workflow_id = 'old-2'});
 
 # ---------- 1,000 generations ----------
 
