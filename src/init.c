@@ -9,6 +9,7 @@
 
 #include "base/guc.h"
 #include "ipc/shmem.h"
+#include "runtime/guard.h"
 #include "store/definition.h"
 #include "store/namespace.h"
 #include "worker/bgw.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 	tpg_guc_init();
 	tpg_definition_init();
 	tpg_namespace_init();
+	tpg_guard_init();
 	if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
 	{
 		tpg_shmem_init();

@@ -26,7 +26,7 @@ failure_sqlstates: SQLSTATEs of errors that end a run as Failed; one that ends i
 versioning_behavior: auto_upgrade: open runs go on with the code as it is when they are replayed. pinned is not supported yet.
 
 The code, also that of handlers, runs as the owner of the function, with the search_path, TimeZone, DateStyle and the other settings of how values look and are read (see docs/determinism.md) of the session that registers the workflow type.
-Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for a validator, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, a handler that belongs to another role than the function, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for a validator, 0A000 types that JSON cannot carry and what is not supported yet, TP022 code that is not deterministic (see check_workflow and the setting temporal_pg.determinism), 42501 not a member of the function's owner, a handler that belongs to another role than the function, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_signal_handler(
 	workflow_type text,
@@ -43,7 +43,7 @@ signal_name: name of the signal, at most 1000 bytes, not beginning with "__tempo
 handler: the function: name, schema.name, or name(argument types) where the name is overloaded. It takes the input of the signal; what it returns is ignored. It may do what a workflow may, and wait.
 
 The code runs as the owner of the workflow's function, which has to be its own, with the settings that the registration of the workflow recorded.
-Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*', 0A000 types that JSON cannot carry, 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*', 0A000 types that JSON cannot carry, TP022 code that is not deterministic (see check_workflow), 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_query_handler(
 	workflow_type text,
@@ -60,7 +60,7 @@ query_name: name of the query, at most 1000 bytes, not beginning with "__tempora
 handler: the function: name, schema.name, or name(argument types) where the name is overloaded. It takes the input of the query, and returns the answer. It must neither write nor wait.
 
 The code runs as the owner of the workflow's function, which has to be its own, with the settings that the registration of the workflow recorded.
-Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*', 0A000 types that JSON cannot carry, 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*', 0A000 types that JSON cannot carry, TP022 code that is not deterministic (see check_workflow), 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_update_handler(
 	workflow_type text,
@@ -79,7 +79,7 @@ handler: the function: name, schema.name, or name(argument types) where the name
 validator: a function with the arguments of the handler (names, types, and defaults for the same ones) that is called first: an error rejects the update, which then leaves no trace. It must neither write nor wait; what it returns is ignored.
 
 The code runs as the owner of the workflow's function, which has to be its own, with the settings that the registration of the workflow recorded.
-Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for the validator, 0A000 types that JSON cannot carry, 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+Errors: TP014 the workflow type is not registered (HINT: near names), 42883 no such function, or the workflow's function does not exist now, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for the validator, 0A000 types that JSON cannot carry, TP022 code that is not deterministic (see check_workflow), 42501 not a member of the function's owner, a function that belongs to another role than the workflow's, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_activity(
 	activity_type text,
@@ -144,3 +144,16 @@ $$Removes the registration of an activity type from the namespace of the session
 
 activity_type: name of the type, or '*'.
 Errors: TP014 when it is not registered (HINT: near names), 42501 without the level "author" in the namespace, 22004, 22023.$$;
+
+CREATE FUNCTION temporal.check_workflow(function text)
+RETURNS TABLE (function_name text, line integer, expression text, severity text, reason text, instead text)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'tpg_sql_check_workflow';
+COMMENT ON FUNCTION temporal.check_workflow(text) IS
+$$What in a function, and in the functions that it calls, could give something else when the code is replayed, or is hardly meant as it stands. No rows: nothing was found. The function needs not be registered; none of it is run. Names are found in the search_path of the session.
+
+function: of a workflow, handler, validator or init: name, schema.name, or name(argument types) where the name is overloaded.
+function_name: where it stands, which may be a function that is called. line: of that function's body, as in error messages. expression: the statement or expression, shortened.
+severity: error: a replay may see something else; registration refuses it (TP022) where temporal_pg.determinism is error. warning: deterministic, but hardly what was meant, or known only when it runs. note: it could not be looked at.
+reason: why. instead: what to call instead.
+Errors: TP021 when it is called by workflow code, 42883 no such function, 42725 not unique, 42602 no name, 22004, 22023.$$;

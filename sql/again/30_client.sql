@@ -30,11 +30,12 @@ input: its arguments: one value for one argument; an array by position or an obj
 id: the workflow id, unique among open workflows of the namespace; a new uuid when not given.
 task_queue: the registration's when not given.
 execution_timeout, run_timeout: the longest life of the workflow with all its runs, and of one run; none when not given.
-task_timeout: for one piece of its code between two waits, 10 s when not given, at most 120 s. Kept with the run; not enforced yet.
+task_timeout: for one piece of its code between two waits, 10 s when not given, at most 120 s. Code that computes for longer is interrupted: the task fails and is tried again.
 id_reuse_policy: when the last run of this id is closed: allow_duplicate, allow_duplicate_failed_only, reject_duplicate.
 id_conflict_policy: when a run of this id is open: fail, use_existing, terminate_existing.
-retry_policy, cron_schedule: kept with the run; without effect yet.
-start_delay: the first task waits so long.
+retry_policy: a run that fails, or reaches its run_timeout, is followed by another with the same input, until the policy or the execution_timeout ends that; result() goes on with it. None when not given. See temporal.retry_policy().
+cron_schedule: runs follow each other by a schedule in UTC, the first one too, each begun at the first match after the last one has ended: minute hour day-of-month month day-of-week, as '30 2 * * mon-fri'; @hourly, @daily, @weekly, @monthly, @yearly; '@every 1h30m'; 'CRON_TZ=Europe/Berlin 0 8 * * *' in another time zone. temporal.last_completion_result() passes a result on to the next run. Only cancellation, terminate() and continue_as_new() end it.
+start_delay: the first task waits so long; that of a retry does not. Not together with cron_schedule.
 memo: an object of notes, not indexed.
 search_attributes: an object of registered attributes, typed and indexed.
 static_summary, static_details: shown by describe().
@@ -108,8 +109,8 @@ $$Waits until a workflow is closed and gives its result. It sees what is committ
 
 workflow_id, run_id: the run; the latest of the id when no run id is given.
 timeout: how long to wait, for ever when not given.
-follow_runs: whether to go on with the run that a run continues in.
-Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
+follow_runs: whether to go on with the run that follows: continued as new, tried again, by cron. With a cron schedule there is always one, until somebody ends it.
+Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP012 follow_runs is false and this run continued as new, TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
 
 CREATE PROCEDURE temporal.await_result(workflow_id text, run_id uuid DEFAULT NULL, wait_timeout interval DEFAULT NULL, INOUT result jsonb DEFAULT NULL)
 LANGUAGE c
@@ -122,7 +123,7 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_terminate';
 COMMENT ON FUNCTION temporal.terminate(text, text, jsonb, uuid) IS
-$$Ends an open workflow at once: no more of its code runs, running activities are interrupted and undone. Waits for whoever works on the run at the moment (lock_timeout applies). Takes effect at COMMIT.
+$$Ends an open workflow at once: no more of its code runs, running activities are interrupted and undone; no retry and no cron follows. Waits for whoever works on the run at the moment (lock_timeout applies). Takes effect at COMMIT.
 
 workflow_id, run_id: the run; the latest of the id when no run id is given. reason, details: kept in its history.
 Errors: TP010 no such workflow, TP012 already closed, TP021 in workflow code, 42501 without level "client", 22004, 22023.$$;

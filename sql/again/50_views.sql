@@ -76,19 +76,21 @@ CREATE VIEW temporal.workflow WITH (security_barrier) AS
 		e.last_task_failure,
 		(SELECT greatest(min(m.deliver_at), e.wft_not_before)
 			FROM temporal_internal.message m
-			WHERE m.execution_key = e.key AND m.kind <> 6) AS next_task_at
+			WHERE m.execution_key = e.key AND m.kind <> 6) AS next_task_at,
+		(SELECT h.attributes ->> 'cronSchedule' FROM temporal_internal.history h WHERE h.execution_key = e.key AND h.event_id = 1) AS cron_schedule
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.workflow IS 'One row a run, open or closed and not yet deleted by retention, in the namespaces that you may see.';
 COMMENT ON COLUMN temporal.workflow.is_current IS 'The latest run of this workflow id?';
-COMMENT ON COLUMN temporal.workflow.execution_time IS 'When it may begin: start_time plus the start delay.';
+COMMENT ON COLUMN temporal.workflow.execution_time IS 'When it may begin: start_time plus the start delay, the backoff of a retry, or the time until its cron schedule matches.';
+COMMENT ON COLUMN temporal.workflow.cron_schedule IS 'By which the next run follows; NULL: none.';
 COMMENT ON COLUMN temporal.workflow.close_time IS 'NULL while it is open.';
 COMMENT ON COLUMN temporal.workflow.history_length IS 'Number of events.';
 COMMENT ON COLUMN temporal.workflow.search_attributes IS 'Name and value of each, as a JSON object. To search by one, use the view temporal.search_attribute.';
 COMMENT ON COLUMN temporal.workflow.parent_workflow_id IS 'Of a child workflow, else NULL.';
 COMMENT ON COLUMN temporal.workflow.first_run_id IS 'First run of the chain that continue-as-new, retries and cron make.';
-COMMENT ON COLUMN temporal.workflow.attempt IS 'Attempt of the workflow by its own retry policy.';
+COMMENT ON COLUMN temporal.workflow.attempt IS 'Attempt of the workflow by its own retry policy; each is a run.';
 COMMENT ON COLUMN temporal.workflow.pending_activities IS 'Number of activities that have been scheduled and not ended.';
 COMMENT ON COLUMN temporal.workflow.run_expiration_time IS 'When it will time out; NULL: never.';
 COMMENT ON COLUMN temporal.workflow.task_attempt IS 'Attempt of the present workflow task; above 1 its code has failed.';

@@ -75,7 +75,7 @@ SET search_path = pg_catalog, pg_temp
 ROWS 50
 AS $$
 	WITH run AS (
-		SELECT e.key, e.workflow_type, e.start_time, e.status, e.wft_attempt, e.last_task_failure
+		SELECT e.key, e.workflow_type, e.start_time, e.status, e.attempt, e.wft_attempt, e.last_task_failure
 		FROM temporal_internal.execution e
 		WHERE e.key = $1
 	), ev AS MATERIALIZED (
@@ -100,7 +100,9 @@ AS $$
 					WHEN 'RETRY_STATE_NON_RETRYABLE_FAILURE' THEN ' (not retryable)'
 					WHEN 'RETRY_STATE_TIMEOUT' THEN ' (no time left)'
 					WHEN 'RETRY_STATE_CANCEL_REQUESTED' THEN ' (cancel requested)'
-					ELSE '' END AS failure
+					ELSE '' END AS failure,
+			-- of the event that closes a run
+			CASE WHEN v.a ->> 'retryState' = 'RETRY_STATE_IN_PROGRESS' THEN 'tried again' WHEN v.a ? 'newExecutionRunId' THEN 'next run by cron' END AS follows
 		FROM ev v
 		LEFT JOIN ev sc ON sc.event_id = v.scheduled_id AND v.event_type BETWEEN 11 AND 16
 		LEFT JOIN ev st ON st.event_id = v.started_id AND v.event_type BETWEEN 12 AND 16
@@ -123,6 +125,9 @@ AS $$
 				WHEN 19 THEN '  ' || l.timer || ' canceled'
 				WHEN 20 THEN 'cancel requested'
 				WHEN 21 THEN 'workflow canceled'
+				WHEN 22 THEN 'cancel request sent'
+				WHEN 23 THEN '  not taken'
+				WHEN 24 THEN '  taken'
 				WHEN 25 THEN CASE
 					WHEN l.local_activity IS NOT NULL THEN 'local activity ' || temporal_internal.short_text(l.local_activity, 16)
 						|| CASE WHEN l.a ? 'failure' THEN ' failed' ELSE ' completed' END
@@ -154,16 +159,25 @@ AS $$
 				WHEN 46 THEN 'memo changed'
 				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
 			CASE l.event_type
-				WHEN 1 THEN concat_ws('; ', 'start delay ' || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval), l.summary, nullif((l.a -> 'input')::text, 'null'))
-				WHEN 2 THEN nullif((l.a -> 'result')::text, 'null')
-				WHEN 4 THEN NULL
+				WHEN 1 THEN concat_ws('; ',
+					CASE l.a ->> 'initiator' WHEN 'CONTINUE_AS_NEW_INITIATOR_RETRY' THEN 'attempt ' || (SELECT r.attempt FROM run r) || ', after '
+						WHEN 'CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE' THEN 'cron, after '
+						ELSE 'start delay ' END || temporal_internal.short_duration((l.a ->> 'firstWorkflowTaskBackoff')::interval),
+					l.summary, nullif((l.a -> 'input')::text, 'null'))
+				WHEN 2 THEN concat_ws('; ', nullif((l.a -> 'result')::text, 'null'), l.follows)
+				WHEN 3 THEN concat_ws('; ', nullif(l.failure, ''), l.follows)
+				WHEN 4 THEN concat_ws('; ', CASE l.a ->> 'retryState' WHEN 'RETRY_STATE_TIMEOUT' THEN 'execution timeout' ELSE 'run timeout' END, l.follows)
+				WHEN 8 THEN 'task timeout'
 				WHEN 9 THEN l.failure
 				WHEN 10 THEN concat_ws('; ', l.summary, nullif((l.a -> 'input')::text, 'null'))
 				WHEN 11 THEN CASE WHEN (l.a ->> 'attempt')::integer > 1 THEN
 					'attempt ' || (l.a ->> 'attempt') || coalesce(', after ' || temporal_internal.failure_text(l.a -> 'lastFailure'), '') END
 				WHEN 12 THEN concat_ws(': ', temporal_internal.short_duration(l.event_time - l.began), nullif((l.a -> 'result')::text, 'null'))
 				WHEN 17 THEN l.summary
-				WHEN 20 THEN l.a ->> 'cause'
+				WHEN 20 THEN concat_ws(': ', 'by workflow ' || (l.a #>> '{externalWorkflowExecution,workflowId}'), l.a ->> 'cause')
+				WHEN 21 THEN nullif((l.a -> 'details')::text, 'null')
+				WHEN 22 THEN 'to ' || (l.a #>> '{workflowExecution,workflowId}') || coalesce(': ' || (l.a ->> 'reason'), '')
+				WHEN 23 THEN 'no such workflow'
 				WHEN 25 THEN CASE WHEN l.a ? 'failure' THEN l.failure
 						|| coalesce(' (again after ' || temporal_internal.short_duration((l.a #>> '{details,data,backoff}')::interval) || ')', '')
 					WHEN l.local_activity IS NOT NULL THEN nullif((l.a #> '{details,result}')::text, 'null')

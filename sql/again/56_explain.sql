@@ -7,7 +7,7 @@ CREATE FUNCTION temporal_internal.blocked_operations(
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_blocked_operations';
-COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, lock, function), for what and for which event, at which line, with the whole context, since when, which timer ends the wait, and who has the lock.';
+COMMENT ON FUNCTION temporal_internal.blocked_operations(bigint) IS 'Replays an open run and tells where its code is blocked: in which fiber, in which operation (activity, local_activity, timer, signal, condition, lock, function, external), for what and for which event, at which line, with the whole context, since when, which timer ends the wait, and who has the lock.';
 
 CREATE FUNCTION temporal_internal.careful_mode()
 RETURNS boolean
@@ -30,6 +30,7 @@ DECLARE
 	holder text;
 	careful boolean := temporal_internal.careful_mode();
 	blocked jsonb;
+	started jsonb := (SELECT h.attributes FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_id = 1);
 	replay_error text;
 	replay_detail text;
 	replay_hint text;
@@ -76,7 +77,7 @@ BEGIN
 	IF failing THEN
 		RETURN QUERY
 		SELECT 'the workflow task fails: ' || temporal_internal.failure_text(run.last_task_failure),
-			(SELECT max(h.event_time) FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_type = 9),
+			(SELECT max(h.event_time) FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_type IN (8, 9)),
 			run.wft_not_before,
 			(regexp_match(run.last_task_failure ->> 'stackTrace', 'PL/pgSQL function ([^\n]+)'))[1],
 			concat_ws(' ',
@@ -84,6 +85,7 @@ BEGIN
 				run.last_task_failure #>> '{applicationFailureInfo,details,detail}',
 				coalesce(run.last_task_failure #>> '{applicationFailureInfo,details,hint}',
 					CASE temporal_internal.failure_type(run.last_task_failure)
+						WHEN 'start_to_close' THEN 'Do what takes long in an activity, or start it with a longer task_timeout; mend the function with CREATE OR REPLACE FUNCTION.'
 						WHEN 'NotFoundError' THEN 'Register the type with temporal.register_workflow().'
 						ELSE 'Mend the function with CREATE OR REPLACE FUNCTION.' END));
 	END IF;
@@ -92,7 +94,11 @@ BEGIN
 	IF run.last_task_id = 0 THEN
 		IF NOT failing THEN
 			RETURN QUERY
-			SELECT CASE WHEN run.execution_time > clock THEN 'its start delay' ELSE 'an executor for its first workflow task' END,
+			SELECT CASE WHEN run.execution_time > clock THEN
+					CASE started ->> 'initiator' WHEN 'CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE' THEN 'its cron schedule, ' || (started ->> 'cronSchedule')
+						WHEN 'CONTINUE_AS_NEW_INITIATOR_RETRY' THEN 'the backoff before attempt ' || run.attempt
+						ELSE 'its start delay' END
+				ELSE 'an executor for its first workflow task' END,
 				CASE WHEN run.execution_time > clock THEN run.start_time ELSE run.execution_time END,
 				CASE WHEN run.execution_time > clock THEN run.execution_time END,
 				NULL::text,
@@ -107,6 +113,9 @@ BEGIN
 
 	-- where the code is blocked; that may itself fail, for the same reason as its task
 	BEGIN
+		IF failing AND run.last_task_failure ? 'timeoutFailureInfo' THEN
+			RETURN;		-- its code would compute as long again
+		END IF;
 		SELECT coalesce(jsonb_agg(to_jsonb(b)), '[]') INTO blocked FROM temporal_internal.blocked_operations($1) b;
 	EXCEPTION WHEN OTHERS OR assert_failure THEN
 		GET STACKED DIAGNOSTICS replay_error = MESSAGE_TEXT, replay_detail = PG_EXCEPTION_DETAIL,

@@ -78,7 +78,7 @@ BEGIN
 			'state', CASE run.wft_state WHEN 2 THEN 'Started' ELSE 'Scheduled' END,
 			'scheduled_time', coalesce(run.wft_not_before, due_since),
 			'original_scheduled_time', CASE WHEN run.wft_attempt = 1 THEN due_since ELSE (
-				SELECT max(h.event_time) FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_type = 9) END,
+				SELECT max(h.event_time) FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_type IN (8, 9)) END,
 			'attempt', run.wft_attempt);
 	END IF;
 	RETURN d;

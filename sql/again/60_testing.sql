@@ -72,7 +72,8 @@ CREATE FUNCTION temporal.test_run(
 	task_timeout interval DEFAULT NULL,
 	start_delay interval DEFAULT NULL,
 	memo jsonb DEFAULT NULL,
-	search_attributes jsonb DEFAULT NULL)
+	search_attributes jsonb DEFAULT NULL,
+	retry_policy temporal.retry_policy DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -85,12 +86,12 @@ BEGIN
 	END IF;
 	started := temporal.start_workflow(workflow_type, input, id, execution_timeout => execution_timeout,
 		run_timeout => run_timeout, task_timeout => task_timeout, start_delay => start_delay, memo => memo,
-		search_attributes => search_attributes);
+		search_attributes => search_attributes, retry_policy => retry_policy);
 	PERFORM temporal.test_drive('closed', started);
 	RETURN temporal.result(started);
 END
 $$;
-COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb) IS
+COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb, temporal.retry_policy) IS
 $$Starts a workflow in the test environment (beginning one if there is none), drives it until it is closed, skipping time, and gives its result; raises its failure as result() does.
 
 Arguments as of start_workflow().

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "api/future.h"
 #include "base/errors.h"

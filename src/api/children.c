@@ -12,12 +12,14 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "api/future.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "model/cron.h"
 #include "runtime/await.h"
 #include "runtime/children.h"
 #include "runtime/externals.h"
@@ -120,6 +122,8 @@ start_child(FunctionCallInfo fcinfo, TpgActivation *act)
 	if (!PG_ARGISNULL(10))
 		o.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(10));
 	o.cron_schedule = id_arg(fcinfo, 11, "cron schedule");
+	if (o.cron_schedule != NULL)
+		tpg_cron_check(o.cron_schedule);
 	o.memo = tpg_arg_jsonb(fcinfo, 12);
 	if (o.memo != NULL)
 		tpg_memo_check(o.memo);

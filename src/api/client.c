@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "base/clock.h"
 #include "base/errors.h"
@@ -33,6 +34,7 @@
 #include "engine/testenv.h"
 #include "ipc/shmem.h"
 #include "ipc/waiters.h"
+#include "model/cron.h"
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "store/history.h"
@@ -46,18 +48,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_await_result);
 PG_FUNCTION_INFO_V1(tpg_sql_terminate);
 
 /* ---------- arguments ---------- */
-
-char *
-tpg_arg_text(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
-Jsonb *
-tpg_arg_jsonb(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : PG_GETARG_JSONB_P(n);
-}
 
 static int64
 interval_arg(FunctionCallInfo fcinfo, int n, const char *what, int64 dflt)
@@ -179,7 +169,10 @@ tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, Tp
 		r.retry_policy = tpg_retry_policy_from_datum(PG_GETARG_DATUM(first + 8));
 	r.cron_schedule = tpg_arg_text(fcinfo, first + 9);
 	if (r.cron_schedule != NULL)
+	{
 		tpg_id_check(r.cron_schedule, "cron schedule");
+		tpg_cron_check(r.cron_schedule);
+	}
 	r.start_delay_us = interval_arg(fcinfo, first + 10, "start_delay", 0);
 	if (r.cron_schedule != NULL && r.start_delay_us > 0)
 		ereport(ERROR,
@@ -320,24 +313,33 @@ outcome_of_run(const TpgExecution *exec)
 					 errmsg("workflow \"%s\" was cancelled", exec->workflow_id),
 					 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 			break;
+		case TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+			ereport(ERROR,
+					(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
+					 errmsg("this run of workflow \"%s\" has no result: it continued as new", exec->workflow_id),
+					 errdetail("It goes on as run %s.", tpg_json_get_text(event.attributes, "newExecutionRunId")),
+					 errhint("Ask for that one, or without follow_runs => false.")));
+			break;
 		default:
 			elog(ERROR, "workflow \"%s\" is closed by event %s", exec->workflow_id, tpg_event_type_name(event.type));
 	}
 	return NULL;
 }
 
-/* The run that a run has continued as. */
-static pg_uuid_t
-next_run_id(const TpgExecution *exec)
+/* Has a closed run been followed by another: continued as new, retried, by cron? */
+static bool
+next_run_id(const TpgExecution *exec, pg_uuid_t *run_id)
 {
 	TpgEvent	event;
-	char	   *id = NULL;
+	char	   *id;
 
-	if (tpg_history_event(exec->key, exec->next_event_id - 1, &event))
-		id = tpg_json_get_text(event.attributes, "newExecutionRunId");
-	if (id == NULL)
+	if (!tpg_history_event(exec->key, exec->next_event_id - 1, &event))
 		elog(ERROR, "workflow \"%s\" has lost its last event", exec->workflow_id);
-	return *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(id)));
+	id = tpg_json_get_text(event.attributes, "newExecutionRunId");
+	if (id == NULL)
+		return false;
+	*run_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(id)));
+	return true;
 }
 
 static int64
@@ -351,12 +353,13 @@ key_of_run(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id)
 }
 
 /*
- * Waits until the run, or the last of those that it continues as, is closed.  nonatomic: the caller's transaction may be, and
- * is, committed before each sleep, so that no snapshot and no lock is held.
- * Memory of one look is freed before the next.
+ * Waits until the run, or with `follow` the last of those that follow it, is
+ * closed.  nonatomic: the caller's transaction may be, and is, committed before
+ * each sleep, so that no snapshot and no lock is held.  Memory of one look is
+ * freed before the next.
  */
 static TpgExecution *
-wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
+wait_closed(const TpgExecution *first, int64 timeout_us, bool follow, bool nonatomic)
 {
 	TimestampTz deadline = timeout_us < 0 ? DT_NOEND : GetCurrentTimestamp() + timeout_us;
 	int32		namespace_id = first->namespace_id;
@@ -376,16 +379,15 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 			tpg_waiter_cancel();
 			not_found(workflow_id, &run_id);
 		}
-		if (exec->status == TPG_STATUS_CONTINUED_AS_NEW)
+		if (!tpg_status_is_open(exec->status))
 		{
+			if (!follow || !next_run_id(exec, &run_id))
+				break;
 			/* goes on in another run (I-02) */
 			tpg_waiter_cancel();
-			run_id = next_run_id(exec);
 			key = key_of_run(namespace_id, workflow_id, &run_id);
 			continue;
 		}
-		if (!tpg_status_is_open(exec->status))
-			break;
 		if (tpg_engine_started_here(key))
 		{
 			tpg_waiter_cancel();
@@ -407,7 +409,7 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 		{
 			/* a last look: it may have closed just now */
 			exec = tpg_execution_find(namespace_id, workflow_id, &run_id);
-			if (exec != NULL && !tpg_status_is_open(exec->status) && exec->status != TPG_STATUS_CONTINUED_AS_NEW)
+			if (exec != NULL && !tpg_status_is_open(exec->status) && !(follow && next_run_id(exec, &run_id)))
 				break;
 			tpg_waiter_cancel();
 			ereport(ERROR,
@@ -429,7 +431,9 @@ tpg_sql_result(PG_FUNCTION_ARGS)
 	int64		timeout_us = interval_arg(fcinfo, 2, "timeout", -1);
 
 	tpg_not_in_workflow("result", "Call it in an activity or a client.");
-	PG_RETURN_JSONB_P(outcome_of_run(wait_closed(tpg_find_run(workflow_id, run_id, false), timeout_us, false)));
+	if (PG_ARGISNULL(3))
+		null_choice("follow_runs");
+	PG_RETURN_JSONB_P(outcome_of_run(wait_closed(tpg_find_run(workflow_id, run_id, false), timeout_us, PG_GETARG_BOOL(3), false)));
 }
 
 /* ---------- CALL forms ---------- */
@@ -464,7 +468,7 @@ call_wait(const TpgExecution *exec, int64 timeout_us, MemoryContext context)
 	Jsonb	   *result;
 	MemoryContext old;
 
-	exec = wait_closed(exec, timeout_us, true);
+	exec = wait_closed(exec, timeout_us, true, true);
 	result = outcome_of_run(exec);
 	old = MemoryContextSwitchTo(context);
 	result = tpg_json_copy(result);

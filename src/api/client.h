@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * client.h
- *	  What the functions for clients share: arguments, finding a run.
+ *	  What the functions for clients share: checks, finding a run.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,10 +11,6 @@
 
 #include "engine/start.h"
 #include "store/execution.h"
-
-/* NULL for an SQL NULL */
-extern char *tpg_arg_text(FunctionCallInfo fcinfo, int n);
-extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
 
 /* A memo is an object of bounded size: 22023, TP025. */
 extern void tpg_memo_check(const Jsonb *memo);

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api/args.h"
 #include "api/registration.h"
 #include "base/guc.h"
 #include "base/ident.h"
@@ -32,13 +33,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_register_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_unregister_workflow);
 PG_FUNCTION_INFO_V1(tpg_sql_unregister_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_retry_policy);
-
-/* NULL for an SQL NULL */
-static char *
-text_arg(FunctionCallInfo fcinfo, int argno)
-{
-	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
-}
 
 static void
 not_supported(const char *what)
@@ -88,7 +82,7 @@ set_failure_sqlstates(TpgDefinitionRow *row, ArrayType *array)
 static const char *
 queue_arg(FunctionCallInfo fcinfo, int argno, const char *dflt)
 {
-	char	   *queue = text_arg(fcinfo, argno);
+	char	   *queue = tpg_arg_text(fcinfo, argno);
 
 	if (queue == NULL)
 		return dflt;
@@ -110,13 +104,13 @@ Datum
 tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 {
 	TpgDefinitionRow row = {.kind = TPG_DEF_WORKFLOW};
-	char	   *function = text_arg(fcinfo, 1);
+	char	   *function = tpg_arg_text(fcinfo, 1);
 	const char *default_sqlstate = "P0001";
 	TpgHandlersGiven given;
 	List	   *handlers;
 	Oid			oid;
 
-	row.name = text_arg(fcinfo, 0);
+	row.name = tpg_arg_text(fcinfo, 0);
 	tpg_register_check_name(row.name, "workflow type");
 	row.task_queue = queue_arg(fcinfo, 6, "default");
 	if (PG_ARGISNULL(7))
@@ -126,14 +120,15 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	}
 	else
 		set_failure_sqlstates(&row, PG_GETARG_ARRAYTYPE_P(7));
-	row.versioning_behavior = PG_ARGISNULL(8) ? "auto_upgrade" : text_arg(fcinfo, 8);
+	row.versioning_behavior = PG_ARGISNULL(8) ? "auto_upgrade" : tpg_arg_text(fcinfo, 8);
 	check_versioning(row.versioning_behavior);
 
 	row.namespace_id = tpg_namespace_current_for_write();
 	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
 	oid = tpg_register_function(&row, function);
+	tpg_register_check_determinism(oid);
 	row.settings = tpg_settings_capture();
-	given.init = text_arg(fcinfo, 2);
+	given.init = tpg_arg_text(fcinfo, 2);
 	given.signals = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
 	given.queries = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
 	given.updates = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
@@ -172,8 +167,8 @@ activity_options(FunctionCallInfo fcinfo)
 {
 	TpgJson    *b = tpg_json_object();
 	const char *queue = queue_arg(fcinfo, 3, NULL);
-	char	   *cancellation = text_arg(fcinfo, 9);
-	char	   *summary = text_arg(fcinfo, 10);
+	char	   *cancellation = tpg_arg_text(fcinfo, 9);
+	char	   *summary = tpg_arg_text(fcinfo, 10);
 
 	tpg_json_add_text(b, "taskQueue", queue);
 	add_timeout(b, "scheduleToCloseTimeout", fcinfo, 4, "schedule_to_close_timeout");
@@ -240,12 +235,12 @@ Datum
 tpg_sql_register_activity(PG_FUNCTION_ARGS)
 {
 	TpgDefinitionRow row = {.kind = TPG_DEF_ACTIVITY};
-	char	   *function = text_arg(fcinfo, 1);
+	char	   *function = tpg_arg_text(fcinfo, 1);
 	Oid			oid;
 
-	row.name = text_arg(fcinfo, 0);
+	row.name = tpg_arg_text(fcinfo, 0);
 	tpg_register_check_name(row.name, "activity type");
-	row.mode = PG_ARGISNULL(2) ? "transactional" : text_arg(fcinfo, 2);
+	row.mode = PG_ARGISNULL(2) ? "transactional" : tpg_arg_text(fcinfo, 2);
 	check_mode(row.mode);
 	row.options = activity_options(fcinfo);
 	row.versioning_behavior = "auto_upgrade";
@@ -274,14 +269,14 @@ unregister(TpgDefinitionKind kind, const char *name, const char *what)
 Datum
 tpg_sql_unregister_workflow(PG_FUNCTION_ARGS)
 {
-	unregister(TPG_DEF_WORKFLOW, text_arg(fcinfo, 0), "workflow type");
+	unregister(TPG_DEF_WORKFLOW, tpg_arg_text(fcinfo, 0), "workflow type");
 	PG_RETURN_VOID();
 }
 
 Datum
 tpg_sql_unregister_activity(PG_FUNCTION_ARGS)
 {
-	unregister(TPG_DEF_ACTIVITY, text_arg(fcinfo, 0), "activity type");
+	unregister(TPG_DEF_ACTIVITY, tpg_arg_text(fcinfo, 0), "activity type");
 	PG_RETURN_VOID();
 }
 

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "api/args.h"
 #include "api/registration.h"
 #include "base/errors.h"
 #include "base/ident.h"
@@ -41,13 +42,6 @@ typedef struct WorkflowCode
 	Oid			owner;
 	bool		with_workflow;	/* this is register_workflow() */
 } WorkflowCode;
-
-/* NULL for an SQL NULL */
-static char *
-text_arg(FunctionCallInfo fcinfo, int argno)
-{
-	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
-}
 
 static const char *
 name_word(TpgDefinitionKind kind)
@@ -146,11 +140,13 @@ add_handler(List *rows, const WorkflowCode *code, TpgDefinitionKind kind, const 
 	Oid			validator_oid;
 
 	rows = lappend(rows, handler_row(code, kind, name, function, &oid));
+	tpg_register_check_determinism(oid);
 	if (validator != NULL)
 	{
 		TpgDefinitionRow *row = handler_row(code, TPG_DEF_VALIDATOR, name, validator, &validator_oid);
 
 		check_same_arguments(row, oid, validator_oid);
+		tpg_register_check_determinism(validator_oid);
 		rows = lappend(rows, row);
 	}
 	return rows;
@@ -291,7 +287,7 @@ namespace_with_workflow(const char *type)
 static void
 register_handler(FunctionCallInfo fcinfo, TpgDefinitionKind kind, const char *validator)
 {
-	WorkflowCode code = {.type = text_arg(fcinfo, 0)};
+	WorkflowCode code = {.type = tpg_arg_text(fcinfo, 0)};
 	TpgDefinition *workflow;
 
 	code.namespace_id = namespace_with_workflow(code.type);
@@ -303,7 +299,7 @@ register_handler(FunctionCallInfo fcinfo, TpgDefinitionKind kind, const char *va
 				 errhint("Create it again, or register another function under that name.")));
 	code.signature = workflow->signature;
 	code.owner = workflow->owner;
-	put_rows(add_handler(NIL, &code, kind, text_arg(fcinfo, 1), text_arg(fcinfo, 2), validator));
+	put_rows(add_handler(NIL, &code, kind, tpg_arg_text(fcinfo, 1), tpg_arg_text(fcinfo, 2), validator));
 }
 
 Datum
@@ -323,7 +319,7 @@ tpg_sql_register_query_handler(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_register_update_handler(PG_FUNCTION_ARGS)
 {
-	register_handler(fcinfo, TPG_DEF_UPDATE, text_arg(fcinfo, 3));
+	register_handler(fcinfo, TPG_DEF_UPDATE, tpg_arg_text(fcinfo, 3));
 	PG_RETURN_VOID();
 }
 
@@ -368,9 +364,9 @@ handler_not_found(int32 namespace_id, TpgDefinitionKind kind, const char *type, 
 Datum
 tpg_sql_unregister_handler(PG_FUNCTION_ARGS)
 {
-	char	   *type = text_arg(fcinfo, 0);
-	TpgDefinitionKind kind = handler_kind(text_arg(fcinfo, 1));
-	char	   *name = text_arg(fcinfo, 2);
+	char	   *type = tpg_arg_text(fcinfo, 0);
+	TpgDefinitionKind kind = handler_kind(tpg_arg_text(fcinfo, 1));
+	char	   *name = tpg_arg_text(fcinfo, 2);
 	int32		namespace_id;
 
 	if (kind == TPG_DEF_INIT)

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "base/errors.h"
 #include "base/guc.h"

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "api/args.h"
 #include "base/errors.h"
 #include "base/ident.h"
 #include "base/json.h"
@@ -116,7 +117,7 @@ tpg_sql_last_failure(PG_FUNCTION_ARGS)
 static char *
 patch_id_arg(FunctionCallInfo fcinfo)
 {
-	char	   *id = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *id = tpg_arg_text(fcinfo, 0);
 
 	tpg_id_check(id, "patch id");
 	return id;

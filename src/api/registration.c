@@ -14,12 +14,16 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "api/registration.h"
 #include "base/compat.h"
+#include "base/errors.h"
+#include "base/guc.h"
 #include "base/ident.h"
 #include "runtime/callable.h"
+#include "runtime/check.h"
 #include "store/function.h"
 #include "store/namespace.h"
 #include "store/definition_table.h"
@@ -154,4 +158,33 @@ tpg_register_check_present(int32 namespace_id, TpgDefinitionKind kind, const cha
 			 errmsg("permission denied for %s type \"%s\"", tpg_definition_kind_name(kind), name),
 			 errdetail("It is registered for a function of \"%s\".", present->owner_name),
 			 errhint("Members of that role and admins of the namespace may replace or remove it; use another name.")));
+}
+
+static void
+complain(const TpgCheck *check, TpgSeverity severity, int level)
+{
+	char	   *hint = tpg_check_hint(check, severity);
+
+	ereport(level,
+			(errcode(level < ERROR ? ERRCODE_WARNING : TPG_ERR_DETERMINISM_VIOLATION),
+			 severity == TPG_SEVERITY_ERROR ? errmsg("function %s is not deterministic", check->name) :
+			 errmsg("function %s may not do what it looks like", check->name),
+			 errdetail_internal("%s", tpg_check_summary(check, severity)),
+			 errhint("%s%sSee temporal.check_workflow(%s).", hint ? hint : "", hint ? " " : "",
+					 quote_literal_cstr(check->name))));
+}
+
+void
+tpg_register_check_determinism(Oid function)
+{
+	TpgCheck   *check;
+
+	if (tpg_guc_determinism == TPG_DETERMINISM_OFF)
+		return;
+	check = tpg_check_function(function);
+	if (tpg_check_count(check, TPG_SEVERITY_ERROR) > 0)
+		complain(check, TPG_SEVERITY_ERROR, tpg_guc_determinism == TPG_DETERMINISM_ERROR ? ERROR : WARNING);
+	if (tpg_check_count(check, TPG_SEVERITY_WARNING) > 0)
+		complain(check, TPG_SEVERITY_WARNING, WARNING);
+	MemoryContextDelete(check->context);
 }

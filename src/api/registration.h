@@ -21,6 +21,12 @@ extern void tpg_register_check_name(const char *name, const char *what);
  */
 extern Oid	tpg_register_function(TpgDefinitionRow *row, const char *function);
 
+/*
+ * Looks whether workflow code is deterministic, as temporal_pg.determinism says: TP022, or
+ * WARNINGs, for this function and those that it calls.
+ */
+extern void tpg_register_check_determinism(Oid function);
+
 /* Arguments of register_workflow(); NULL where not given. */
 typedef struct TpgHandlersGiven
 {

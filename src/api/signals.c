@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "base/errors.h"
 #include "base/ident.h"

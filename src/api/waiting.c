@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "api/future.h"
 #include "base/errors.h"

@@ -13,12 +13,14 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "api/args.h"
 #include "api/client.h"
 #include "api/future.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "model/cron.h"
 #include "runtime/await.h"
 #include "runtime/continue.h"
 #include "runtime/ops.h"
@@ -34,15 +36,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_await_all);
 PG_FUNCTION_INFO_V1(tpg_sql_await_any);
 PG_FUNCTION_INFO_V1(tpg_sql_is_done);
 PG_FUNCTION_INFO_V1(tpg_sql_continue_as_new);
-
-static void
-required(FunctionCallInfo fcinfo, int n, const char *what)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", what)));
-}
 
 static int64
 duration_arg(FunctionCallInfo fcinfo, int n, const char *what)
@@ -86,7 +79,7 @@ start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
 	TpgActivityOptions o = {0};
 	int			n = 2;
 
-	required(fcinfo, 0, "activity_type");
+	tpg_arg_required(fcinfo, 0, "activity_type");
 	o.type = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	tpg_id_check(o.type, "activity type");
 	o.input = PG_ARGISNULL(1) ? NULL : tpg_any_arg_to_jsonb(fcinfo, 1);
@@ -167,7 +160,7 @@ tpg_sql_sleep(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("sleep");
 
-	required(fcinfo, 0, "duration");
+	tpg_arg_required(fcinfo, 0, "duration");
 	(void) tpg_op_await(act, tpg_op_start_timer(act, duration_arg(fcinfo, 0, "duration"), NULL), -1);
 	PG_RETURN_VOID();
 }
@@ -178,7 +171,7 @@ tpg_sql_start_timer(PG_FUNCTION_ARGS)
 	TpgActivation *act = tpg_activation_require("start_timer");
 	char	   *summary = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 
-	required(fcinfo, 0, "duration");
+	tpg_arg_required(fcinfo, 0, "duration");
 	if (summary != NULL)
 		tpg_size_check(strlen(summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
 	return tpg_future_make(act, tpg_op_start_timer(act, duration_arg(fcinfo, 0, "duration"), summary));
@@ -191,7 +184,7 @@ tpg_sql_await(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("await");
 
-	required(fcinfo, 0, "future");
+	tpg_arg_required(fcinfo, 0, "future");
 	return jsonb_result(tpg_op_await(act, tpg_future_op(act, PG_GETARG_DATUM(0)), duration_arg(fcinfo, 1, "timeout")));
 }
 
@@ -221,7 +214,7 @@ tpg_sql_await_any(PG_FUNCTION_ARGS)
 	TpgOp	  **ops;
 	int			nops;
 
-	required(fcinfo, 0, "futures");
+	tpg_arg_required(fcinfo, 0, "futures");
 	ops = tpg_future_ops(act, PG_GETARG_DATUM(0), &nops);
 	if (nops == 0)
 		ereport(ERROR,
@@ -236,7 +229,7 @@ tpg_sql_is_done(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("is_done");
 
-	required(fcinfo, 0, "future");
+	tpg_arg_required(fcinfo, 0, "future");
 	PG_RETURN_BOOL(tpg_op_is_done(act, tpg_future_op(act, PG_GETARG_DATUM(0))));
 }
 
@@ -273,5 +266,11 @@ tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
 	if (next.memo != NULL)
 		tpg_memo_check(next.memo);
 	next.search_attributes = PG_ARGISNULL(7) ? NULL : PG_GETARG_JSONB_P(7);
+	if (!PG_ARGISNULL(8))
+	{
+		next.cron_schedule = text_to_cstring(PG_GETARG_TEXT_PP(8));
+		tpg_id_check(next.cron_schedule, "cron schedule");
+		tpg_cron_check(next.cron_schedule);
+	}
 	tpg_continue_as_new(act, &next);
 }

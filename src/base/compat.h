@@ -80,6 +80,40 @@
 #define TPG_CHECK_PERMS_PASS rangeTable, rtePermInfos, ereport_on_violation
 #endif
 
+/* The first table that an executor start asks rights for; InvalidOid: none. Right behind the hook's own arguments. */
+#if PG_VERSION_NUM < 160000
+#include "nodes/parsenodes.h"
+static inline Oid
+tpg_first_table(TPG_CHECK_PERMS_ARGS)
+{
+	ListCell   *lc;
+
+	foreach(lc, rangeTable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION && rte->requiredPerms != 0)
+			return rte->relid;
+	}
+	return InvalidOid;
+}
+#else
+static inline Oid
+tpg_first_table(TPG_CHECK_PERMS_ARGS)
+{
+	ListCell   *lc;
+
+	foreach(lc, rtePermInfos)
+	{
+		RTEPermissionInfo *info = lfirst_node(RTEPermissionInfo, lc);
+
+		if (info->requiredPerms != 0)
+			return info->relid;
+	}
+	return InvalidOid;
+}
+#endif
+
 /* Wait events with a name of their own exist since 17. */
 #if PG_VERSION_NUM < 170000
 #define tpg_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
@@ -160,6 +194,13 @@ tpg_compat_unpin_search_path(int level)
 #define tpg_my_lxid() (MyProc->lxid)
 #else
 #define tpg_my_lxid() (MyProc->vxid.lxid)
+#endif
+
+/* How often a compiled PL/pgSQL function is in use: a field of its cache entry since 18. */
+#if PG_VERSION_NUM < 180000
+#define tpg_plpgsql_use_count(function) ((function)->use_count)
+#else
+#define tpg_plpgsql_use_count(function) ((function)->cfunc.use_count)
 #endif
 
 /* DecodeDateTime() takes an extra argument since 16. */

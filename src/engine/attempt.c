@@ -111,6 +111,7 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 	if (a->end == TPG_ATTEMPT_CANCELED)
 	{
 		o->type = TPG_EVENT_ACTIVITY_TASK_CANCELED;
+		o->result = a->result;
 		return false;
 	}
 

@@ -14,6 +14,9 @@
  */
 #define TPG_USUAL_START_TO_CLOSE_US INT64CONST(60000000)
 
+/* What a cancelled activity gives as details when no attempt of it was running (S-12). */
+#define TPG_NOT_STARTED "ACTIVITY_ID_NOT_STARTED"
+
 /* The start-to-close timeout of an activity; 0: none. */
 extern int64 tpg_attempt_start_to_close(const TpgActivityTask *task);
 
@@ -31,7 +34,7 @@ typedef struct TpgAttempt
 	TpgAttemptEnd end;
 	TimestampTz started_at;
 	TimestampTz ended_at;
-	Jsonb	   *result;			/* completed */
+	Jsonb	   *result;			/* completed; details of a cancelled one */
 	Jsonb	   *failure;		/* failed, timed out */
 	const char *identity;
 	bool		cancel_requested;	/* by the code: there is no next attempt */

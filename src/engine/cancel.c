@@ -52,6 +52,6 @@ tpg_engine_cancel_activity(TpgRun *run, int32 scheduled_event_id)
 		return;
 	}
 	o.time = tpg_clock_now();
-	o.result = tpg_json_string("ACTIVITY_ID_NOT_STARTED");
+	o.result = tpg_json_string(TPG_NOT_STARTED);
 	tpg_engine_activity_outcome(task, &o, run->exec);
 }

@@ -15,11 +15,13 @@
 #include "base/errors.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "engine/chain.h"
 #include "engine/close.h"
 #include "engine/mail.h"
 #include "engine/task.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
+#include "model/failure.h"
 #include "store/runlock.h"
 
 int64		tpg_attempt_execution_key = 0;
@@ -97,17 +99,33 @@ tpg_engine_try_terminate(const TpgExecution *exec, const char *reason)
 	return TPG_TERMINATED;
 }
 
+/* What the next run is told of a run timeout: as Temporal's server words it. */
+static Jsonb *
+timeout_failure(void)
+{
+	TpgJson    *b = tpg_json_object_from(tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL));
+
+	tpg_json_add_text(b, "message", "workflow timeout");
+	return tpg_json_finish(b);
+}
+
 bool
 tpg_engine_time_out(TpgRun *run, TimestampTz now)
 {
 	TpgStatus	status;
 	TpgJson    *b = tpg_json_object();
+	TpgRetryVerdict verdict = TPG_RETRY_TIMEOUT;
+	TpgNextRun	next = {0};
+	TpgExecution exec;
 
 	if (!tpg_execution_lock(run->exec->key, TPG_ROW_UPDATE_NOWAIT, &status))
 		return false;
-	/* the run and all its retries would have to end before the execution expires */
-	tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(
-		run->exec->execution_expiration <= now ? TPG_RETRY_TIMEOUT : TPG_RETRY_POLICY_NOT_SET));
+	/* nothing follows where it is the execution that has expired, which is known to the millisecond */
+	if (run->exec->execution_expiration - now >= 1000)
+		verdict = tpg_chain_decide(run, timeout_failure(), NULL, now, &next);
+	tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(verdict));
+	tpg_chain_add_next(b, &next);
 	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TIMED_OUT, TPG_STATUS_TIMED_OUT, tpg_json_finish(b), now);
+	tpg_chain_start(run, &next, now, &exec);
 	return true;
 }

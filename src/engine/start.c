@@ -27,6 +27,7 @@
 #include "engine/mail.h"
 #include "engine/start.h"
 #include "engine/testenv.h"
+#include "model/cron.h"
 #include "store/definition.h"
 #include "store/history.h"
 #include "store/namespace.h"
@@ -95,6 +96,9 @@ started_attributes(const TpgStartRequest *r, const TpgExecution *e)
 	tpg_json_add_text(b, "cronSchedule", r->cron_schedule);
 	if (r->start_delay_us > 0)
 		tpg_json_add_duration(b, "firstWorkflowTaskBackoff", r->start_delay_us);
+	/* already the first run waits for its time */
+	if (r->cron_schedule != NULL)
+		tpg_json_add_text(b, "initiator", "CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE");
 	tpg_json_add_jsonb(b, "memo", r->memo);
 	tpg_json_add_jsonb(b, "searchAttributes", r->search_attributes);
 	if (r->parent != NULL)
@@ -231,6 +235,13 @@ resolve_current(const TpgStartRequest *r, TpgExecution *current, TpgStartResult 
 	return false;
 }
 
+/* Of the execution: to the millisecond. */
+static TimestampTz
+expiration(TimestampTz t)
+{
+	return (t + 500) / 1000 * 1000;
+}
+
 void
 tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 {
@@ -280,8 +291,10 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 			return;
 
 		e.start_time = tpg_clock_now();
+		if (request.cron_schedule != NULL)
+			request.start_delay_us = tpg_cron_backoff(request.cron_schedule, e.start_time, e.start_time);
 		e.execution_time = e.start_time + request.start_delay_us;
-		e.execution_expiration = request.execution_timeout_us > 0 ? e.start_time + request.execution_timeout_us : DT_NOEND;
+		e.execution_expiration = request.execution_timeout_us > 0 ? expiration(e.start_time + request.execution_timeout_us) : DT_NOEND;
 		e.run_expiration = request.run_timeout_us > 0 ? e.execution_time + request.run_timeout_us : DT_NOEND;
 		e.run_expiration = Min(e.run_expiration, e.execution_expiration);
 		event.attributes = started_attributes(&request, &e);

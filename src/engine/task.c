@@ -25,6 +25,7 @@
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "ipc/wake.h"
+#include "model/failure.h"
 #include "store/definition.h"
 #include "store/search_attribute.h"
 
@@ -298,11 +299,16 @@ tpg_task_write_failure(TpgRun *run, const Jsonb *failure, const char *cause, Tim
 	{
 		TpgJson    *b = tpg_json_object();
 
-		tpg_json_add_text(b, "cause", cause);
-		tpg_json_add_jsonb(b, "failure", failure);
+		if (cause != NULL)
+		{
+			tpg_json_add_text(b, "cause", cause);
+			tpg_json_add_jsonb(b, "failure", failure);
+		}
+		else
+			tpg_json_add_text(b, "timeoutType", tpg_timeout_type_proto(TPG_TIMEOUT_START_TO_CLOSE));
 		run->task_id = 0;
 		run->task_time = now;
-		tpg_run_append(run, TPG_EVENT_WORKFLOW_TASK_FAILED, now, tpg_json_finish(b), NULL);
+		tpg_run_append(run, cause ? TPG_EVENT_WORKFLOW_TASK_FAILED : TPG_EVENT_WORKFLOW_TASK_TIMED_OUT, now, tpg_json_finish(b), NULL);
 	}
 	write_events(run, false);
 	tpg_message_delete(exec->key, run->message_ids, run->nmessages);

@@ -25,7 +25,8 @@ extern void tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
 
 /*
  * A workflow task has failed: what groups came before stays, the open one has
- * been dropped.  cause: Temporal's WorkflowTaskFailedCause without its prefix.
+ * been dropped.  cause: Temporal's WorkflowTaskFailedCause without its prefix; NULL:
+ * it has timed out, which is an event of its own (S-24).
  */
 extern void tpg_task_write_failure(TpgRun *run, const Jsonb *failure, const char *cause, TimestampTz now);
 

@@ -399,8 +399,9 @@ tpg_queue_pop(TpgWorkItem *item)
 
 /*
  * The item goes to the end of the ring rather than being done again at once,
- * so that a run with a steady flow of mail does not keep others waiting.
- * Nobody is woken: the caller pops next.
+ * so that a run with a steady flow of mail does not keep others waiting.  The
+ * caller pops next: somebody else is woken only if that will be another item,
+ * which may take long (an activity that its own workflow task has left).
  */
 void
 tpg_queue_finish(void)
@@ -408,12 +409,19 @@ tpg_queue_finish(void)
 	TpgQueue   *queue = my_queue();
 	TpgSlot    *slot = &tpg_slots[tpg_my_slot];
 	TimestampTz now = GetCurrentTimestamp();
+	PGPROC	   *idle = NULL;
+	bool		grow = false;
 
 	SpinLockAcquire(&queue->mutex);
 	if (slot->has_item && slot->again)
 	{
 		uint32		hash = item_hash(&slot->item);
 
+		if (queue->head != queue->tail)
+		{
+			idle = take_idle(queue);
+			grow = idle == NULL;
+		}
 		if (ring_count(queue) < TPG_RING_SIZE)
 			append(queue, &slot->item, hash, now);
 		else
@@ -423,6 +431,11 @@ tpg_queue_finish(void)
 	slot->again = false;
 	slot->since = now;
 	SpinLockRelease(&queue->mutex);
+
+	if (idle != NULL)
+		tpg_wake_process(idle);
+	else if (grow)
+		tpg_database_wake_grow(slot->dboid);
 }
 
 bool

@@ -30,12 +30,37 @@
 #include "runtime/externals.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
+#include "runtime/timer.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
 
 TpgActivation *tpg_current_activation = NULL;
 
 /* ---------- the object ---------- */
+
+/*
+ * A cancel from outside (statement_timeout, an executor that is to make way) is
+ * raised as cancellation is, and code that catches that catches this, too.  So it
+ * is noticed when it is raised; then nothing that the code does counts any more.
+ * A limit of time that is over is told by the timer's own context.
+ */
+static void
+notice_error(void *arg)
+{
+	TpgActivation *act = arg;
+	MemoryContext old;
+	ErrorData  *edata;
+
+	if (act->interrupted != NULL || geterrcode() != ERRCODE_QUERY_CANCELED || tpg_timer_fired())
+		return;
+	old = MemoryContextSwitchTo(act->context);
+	edata = CopyErrorData();
+	if (edata->elevel == ERROR && edata->funcname != NULL && strcmp(edata->funcname, "ProcessInterrupts") == 0)
+		act->interrupted = edata;
+	else
+		FreeErrorData(edata);
+	MemoryContextSwitchTo(old);
+}
 
 TpgActivation *
 tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live)
@@ -48,6 +73,9 @@ tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live)
 	act->def = def;
 	act->live = live;
 	act->phase = 2;
+	act->errors.callback = notice_error;
+	act->errors.arg = act;
+	act->errors.previous = &tpg_timer_context;
 	act->log_min_messages = log_min_messages;
 	act->client_min_messages = client_min_messages;
 	act->main = act->fiber = tpg_fiber_create(act, TPG_FIBER_RUN, "run", def, NULL);
@@ -64,6 +92,14 @@ tpg_activation_require(const char *what)
 				(errcode(TPG_ERR_WRONG_CONTEXT),
 				 errmsg("temporal.%s() can only be called by workflow code", what),
 				 errhint("Register the function that calls it with temporal.register_workflow() and start it with temporal.start_workflow().")));
+	if (tpg_timer_fired())
+	{
+		/* caught, or not even noticed: the pass tells it as what it is */
+		CHECK_FOR_INTERRUPTS();
+		tpg_activation_fatal(act, TPG_ERR_TIMEOUT_FAILURE, "workflow code was interrupted", NULL, NULL);
+	}
+	if (act->interrupted != NULL)
+		tpg_activation_check(act);
 	if (act->fatal != NULL || act->fiber->suspended)
 		tpg_activation_fatal(act, TPG_ERR_WRONG_CONTEXT,
 							 psprintf("workflow code caught the suspension and went on to call temporal.%s()", what),
@@ -149,6 +185,19 @@ tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message, char *deta
 }
 
 void
+tpg_activation_check(TpgActivation *act)
+{
+	if (act->interrupted != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_ASSERT_FAILURE),
+				 errmsg_internal("%s", act->interrupted->message)));
+	if (act->fatal != NULL || act->failed != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_ASSERT_FAILURE),
+				 errmsg_internal("the workflow is ended by a handler")));
+}
+
+void
 tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 {
 	MemoryContext old = MemoryContextSwitchTo(act->context);
@@ -216,6 +265,9 @@ deliver_local_activity(TpgActivation *act, const TpgEvent *e)
 							 psprintf("workflow code does not match history at event %d", e->event_id),
 							 psprintf("History has local activity \"%s\"; the code asked for %s.", type ? type : "?",
 									  op ? psprintf("local activity \"%s\"", op->type) : "none"), TPG_NONDETERMINISM_HINT);
+	/* a handler of this activation has cancelled it */
+	if (tpg_op_done(op))
+		return;
 	op->failure = tpg_json_get(e->attributes, "failure");
 	if (backoff >= 0)
 	{
@@ -255,6 +307,7 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_ACTIVITY_TASK_CANCELED:
 			op = op_of_event(act, e, "scheduledEventId");
 			act->npending--;
+			tpg_op_ended(act, op);
 			/* what was cancelled has been given up (D-25) */
 			if (tpg_op_done(op))
 				break;
@@ -269,10 +322,15 @@ deliver(TpgActivation *act, const TpgEvent *e)
 		case TPG_EVENT_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
 			act->cancel_requested = true;
 			act->cancel_reason = tpg_json_get_text(e->attributes, "cause");
-			tpg_fiber_cancel(act, act->main);
+			tpg_fiber_cancel(act, act->main, true);
 			break;
 		case TPG_EVENT_TIMER_FIRED:
 			op = op_of_event(act, e, "startedEventId");
+			if (op->cancelled)
+			{
+				tpg_op_ended(act, op);
+				break;
+			}
 			if (op->backoff_for != NULL)
 				op->backoff_for->backoff_timer = NULL;	/* its next attempt is due */
 			tpg_activation_done(act, op);
@@ -334,6 +392,8 @@ tpg_activation_next(TpgActivation *act)
 	log_min_messages = tpg_activation_is_live(act) ? act->log_min_messages : FATAL;
 	client_min_messages = tpg_activation_is_live(act) ? act->client_min_messages : ERROR;
 
+	/* whatever came before was waited for */
+	tpg_timer_restart();
 	act->settled = false;
 	act->phase = 0;
 	act->told = act->group_start;

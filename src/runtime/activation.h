@@ -148,6 +148,7 @@ typedef struct TpgFiber
 	bool		queued;			/* in the ready queue */
 	bool		finished;
 	bool		cancel_pending; /* its present or next wait is cancelled */
+	bool		cancelled_with_run;	/* not by the code alone */
 	bool		suspended;		/* has been told to unwind */
 	char	   *suspended_at;	/* context, where it could be swallowed */
 	int			nest_level;		/* of the subtransaction around it */
@@ -219,6 +220,9 @@ typedef struct TpgActivation
 	TimestampTz now;			/* the workflow's clock */
 	bool		settled;		/* its commands were compared or appended */
 	int			phase;			/* 0: signals and updates to come, 1: the rest, 2: delivered */
+	bool		guarded;		/* its code runs: the hooks of runtime/guard watch */
+	bool		warned;			/* by them, of something */
+	Oid			invoked;		/* the function that the runtime called last */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
 	bool		in_condition;	/* it is a condition */
 
@@ -257,6 +261,7 @@ typedef struct TpgActivation
 	Jsonb	   *failed;			/* a signal handler failed the run */
 	bool		cancel_requested;
 	const char *cancel_reason;	/* may be NULL */
+	bool		cancelling_run; /* a wait that ends with the run cancels what it waits for */
 	int			nshields;		/* shields that are not done */
 	TpgNextRun *continued;		/* the code has continued as new; NULL: it has not */
 	List	   *dropped;		/* of TpgDropped, in order */
@@ -284,6 +289,8 @@ typedef struct TpgActivation
 
 	/* how it ended */
 	ErrorData  *fatal;			/* fails the task, whatever the code does about it */
+	ErrorData  *interrupted;	/* this process was told to stop, whatever the code has made of that */
+	ErrorContextCallback errors;	/* at the bottom of the code's stack: hears of all errors */
 
 	/*
 	 * The driver's offer to run what the code is blocked on without unwinding;
@@ -363,6 +370,9 @@ extern void tpg_activation_block(TpgActivation *act, TpgReady ready, void *arg, 
 
 /* Fails the workflow task: recorded, then raised so that no handler of the code holds it up. */
 extern void tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message, char *detail, char *hint) pg_attribute_noreturn();
+
+/* Unwinds the code when what it did cannot count any more: interrupted, fatal, failed by a handler. */
+extern void tpg_activation_check(TpgActivation *act);
 
 /* Remembers a failure and raises it to the code. */
 extern void tpg_activation_throw(TpgActivation *act, Jsonb *failure) pg_attribute_noreturn();

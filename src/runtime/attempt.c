@@ -21,11 +21,9 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
@@ -41,11 +39,9 @@
 #include "runtime/mock.h"
 #include "runtime/role.h"
 #include "runtime/settings.h"
+#include "runtime/timer.h"
 
 TpgAttemptInfo *tpg_current_attempt = NULL;
-
-static TimeoutId attempt_timeout = MAX_TIMEOUTS;
-static volatile sig_atomic_t attempt_timer_fired = false;
 
 /* it called what works on its own run, whose task is in progress in this process */
 static bool attempt_reentered = false;
@@ -66,15 +62,6 @@ tpg_attempt_check_reentry(int64 execution_key, const char *what)
 			 errmsg_internal("activity works on its own run and is put aside")));
 }
 
-static void
-attempt_timeout_handler(void)
-{
-	attempt_timer_fired = true;
-	QueryCancelPending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
-}
-
 const char *
 tpg_attempt_identity(void)
 {
@@ -90,28 +77,6 @@ tpg_attempt_identity(void)
 		pid = MyProcPid;
 	}
 	return identity;
-}
-
-/* Arms the timer: real time, also where a test owns the clock (K-04). */
-static void
-arm_timer(int64 us)
-{
-	attempt_timer_fired = false;
-	if (us < 0)
-		return;
-	if (attempt_timeout == MAX_TIMEOUTS)
-		attempt_timeout = RegisterTimeout(USER_TIMEOUT, attempt_timeout_handler);
-	enable_timeout_after(attempt_timeout, (int) Min(Max(us / 1000, 1), INT_MAX / 2));
-}
-
-static void
-disarm_timer(void)
-{
-	if (attempt_timeout != MAX_TIMEOUTS)
-		disable_timeout(attempt_timeout, false);
-	/* it may have fired behind the last look at interrupts; a cancel by somebody else stays */
-	if (attempt_timer_fired)
-		QueryCancelPending = false;
 }
 
 /* The registered settings of each attempt, on top of those of the registration. */
@@ -187,6 +152,9 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	volatile bool eager_limit = false;
 	ErrorData  *volatile edata = NULL;
 	volatile bool closed = false;
+	volatile bool timed_out = false;
+	volatile bool timing = false;
+	TpgTimer	outer_timer;
 
 	memset(a, 0, sizeof(*a));
 	if (tpg_mock_run(task, a))
@@ -213,13 +181,16 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		bool		run_closed = false;
 
 		error_context_stack = NULL;
-		arm_timer(limit_us);
+		/* also without a limit: that of the code below must not count */
+		tpg_timer_start(&outer_timer, limit_us, false);
+		timing = true;
 		a->result = run_function(&info, def, check_open, &run_closed);
-		disarm_timer();
+		timing = false;
+		timed_out = tpg_timer_stop(&outer_timer);
 		error_context_stack = outer_context;
 		closed = run_closed;
 		/* a result that cannot be kept fails the attempt (D-17): its effects go, too */
-		if (closed || attempt_timer_fired || attempt_reentered ||
+		if (closed || timed_out || attempt_reentered ||
 			(a->result != NULL && VARSIZE(a->result) > (Size) tpg_guc_max_payload_size))
 			RollbackAndReleaseCurrentSubTransaction();
 		else
@@ -227,7 +198,8 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	}
 	PG_CATCH();
 	{
-		disarm_timer();
+		if (timing)
+			timed_out = tpg_timer_stop(&outer_timer);
 		MemoryContextSwitchTo(caller_context);
 		edata = CopyErrorData();
 		FlushErrorState();
@@ -246,7 +218,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		return TPG_ATTEMPT_RUN_CLOSED;
 	if (attempt_reentered)
 		return TPG_ATTEMPT_PUT_ASIDE;
-	if (attempt_timer_fired)
+	if (timed_out)
 	{
 		if (eager_limit)
 			return TPG_ATTEMPT_PUT_ASIDE;

@@ -105,8 +105,10 @@ static bool
 cancel_wait(TpgActivation *act, TpgFiber *f, WaitFor *w)
 {
 	f->cancel_pending = false;
+	act->cancelling_run = f->cancelled_with_run;
 	for (int i = 0; i < w->nops; i++)
 		tpg_op_cancel(act, w->ops[i]);
+	act->cancelling_run = false;
 	if (w->timer != NULL)
 		tpg_op_drop_timer(act, w->timer);
 	w->timer = NULL;

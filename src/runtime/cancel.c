@@ -3,8 +3,8 @@
  *
  * A request to cancel the run is delivered once, to the run function and to what
  * it waits for; handlers are not cancelled (reference G-27 to G-32).  The code
- * sees query_canceled, which EXCEPTION WHEN OTHERS lets pass; its DETAIL tells it
- * from a cancel of the statement that drives the code.
+ * sees query_canceled, which EXCEPTION WHEN OTHERS lets pass.  A cancel of the
+ * statement that drives the code looks the same to it: see runtime/activation.
  *
  * What is cancelled by its type: activities D-22 to D-26, S-9 to S-13.
  *
@@ -26,11 +26,12 @@
 #include "runtime/scheduler.h"
 
 void
-tpg_fiber_cancel(TpgActivation *act, TpgFiber *f)
+tpg_fiber_cancel(TpgActivation *act, TpgFiber *f, bool with_run)
 {
 	if (f->finished)
 		return;
 	f->cancel_pending = true;
+	f->cancelled_with_run = with_run;
 	if (f->ready != NULL)
 		tpg_fiber_enqueue(act, f);
 }
@@ -39,8 +40,9 @@ Jsonb *
 tpg_cancel_failure(TpgActivation *act)
 {
 	MemoryContext old = MemoryContextSwitchTo(act->context);
-	Jsonb	   *details = act->cancel_reason ? tpg_json_string(act->cancel_reason) : NULL;
-	Jsonb	   *failure = tpg_failure_canceled(act->cancel_requested ? "workflow was cancelled" : "cancelled", details);
+	bool		with_run = act->fiber->cancelled_with_run;
+	Jsonb	   *details = with_run && act->cancel_reason ? tpg_json_string(act->cancel_reason) : NULL;
+	Jsonb	   *failure = tpg_failure_canceled(with_run ? "workflow was cancelled" : "cancelled", details);
 
 	MemoryContextSwitchTo(old);
 	return failure;
@@ -60,15 +62,6 @@ tpg_cancel_is_failure(const Jsonb *failure)
 		failure = tpg_json_get(failure, "cause");
 	}
 	return false;
-}
-
-bool
-tpg_cancel_is_of_code(TpgActivation *act, const ErrorData *edata)
-{
-	if (tpg_activation_raised(act, edata->detail) != NULL)
-		return true;
-	/* the code may raise one of its own */
-	return edata->funcname == NULL || strcmp(edata->funcname, "ProcessInterrupts") != 0;
 }
 
 /* ---------- what was started ---------- */
@@ -92,6 +85,15 @@ elide(TpgActivation *act, TpgOp *op)
 		return false;
 	tpg_command_elide(act, op);
 	return true;
+}
+
+void
+tpg_op_ended(TpgActivation *act, const TpgOp *op)
+{
+	for (int i = 0; i < act->ncommands; i++)
+		if (act->commands[i].op == op &&
+			(act->commands[i].kind == TPG_COMMAND_CANCEL_TIMER || act->commands[i].kind == TPG_COMMAND_CANCEL_ACTIVITY))
+			act->commands[i].elided = true;
 }
 
 void
@@ -171,7 +173,7 @@ tpg_op_cancel(TpgActivation *act, TpgOp *op)
 		case TPG_OP_FIBER:
 			/* a function cleans up, and may even go on */
 			op->cancelled = true;
-			tpg_fiber_cancel(act, fiber_of(act, op));
+			tpg_fiber_cancel(act, fiber_of(act, op), act->cancelling_run);
 			break;
 		case TPG_OP_CHILD:
 			tpg_child_cancel(act, op);

@@ -9,9 +9,10 @@
 
 /*
  * The present or next waiting call of a fiber that would have to wait raises
- * query_canceled, once (G-27, G-28); what it waits for is cancelled, too.
+ * query_canceled, once (G-27, G-28); what it waits for is cancelled, too.  with_run: since the run
+ * is, whose reason the error then tells.
  */
-extern void tpg_fiber_cancel(TpgActivation *act, TpgFiber *fiber);
+extern void tpg_fiber_cancel(TpgActivation *act, TpgFiber *fiber, bool with_run);
 
 /*
  * Cancels what was started, by its cancellation type: done at once as cancelled,
@@ -20,22 +21,22 @@ extern void tpg_fiber_cancel(TpgActivation *act, TpgFiber *fiber);
  */
 extern void tpg_op_cancel(TpgActivation *act, TpgOp *op);
 
+/*
+ * Its end is delivered.  Handlers run before that is seen (G-10), and one of them
+ * may have cancelled it: then there is nothing to ask for (B-11).
+ */
+extern void tpg_op_ended(TpgActivation *act, const TpgOp *op);
+
 /* The timer of a wait that has ended. */
 extern void tpg_op_drop_timer(TpgActivation *act, TpgOp *op);
 
 /* A future that is done with another one, but whose cancellation leaves that alone (G-30). */
 extern TpgOp *tpg_op_shield(TpgActivation *act, TpgOp *inner);
 
-/* What a cancelled wait raises, as a failure. */
+/* What a cancelled wait of the fiber that runs raises, as a failure. */
 extern Jsonb *tpg_cancel_failure(TpgActivation *act);
 
 /* Is a failure a cancellation, or caused by one? May be NULL. */
 extern bool tpg_cancel_is_failure(const Jsonb *failure);
-
-/*
- * An error of SQLSTATE query_canceled: did the code raise it, or is it that this
- * process was told to stop?
- */
-extern bool tpg_cancel_is_of_code(TpgActivation *act, const ErrorData *edata);
 
 #endif							/* TPG_RUNTIME_CANCEL_H */

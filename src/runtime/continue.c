@@ -56,6 +56,7 @@ tpg_continue_as_new(TpgActivation *act, const TpgNextRun *next)
 	n->workflow_type = next->workflow_type ? pstrdup(next->workflow_type) : NULL;
 	n->task_queue = next->task_queue ? pstrdup(next->task_queue) : NULL;
 	n->input = kept(next->input);
+	n->cron_schedule = next->cron_schedule ? pstrdup(next->cron_schedule) : NULL;
 	n->retry_policy = kept(next->retry_policy);
 	n->memo = kept(next->memo);
 	n->search_attributes = kept(search_attributes);

@@ -97,36 +97,30 @@ task_failed(TpgRun *run, const TpgPass *pass, TimestampTz now)
 static void
 close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 {
-	TpgJson    *b = tpg_json_object();
-	pg_uuid_t	next_run_id;
-	int64		backoff_us;
 	TpgExecution next;
+	TpgJson    *b;
 
 	tpg_scheduler_warn_unfinished(pass->act);
 	switch (pass->kind)
 	{
 		case TPG_PASS_RETURNED:
-			tpg_json_add_jsonb(b, "result", pass->result);
-			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED, now, tpg_json_finish(b), NULL);
-			tpg_task_write_close(run, TPG_STATUS_COMPLETED, now);
+			tpg_chain_complete(run, pass->result, now);
 			break;
 		case TPG_PASS_CANCELED:
+			b = tpg_json_object();
 			tpg_json_add_jsonb(b, "details", tpg_json_get(tpg_json_get(pass->failure, "canceledFailureInfo"), "details"));
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CANCELED, now, tpg_json_finish(b), NULL);
 			tpg_task_write_close(run, TPG_STATUS_CANCELED, now);
 			break;
 		case TPG_PASS_CONTINUED:
 			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, now,
-						   tpg_chain_closing_attributes(run, pass->act->continued, now, &next_run_id, &backoff_us), NULL);
+						   tpg_chain_closing_attributes(run, pass->act->continued, now), NULL);
 			tpg_task_write_close(run, TPG_STATUS_CONTINUED_AS_NEW, now);
-			tpg_chain_start(run, pass->act->continued, &next_run_id, backoff_us, now, &next);
+			tpg_chain_start(run, pass->act->continued, now, &next);
 			tpg_signals_carry_over(pass->act, &next);
 			break;
 		default:
-			tpg_json_add_jsonb(b, "failure", pass->failure);
-			tpg_json_add_text(b, "retryState", tpg_retry_verdict_proto(TPG_RETRY_POLICY_NOT_SET));
-			tpg_run_append(run, TPG_EVENT_WORKFLOW_EXECUTION_FAILED, now, tpg_json_finish(b), NULL);
-			tpg_task_write_close(run, TPG_STATUS_FAILED, now);
+			tpg_chain_fail(run, pass->failure, now);
 			break;
 	}
 }
@@ -226,9 +220,10 @@ drive_run(TpgRun *run, TimestampTz now)
 		tpg_pass_run(run, def, true, budget.in_place ? tpg_eager_in_place : NULL, &budget, &pass);
 		TPG_FAULT("task_replayed");
 		if (pass.lost_effects)
+			tpg_run_return_to(run, &mark);
+		if (pass.lost_effects && pass.kind != TPG_PASS_INTERRUPTED)
 		{
 			/* undone with the code: the same pass again, with unwinding at each step */
-			tpg_run_return_to(run, &mark);
 			budget.in_place = false;
 			again = true;
 		}
@@ -346,6 +341,7 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	if (is_cancelled(task, exec))
 	{
 		attempt.end = TPG_ATTEMPT_CANCELED;
+		attempt.result = tpg_json_string(TPG_NOT_STARTED);
 		attempt.ended_at = tpg_clock_now();
 		record_attempt(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
@@ -385,7 +381,7 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
-	tpg_slot_set_inflight(task->execution_key, task->scheduled_event_id);
+	/* in flight since before the look for a cancellation: one of the two finds it (worker/executor) */
 	TPG_FAULT("activity_claimed");
 	switch (tpg_attempt_run(task, exec, def, false, -1, true, &attempt))
 	{
@@ -399,7 +395,6 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		case TPG_ATTEMPT_PUT_ASIDE:
 			break;				/* cannot be: nobody waits for the run lock of an activity */
 	}
-	tpg_slot_clear_inflight();
 	return outcome_of(TPG_TASK_DONE);
 }
 
@@ -452,8 +447,12 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	if (task == NULL)
 		return;
 
-	/* its COMMIT failed, or the attempt could not even begin: an attempt like any other that fails */
-	attempt.end = TPG_ATTEMPT_FAILED;
+	/*
+	 * Its COMMIT failed, or the attempt could not even begin: an attempt like any
+	 * other that fails; or the cancellation has come outside of the function.
+	 */
+	attempt.end = error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_CANCEL ?
+		TPG_ATTEMPT_CANCELED : TPG_ATTEMPT_FAILED;
 	attempt.started_at = attempt.ended_at = tpg_clock_now();
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");

@@ -283,6 +283,26 @@ recorded_side_effect(TpgActivation *act)
 	return NULL;
 }
 
+/* What is read for a side effect is recorded, so it may be anything. */
+static Jsonb *
+evaluate_freely(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)
+{
+	bool		guarded = act->guarded;
+	Jsonb	   *value;
+
+	act->guarded = false;
+	PG_TRY();
+	{
+		value = evaluate(arg);
+	}
+	PG_FINALLY();
+	{
+		act->guarded = guarded;
+	}
+	PG_END_TRY();
+	return value;
+}
+
 Jsonb *
 tpg_op_side_effect(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)
 {
@@ -302,7 +322,7 @@ tpg_op_side_effect(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg
 	if (value == NULL)
 	{
 		/* not in history: live, or a mismatch that the end of the activation will report */
-		value = tpg_activation_is_live(act) ? evaluate(arg) : tpg_json_null();
+		value = tpg_activation_is_live(act) ? evaluate_freely(act, evaluate, arg) : tpg_json_null();
 		tpg_payload_check(value, "side effect");
 	}
 	old = MemoryContextSwitchTo(act->context);

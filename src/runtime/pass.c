@@ -25,13 +25,25 @@
 #include "ipc/slots.h"
 #include "model/failure.h"
 #include "runtime/cancel.h"
+#include "runtime/guard.h"
 #include "runtime/inplace.h"
 #include "runtime/invoke.h"
 #include "runtime/pass.h"
 #include "runtime/role.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
+#include "runtime/timer.h"
 #include "runtime/updates.h"
+
+#define DEFAULT_TASK_TIMEOUT_US INT64CONST(10000000)
+
+int64
+tpg_pass_task_timeout_us(const TpgRun *run)
+{
+	int64		us = run->nevents > 0 ? tpg_json_get_duration(run->events[0].attributes, "workflowTaskTimeout", -1) : -1;
+
+	return us > 0 ? us : DEFAULT_TASK_TIMEOUT_US;
+}
 
 /* A cancellation that gets out of the code ends a run as Canceled, if that was asked for. */
 static void
@@ -41,12 +53,45 @@ code_failed(TpgPass *pass, Jsonb *failure)
 	pass->failure = failure;
 }
 
+/* The code was interrupted, whatever it did about that. */
 static void
-classify_error(TpgPass *pass, ErrorData *edata)
+timed_out(TpgPass *pass, ErrorData *edata)
+{
+	const TpgActivation *act = pass->act;
+	Jsonb	   *failure = tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL);
+	ErrorData  *e = palloc0(sizeof(ErrorData));
+	TpgJson    *b = tpg_json_object_from(failure);
+
+	e->elevel = ERROR;
+	e->sqlerrcode = TPG_ERR_TIMEOUT_FAILURE;
+	e->message = psprintf("workflow code was interrupted: it ran for longer than its task timeout of %s without waiting",
+						  tpg_duration_to_text(tpg_pass_task_timeout_us(act->run)));
+	tpg_json_add_text(b, "message", e->message);
+	e->detail = tpg_json_to_text(tpg_failure_detail(tpg_json_finish(b)));
+	e->hint = pstrdup("Do what takes long in an activity, or start the workflow with a longer task_timeout.");
+	/* a handler's comes to the run function as another error */
+	e->context = act->fatal && act->fatal->context ? act->fatal->context : edata ? edata->context : NULL;
+	pass->kind = TPG_PASS_ERROR;
+	pass->error = e;
+}
+
+static void
+classify_error(TpgPass *pass, ErrorData *edata, bool fired)
 {
 	TpgActivation *act = pass->act;
 	Jsonb	   *raised;
 
+	if (fired)
+	{
+		timed_out(pass, edata);
+		return;
+	}
+	if (act->interrupted != NULL)
+	{
+		pass->kind = TPG_PASS_INTERRUPTED;
+		pass->error = act->interrupted;
+		return;
+	}
 	if (act->fatal != NULL)
 	{
 		pass->kind = TPG_PASS_ERROR;
@@ -78,8 +123,7 @@ classify_error(TpgPass *pass, ErrorData *edata)
 		edata->hint = pstrdup("The suspension of the workflow was caught: do not catch assert_failure.");
 		pass->kind = TPG_PASS_ERROR;
 	}
-	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
-			 (edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, edata)))
+	else if (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		pass->kind = TPG_PASS_INTERRUPTED;
 	else if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
@@ -99,6 +143,12 @@ swallowed_at_return(TpgPass *pass)
 {
 	TpgActivation *act = pass->act;
 
+	if (act->interrupted != NULL)
+	{
+		pass->kind = TPG_PASS_INTERRUPTED;
+		pass->error = act->interrupted;
+		return;
+	}
 	pass->kind = TPG_PASS_ERROR;
 	if (act->fatal != NULL)
 	{
@@ -175,6 +225,8 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	ResourceOwner caller_owner = CurrentResourceOwner;
 	ErrorContextCallback *outer_context = error_context_stack;
 	ResourceOwner volatile code_owner = NULL;
+	volatile bool timing = false;
+	TpgTimer	outer_timer;
 	TpgRoleScope role;
 	int			level;
 
@@ -195,7 +247,9 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	PG_TRY();
 	{
 		/* the context of an error is that of the code, not of who drives it */
-		error_context_stack = NULL;
+		error_context_stack = &act->errors;
+		tpg_timer_start(&outer_timer, tpg_pass_task_timeout_us(run), true);
+		timing = true;
 		XactReadOnly = true;
 		tpg_role_enter(&role, def->owner, !tpg_in_executor());
 		level = tpg_settings_enter(def);
@@ -205,9 +259,12 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		if (!tpg_activation_next(act))
 			elog(ERROR, "workflow \"%s\" has no history", run->exec->workflow_id);
 		tpg_scheduler_start(act);
+		tpg_guard_enter(act, def);
 		pass->result = tpg_invoke(def, run->exec->workflow_type, tpg_json_get_raw(run->events[0].attributes, "input"));
 		MemoryContextSwitchTo(act->context);
-		if (act->main->suspended || act->fatal != NULL)
+		if (tpg_timer_fired())
+			timed_out(pass, NULL);
+		else if (act->main->suspended || act->fatal != NULL || act->interrupted != NULL)
 			swallowed_at_return(pass);
 		else
 		{
@@ -216,6 +273,9 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 			finish_code(act, false);
 			pass->kind = TPG_PASS_RETURNED;
 		}
+		timing = false;
+		if (tpg_timer_stop(&outer_timer) && pass->kind == TPG_PASS_RETURNED)
+			timed_out(pass, NULL);
 		tpg_current_activation = outer;
 		error_context_stack = outer_context;
 		log_min_messages = act->log_min_messages;
@@ -236,6 +296,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 	PG_CATCH();
 	{
 		ErrorData  *edata;
+		bool		fired = timing && tpg_timer_stop(&outer_timer);
 
 		tpg_current_activation = outer;
 		log_min_messages = act->log_min_messages;
@@ -243,7 +304,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		MemoryContextSwitchTo(act->context);
 		edata = CopyErrorData();
 		FlushErrorState();
-		classify_error(pass, edata);
+		classify_error(pass, edata, fired);
 		if (act->effects && pass->kind == TPG_PASS_SUSPENDED)
 		{
 			AtEOXact_GUC(false, act->base_guc_level - 1);
@@ -319,5 +380,8 @@ tpg_pass_error_failure(const ErrorData *error)
 const char *
 tpg_pass_error_cause(const ErrorData *error)
 {
+	/* as a failure, a timeout ends the run; as an error of the task it is the one of the code */
+	if (error->sqlerrcode == TPG_ERR_TIMEOUT_FAILURE)
+		return NULL;
 	return error->sqlerrcode == TPG_ERR_NONDETERMINISM ? "NON_DETERMINISTIC_ERROR" : "WORKFLOW_WORKER_UNHANDLED_FAILURE";
 }

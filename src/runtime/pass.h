@@ -38,6 +38,9 @@ extern void tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 						 bool (*run_in_place) (TpgActivation *act, void *arg), void *in_place_arg,
 						 TpgPass *pass);
 
+/* How long code of the run may compute between two waits, which tpg_pass_run sees to. */
+extern int64 tpg_pass_task_timeout_us(const TpgRun *run);
+
 /* Frees the pass. */
 extern void tpg_pass_free(TpgPass *pass);
 
@@ -47,7 +50,7 @@ extern void tpg_pass_rethrow(const ErrorData *error) pg_attribute_noreturn();
 /* An error of the code as the failure of its workflow task, with where it came from. */
 extern Jsonb *tpg_pass_error_failure(const ErrorData *error);
 
-/* Temporal's WorkflowTaskFailedCause for it. */
+/* Temporal's WorkflowTaskFailedCause for it; NULL: the task has timed out. */
 extern const char *tpg_pass_error_cause(const ErrorData *error);
 
 #endif							/* TPG_RUNTIME_PASS_H */

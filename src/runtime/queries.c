@@ -20,6 +20,7 @@
 #include "runtime/replays.h"
 #include "runtime/role.h"
 #include "runtime/scheduler.h"
+#include "runtime/timer.h"
 #include "runtime/upserts.h"
 
 /* The code of the handler, as its owner, after the replay. */
@@ -151,6 +152,11 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 	MemoryContext caller = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
 	Jsonb	   *volatile result = NULL;
+	volatile bool timing = false;
+	bool		fired = false;
+	int64		limit_us;
+	TpgTimer	outer_timer;
+	ErrorContextCallback context = tpg_timer_context;
 
 	if (strcmp(name, "__temporal_workflow_metadata") == 0)
 		return metadata(exec);
@@ -169,20 +175,31 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 	if (handler == NULL)
 		/* else its code has ended */
 		return tpg_json_string(replay->pass.kind == TPG_PASS_SUSPENDED ? tpg_blocked_stack_trace(replay->pass.act) : "");
+	limit_us = tpg_pass_task_timeout_us(replay->run);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
 	PG_TRY();
 	{
+		tpg_timer_start(&outer_timer, limit_us, true);
+		timing = true;
 		result = call_query(replay->pass.act, handler, name, input);
+		timing = false;
+		(void) tpg_timer_stop(&outer_timer);
 	}
 	PG_CATCH();
 	{
+		fired = timing && tpg_timer_stop(&outer_timer);
 		tpg_replay_forget(exec->key);
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !fired)
 			PG_RE_THROW();
 		FlushErrorState();
+		if (fired)
+			error->message = psprintf("its handler was interrupted: it ran for longer than the task timeout of %s", tpg_duration_to_text(limit_us));
 	}
 	PG_END_TRY();
+	error_context_stack = context.previous;
 	if (error != NULL)
 		query_error(exec, name, (ErrorData *) error);
 	tpg_payload_check((Jsonb *) result, "query result");

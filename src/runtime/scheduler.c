@@ -31,9 +31,11 @@
 #include "runtime/await.h"
 #include "runtime/cancel.h"
 #include "runtime/blocked.h"
+#include "runtime/guard.h"
 #include "runtime/invoke.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
+#include "runtime/timer.h"
 #include "runtime/updates.h"
 #include "runtime/waits.h"
 
@@ -216,6 +218,7 @@ tpg_scheduler_call(TpgActivation *act, TpgDefinition *def, const char *name, Jso
 		XactReadOnly = true;
 		(void) tpg_settings_enter(def);
 		PushActiveSnapshot(GetTransactionSnapshot());
+		tpg_guard_enter(act, def);
 		result = tpg_invoke(def, name, input);
 		RollbackAndReleaseCurrentSubTransaction();
 	}
@@ -342,10 +345,11 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	MemoryContextSwitchTo(act->context);
 	PG_TRY();
 	{
-		error_context_stack = NULL;
+		error_context_stack = &act->errors;
 		XactReadOnly = true;
 		(void) tpg_settings_enter(f->def);
 		PushActiveSnapshot(GetTransactionSnapshot());
+		tpg_guard_enter(act, f->def);
 		result = tpg_invoke(f->def, f->name, f->input);
 		error_context_stack = outer_context;
 		RollbackAndReleaseCurrentSubTransaction();
@@ -363,7 +367,9 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	act->fiber = outer;
 	set_thresholds(act, false);
 
-	if (act->fatal != NULL)
+	if (act->interrupted != NULL)
+		;						/* the caller unwinds the rest */
+	else if (act->fatal != NULL)
 	{
 		if (edata != NULL && act->fatal->context == NULL)
 			act->fatal->context = edata->context;
@@ -381,12 +387,6 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		e->hint = "Do not catch assert_failure, and in other languages re-raise it.";
 		set_fatal(act, e);
 	}
-	else if (edata != NULL && edata->sqlerrcode == ERRCODE_QUERY_CANCELED && !tpg_cancel_is_of_code(act, (ErrorData *) edata))
-	{
-		/* not the code's doing */
-		MemoryContextSwitchTo(caller);
-		ReThrowError((ErrorData *) edata);
-	}
 	else
 	{
 		f->finished = true;
@@ -398,16 +398,6 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 		tpg_locks_release_all(act, f);
 	}
 	MemoryContextSwitchTo(caller);
-}
-
-/* A fiber has spoilt it for all: unwinds the run function. */
-static void
-check_spoilt(TpgActivation *act)
-{
-	if (act->fatal != NULL || act->failed != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_ASSERT_FAILURE),
-				 errmsg_internal("the workflow is ended by a handler")));
 }
 
 /* Everything that can run without anything new. True: it was the run function's turn. */
@@ -428,7 +418,7 @@ run_ready(TpgActivation *act)
 				return true;
 			}
 			run_fiber(act, f);
-			check_spoilt(act);
+			tpg_activation_check(act);
 		}
 		act->queue_head = act->queue_tail = 0;
 		if (!tpg_waits_look(act))
@@ -449,14 +439,14 @@ tpg_scheduler_start(TpgActivation *act)
 
 		f->future = tpg_activation_add_op(act, TPG_OP_FIBER);
 		run_fiber(act, f);
-		check_spoilt(act);
+		tpg_activation_check(act);
 		if (!f->finished)
 			tpg_activation_fatal(act, TPG_ERR_WRONG_CONTEXT, psprintf("init of workflow type \"%s\" must not wait", act->run->exec->workflow_type),
 								 f->where ? (char *) f->where : NULL, "Do what has to wait in the run function.");
 		if (f->future->failure != NULL)
 		{
 			act->failed = f->future->failure;
-			check_spoilt(act);
+			tpg_activation_check(act);
 		}
 	}
 	act->phase = 1;
@@ -464,6 +454,20 @@ tpg_scheduler_start(TpgActivation *act)
 	(void) run_ready(act);
 	act->phase = 2;
 	tpg_activation_deliver(act, false);
+}
+
+/* An activity is free to do what it likes; an error in it ends the pass. */
+static bool
+run_in_place(TpgActivation *act)
+{
+	bool		done;
+
+	if (act->run_in_place == NULL)
+		return false;
+	act->guarded = false;
+	done = act->run_in_place(act, act->in_place_arg);
+	act->guarded = true;
+	return done;
 }
 
 bool
@@ -482,9 +486,8 @@ tpg_scheduler_run(TpgActivation *act)
 		tpg_activation_settle(act);
 		if (tpg_activation_next(act))
 			continue;
-		if (act->run_in_place != NULL && act->run_in_place(act, act->in_place_arg) && tpg_activation_next(act))
-			continue;
-		return false;
+		if (!run_in_place(act) || !tpg_activation_next(act))
+			return false;
 	}
 }
 

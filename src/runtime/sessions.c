@@ -207,7 +207,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 		ereport(ERROR,
 				(errcode(TPG_ERR_UPDATE_WOULD_WAIT),
 				 errmsg("update \"%s\" has to wait", r->name),
-				 errdetail("Workflow \"%s\" begins only when its start delay is over.", exec->workflow_id),
+				 errdetail("Workflow \"%s\" begins only at %s.", exec->workflow_id, timestamptz_to_str(run->exec->execution_time)),
 				 errhint("Send a signal, which is kept until then.")));
 	if (tpg_status_is_open(run->exec->status) && !tpg_mail_take(run, now, true))
 		tpg_run_open_group(run, now, true);

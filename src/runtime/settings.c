@@ -38,6 +38,9 @@ static const char *const captured[] = {
 	"default_text_search_config"
 };
 
+/* Recorded where the session has set it for itself. */
+#define DETERMINISM "temporal_pg.determinism"
+
 /* Settings that would take the ground from under the engine. */
 static const char *const refused[] = {
 	"role", "session_authorization", "is_superuser",
@@ -61,6 +64,9 @@ apply_settings(const TpgDefinition *def, GucAction action, bool one_role)
 		const char *current;
 
 		if (value == NULL)
+			continue;
+		/* not every definition has it, to set it back */
+		if (action == GUC_ACTION_SET && strcmp(name, DETERMINISM) == 0)
 			continue;
 
 		if (one_role || strcmp(name, "search_path") != 0)
@@ -133,6 +139,10 @@ tpg_settings_capture(void)
 	tpg_json_add_text(b, "search_path", captured_search_path());
 	for (int i = 0; i < lengthof(captured); i++)
 		tpg_json_add_text(b, captured[i], GetConfigOption(captured[i], false, false));
+
+	/* else what the process is configured with holds, and can be changed there */
+	if (strcmp(GetConfigOption(DETERMINISM, false, false), GetConfigOptionResetString(DETERMINISM)) != 0)
+		tpg_json_add_text(b, DETERMINISM, GetConfigOption(DETERMINISM, false, false));
 	return tpg_json_finish(b);
 }
 

@@ -28,7 +28,8 @@ extern void tpg_settings_leave(int level);
 /*
  * The settings of this session that a registration records, as {name: value}:
  * search_path (schemas resolved, pg_temp last), TimeZone, DateStyle,
- * IntervalStyle, extra_float_digits.
+ * IntervalStyle, extra_float_digits and the like; temporal_pg.determinism where the session
+ * has set it.
  */
 extern Jsonb *tpg_settings_capture(void);
 

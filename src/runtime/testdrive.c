@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "base/ident.h"
 #include "base/json.h"
 #include "engine/sweep.h"
 #include "engine/testenv.h"
@@ -33,6 +34,8 @@ task_failure_sqlstate(const Jsonb *failure)
 {
 	char	   *type = tpg_failure_type(failure);
 
+	if (tpg_failure_kind(failure) == TPG_FAILURE_TIMEOUT)
+		return TPG_ERR_TIMEOUT_FAILURE;
 	if (type != NULL && strlen(type) == 5 && strspn(type, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
 		return MAKE_SQLSTATE(type[0], type[1], type[2], type[3], type[4]);
 	return ERRCODE_RAISE_EXCEPTION;
@@ -138,8 +141,13 @@ is_closed(int64 execution_key)
 	{
 		exec = tpg_execution_by_key(execution_key);
 		/* it goes on as the latest run of its chain */
-		if (exec != NULL)
-			exec = tpg_execution_find(exec->namespace_id, exec->workflow_id, NULL);
+		if (exec != NULL && !tpg_status_is_open(exec->status))
+		{
+			TpgExecution *latest = tpg_execution_find(exec->namespace_id, exec->workflow_id, NULL);
+
+			if (latest != NULL && tpg_uuid_equal(&latest->first_run_id, &exec->first_run_id))
+				exec = latest;
+		}
 		return exec == NULL || !tpg_status_is_open(exec->status);
 	}
 	while ((key = tpg_testenv_next(&position)) != 0)

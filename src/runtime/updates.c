@@ -115,6 +115,9 @@ validate(TpgActivation *act, TpgUpdate *u)
 	}
 	PG_CATCH();
 	{
+		/* that is nothing that the validator has said */
+		if (geterrcode() == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
 		MemoryContextSwitchTo(act->context);
 		u->rejection = CopyErrorData();
 		/* the caller was stopped: nobody has judged it */
@@ -126,7 +129,8 @@ validate(TpgActivation *act, TpgUpdate *u)
 	PG_END_TRY();
 
 	/* a validator that tries to change something is a bug, no rejection (E-14) */
-	if (u->rejection != NULL && u->rejection->sqlerrcode == TPG_ERR_WRONG_CONTEXT)
+	if (u->rejection != NULL && (u->rejection->sqlerrcode == TPG_ERR_WRONG_CONTEXT ||
+								 u->rejection->sqlerrcode == TPG_ERR_DETERMINISM_VIOLATION))
 		tpg_activation_fatal(act, u->rejection->sqlerrcode, u->rejection->message, u->rejection->detail, u->rejection->hint);
 	return u->rejection == NULL;
 }

@@ -278,7 +278,14 @@ tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status)
 	bool		found;
 
 	tpg_store_begin(&scope);
-	tpg_plan_execute(&lock_plans[lock], &value, NULL, false, 1);
+	/*
+	 * Who sends mail writes nothing else of the run: it may be younger than the
+	 * snapshot of a REPEATABLE READ transaction, as the one that was found may be.
+	 */
+	if (lock == TPG_ROW_KEY_SHARE)
+		tpg_plan_execute_latest(&lock_plans[lock], &value, NULL, 1);
+	else
+		tpg_plan_execute(&lock_plans[lock], &value, NULL, false, 1);
 	found = SPI_processed == 1;
 	if (found)
 		*status = tpg_row_int16(0, 1);
@@ -317,6 +324,9 @@ execute_update(TpgPlan *plans, const TpgExecution *e, Datum *values, char *nulls
 	if (e->memo_changed)
 		values[plan->nargs - 1] = JsonbPGetDatum(e->memo);
 	tpg_plan_execute(plan, values, nulls, false, 0);
+	/* its history has grown already */
+	if (SPI_processed != 1)
+		elog(ERROR, "the row of workflow \"%s\" could not be updated", e->workflow_id);
 }
 
 void

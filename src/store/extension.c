@@ -130,13 +130,29 @@ tpg_extension_lock(void)
 	return tpg_extension_oid() == oid;
 }
 
+/*
+ * The second flag tells the scope from others: PostgreSQL sets it only for
+ * checks of foreign keys, and our tables force no row security that it would lift.
+ */
+#define OWNER_SCOPE (SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS)
+
+bool
+tpg_in_owner_scope(void)
+{
+	Oid			user;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&user, &sec_context);
+	return (sec_context & OWNER_SCOPE) == OWNER_SCOPE;
+}
+
 void
 tpg_owner_enter(TpgOwnerScope *scope)
 {
 	Oid			owner = tpg_extension_owner();
 
 	GetUserIdAndSecContext(&scope->user, &scope->sec_context);
-	SetUserIdAndSecContext(owner, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(owner, scope->sec_context | OWNER_SCOPE);
 	scope->guc_level = tpg_compat_pin_search_path();
 }
 

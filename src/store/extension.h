@@ -33,6 +33,9 @@ extern bool tpg_extension_lock(void);
 extern void tpg_owner_enter(TpgOwnerScope *scope);
 extern void tpg_owner_leave(TpgOwnerScope *scope);
 
+/* Is this process in one now?  Known by the role that is in force, so an abort ends it. */
+extern bool tpg_in_owner_scope(void);
+
 /* Table OID of temporal_internal.<name>, cached. */
 extern Oid	tpg_extension_table(const char *name);
 

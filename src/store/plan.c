@@ -75,6 +75,14 @@ tpg_plan_execute(TpgPlan *plan, Datum *values, const char *nulls, bool read_only
 {
 	int			rc;
 
+	/*
+	 * Whoever may write a run, and which of two is first, is settled by our own
+	 * locks, behind which all is read as of now.  A transaction that repeats its reads
+	 * would write by what it saw when it began: it would not even find a run that
+	 * is younger than that.
+	 */
+	if (!read_only && IsolationUsesXactSnapshot())
+		return tpg_plan_execute_latest(plan, values, nulls, limit);
 	plan_prepare(plan);
 	rc = SPI_execute_plan(plan->plan, values, nulls, read_only, limit);
 	if (rc < 0)

@@ -47,11 +47,15 @@ DECLARE
 	input jsonb;
 	f temporal.future[] := '{}';
 	dies bool := false;
+	stops bool;
+	position int := 0;
 	condition text := 'jsonb_array_length(state->''seen'') % 5 = (args)::int';
 	policy temporal.retry_policy;
 BEGIN
 	FOR s IN SELECT e FROM jsonb_array_elements(program) AS x (e) LOOP
 		n := (s ->> 1)::int;
+		position := position + 1;
+		stops := false;
 		secs := make_interval(secs => n);
 		mark := note(name || ' ' || (s ->> 0) || n);
 		input := jsonb_build_array(n, mark);
@@ -69,6 +73,29 @@ BEGIN
 				WHEN 'swork' THEN f := f || temporal.start_activity('work', input);
 				WHEN 'sflaky' THEN f := f || temporal.start_activity('flaky', input, retry_policy => policy);
 				WHEN 'slocal' THEN f := f || temporal.start_local_activity('flaky', input, retry_policy => policy);
+				WHEN 'swait' THEN f := f || temporal.start_activity('flaky', input, retry_policy => policy, cancellation_type => 'wait_cancellation_completed');
+				WHEN 'sleave' THEN f := f || temporal.start_activity('flaky', input, retry_policy => policy, cancellation_type => 'abandon');
+				WHEN 'wait' THEN PERFORM temporal.execute_activity('flaky', input, retry_policy => policy, cancellation_type => 'wait_cancellation_completed');
+				WHEN 'cancel' THEN
+					IF cardinality(f) > 0 THEN
+						PERFORM temporal.cancel(f[1 + n % cardinality(f)]);
+					END IF;
+				WHEN 'shield' THEN
+					IF cardinality(f) > 0 THEN
+						f := f || temporal.shield(f[1 + n % cardinality(f)]);
+					END IF;
+				WHEN 'tell' THEN PERFORM note(name || ' ' || temporal.signal(CASE n % 3 WHEN 0 THEN 'nobody' ELSE 'other' END, 't', to_jsonb(n), missing_ok => true));
+				WHEN 'ask' THEN
+					BEGIN
+						PERFORM temporal.cancel(CASE n % 3 WHEN 0 THEN 'nobody' ELSE 'other' END, mark);
+					EXCEPTION WHEN SQLSTATE 'TP010' THEN
+						PERFORM note(name || ' finds nobody');
+					END;
+				WHEN 'again' THEN
+					-- with what is left of it, so it comes to an end
+					IF name ~ '^run\+*$' THEN
+						PERFORM temporal.continue_as_new(jsonb_build_array(name || '+', (SELECT coalesce(jsonb_agg(e), '[]') FROM jsonb_array_elements(program) WITH ORDINALITY x (e, i) WHERE i > position)));
+					END IF;
 				WHEN 'stimer' THEN f := f || temporal.start_timer(secs);
 				WHEN 'ssignal' THEN f := f || temporal.start_wait_signal(CASE n % 2 WHEN 0 THEN 's' ELSE 't' END);
 				WHEN 'scond' THEN f := f || temporal.start_wait_condition(condition, to_jsonb(n % 5));
@@ -124,7 +151,16 @@ BEGIN
 			END CASE;
 		EXCEPTION WHEN SQLSTATE 'TF000' THEN
 			PERFORM note(name || ' caught ' || coalesce(temporal.failure_type(), SQLSTATE));
+		WHEN query_canceled THEN
+			PERFORM note(name || ' ' || SQLERRM || ' ' || temporal.cancel_requested());
+			-- a lock that it has goes with it
+			stops := n % 2 = 0 OR s ->> 0 LIKE 'lock%';
 		END;
+		IF stops THEN
+			-- cleans up, and may itself be stopped in that
+			PERFORM temporal.execute_activity('work', jsonb_build_array(1, note(name || ' cleans up')));
+			RAISE query_canceled USING MESSAGE = name || ' stops';
+		END IF;
 		IF dies THEN
 			PERFORM temporal.raise_application_error('dies', 'Dies');
 		END IF;
@@ -161,7 +197,10 @@ DECLARE
 	word text;
 BEGIN
 	FOR i IN 1 .. 1 + floor(random() * 4)::int LOOP
-		word := pg_temp.pick('{sleep,work,flaky,late,ping,local,lflaky,lping,swork,sflaky,slocal,stimer,ssignal,scond,spawn,spawn,spawn,done,await,await,all,any,any,mixed,lock,lock,lockwork,lockend,lockdie,die,cond,cond,wcond,signal,wsignal,random,effect,undo}');
+		word := pg_temp.pick('{sleep,work,flaky,late,ping,local,lflaky,lping,swork,sflaky,slocal,swait,sleave,wait,cancel,cancel,shield,tell,ask,stimer,ssignal,scond,spawn,spawn,spawn,done,await,await,all,any,any,mixed,lock,lock,lockwork,lockend,lockdie,die,cond,cond,wcond,signal,wsignal,random,effect,undo}');
+		IF depth = 2 AND random() < 0.03 THEN
+			word := 'again';
+		END IF;
 		CONTINUE WHEN word = 'spawn' AND depth = 0 OR word IN ('die', 'lockdie') AND NOT may_die;
 		p := p || jsonb_build_array(jsonb_build_array(word, floor(random() * 10)::int) || CASE WHEN word = 'spawn' THEN jsonb_build_array(pg_temp.generate(depth - 1, true)) ELSE '[]' END);
 	END LOOP;
@@ -177,7 +216,7 @@ DECLARE
 	run temporal_internal.execution;
 BEGIN
 	SELECT * INTO STRICT run FROM temporal_internal.execution e
-	WHERE namespace_id = (SELECT n.id FROM temporal_internal.namespace n WHERE n.name = 'default') AND e.workflow_id = run_of.id;
+	WHERE namespace_id = (SELECT n.id FROM temporal_internal.namespace n WHERE n.name = 'default') AND e.workflow_id = run_of.id ORDER BY run_no DESC LIMIT 1;
 	RETURN run;
 END $$;
 -- what code and engine have made of a run; not the values, of which side effects have new ones each time
@@ -195,7 +234,7 @@ DECLARE
 	tasks int := 1 + floor(random() * run.last_task_id)::int;
 	n int := (SELECT max(event_id) FROM temporal_internal.history WHERE execution_key = run.key AND task_id BETWEEN 1 AND tasks);
 BEGIN
-	RETURN (SELECT jsonb_agg(to_jsonb(h) ORDER BY event_id) FROM temporal.history h WHERE h.namespace = 'default' AND h.workflow_id = begin_of.id AND event_id <= n);
+	RETURN (SELECT jsonb_agg(to_jsonb(h) ORDER BY event_id) FROM temporal.history h WHERE h.namespace = 'default' AND h.workflow_id = begin_of.id AND h.run_id = run.run_id AND event_id <= n);
 END $$;
 -- what a session sees; nothing before the start delay is over
 CREATE FUNCTION pg_temp.seen(id text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -256,9 +295,8 @@ BEGIN
 	RETURN CASE WHEN replayed <> n THEN 'replay stops at event ' || replayed || ' of ' || n END;
 END $$;
 -- What the live run left in history, against the state that a replay comes to: NULL, or what is wrong.
-CREATE FUNCTION pg_temp.check_state(id text, state jsonb) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.check_state(k bigint, state jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	k bigint := (pg_temp.run_of(id)).key;
 	lost text;
 	effects jsonb;
 BEGIN
@@ -280,13 +318,16 @@ END $$;
 
 CREATE FUNCTION pg_temp.one_message(id text, i int, OUT wrong text, OUT kinds text[], OUT said text) LANGUAGE plpgsql AS $$
 DECLARE
-	what text := pg_temp.pick('{signal,signal,start_update,start_update,update,plain,plain,bad}');
+	what text := pg_temp.pick('{signal,signal,start_update,start_update,update,plain,plain,bad,cancel}');
 	input jsonb := jsonb_build_array(CASE what WHEN 'bad' THEN 'x' ELSE 'h' END || i, pg_temp.generate(1, what LIKE '%update'));
 	before jsonb;
 	run temporal_internal.execution;
 BEGIN
 	said := what || ' ' || input::text;
-	IF what = 'signal' THEN
+	IF what = 'cancel' THEN
+		said := what;
+		PERFORM temporal.cancel(id, 'c' || i);
+	ELSIF what = 'signal' THEN
 		PERFORM temporal.signal(id, 'go', input);
 	ELSIF what = 'plain' THEN
 		said := pg_temp.pick('{s,t,nobody}');
@@ -324,9 +365,14 @@ DECLARE
 	words text;
 	stack text;
 	run temporal_internal.execution;
+	other bool := false;
 BEGIN
 	kinds := '{}';
 	said := 'program ' || program::text;
+	IF program::text ~ '"(tell|ask)"' THEN
+		PERFORM temporal.start_workflow('program', '["other", [["wsignal", 0]]]', id => 'other');
+		other := true;
+	END IF;
 	PERFORM temporal.start_workflow('program', jsonb_build_array('run', program), id => id,
 		run_timeout => CASE WHEN random() < 0.1 THEN interval '12 s' END, start_delay => CASE WHEN random() < 0.1 THEN interval '2 s' END);
 	FOR i IN 1 .. steps + 12 LOOP
@@ -339,10 +385,11 @@ BEGIN
 			IF what <> 'none' THEN
 				-- what a session sees now is what the worker will see
 				before := pg_temp.seen(id);
+				run := pg_temp.run_of(id);
 				SELECT * INTO wrong, more FROM pg_temp.do_it_crashing(id, what, floor(random() * 4)::int);
 				said := said || '; ' || array_to_string(more, ', ');
-				-- (not where a crash lies between, before which time was skipped)
-				IF wrong IS NULL AND (what = 'idle' OR cardinality(more) = 1) AND NOT coalesce(pg_temp.seen(id) ? (before ->> -1), before IS NULL) THEN
+				-- (not where a crash lies between, before which time was skipped, nor of a run that has continued as new)
+				IF wrong IS NULL AND run.key = (pg_temp.run_of(id)).key AND (what = 'idle' OR cardinality(more) = 1) AND NOT coalesce(pg_temp.seen(id) ? (before ->> -1), before IS NULL) THEN
 					wrong := format('a query has seen %s, which has not come', before);
 				END IF;
 			END IF;
@@ -367,14 +414,25 @@ BEGIN
 		PERFORM temporal.terminate(id);
 		said := said || '; terminated';
 	END IF;
+	IF wrong IS NULL AND other THEN
+		PERFORM temporal.test_drive('idle', 'other');
+		wrong := pg_temp.check_replay('other');
+		kinds := kinds || ('other ' || (pg_temp.run_of('other')).status);
+	END IF;
 	IF wrong IS NULL THEN
 		wrong := pg_temp.check_replay(id);
 	END IF;
-	-- (one that timed out before it could begin has no state)
-	IF wrong IS NULL AND run.last_task_id > 0 THEN
-		wrong := pg_temp.check_state(id, temporal.query(id, 'whole'));
-	END IF;
-	IF wrong IS NULL AND run.last_task_id > 0 AND random() < 0.3 THEN
+	-- each run of the chain; of one that was closed before its first activation there is nothing to ask
+	FOR run IN SELECT * FROM temporal_internal.execution e WHERE e.workflow_id = id AND last_task_id > 0 LOOP
+		IF wrong IS NULL AND run.status = 6 THEN
+			kinds := kinds || 'continued'::text;
+			PERFORM temporal.replay(id, run.run_id);
+		END IF;
+		IF wrong IS NULL THEN
+			wrong := pg_temp.check_state(run.key, temporal.query(id, 'whole', run_id => run.run_id));
+		END IF;
+	END LOOP;
+	IF wrong IS NULL AND (pg_temp.run_of(id)).last_task_id > 0 AND random() < 0.3 THEN
 		-- the code as it stood earlier, from a history that a client gives
 		PERFORM temporal.replay(pg_temp.begin_of(id), 'program');
 		kinds := kinds || 'replay of a beginning'::text;

@@ -134,6 +134,7 @@ SELECT is(pg_temp.run($$RETURN temporal.state();$$), '{}', 'the state of a new r
 
 -- ---------- clock, chance, side effects: the same in every replay ----------
 
+SET LOCAL temporal_pg.determinism = off;       -- for pg_sleep()
 SELECT is(pg_temp.run($$
 	x := ARRAY[temporal.now()]; PERFORM pg_sleep(0.001); x := x || temporal.now();
 	PERFORM temporal.sleep('1 s'); x := x || temporal.now();
@@ -141,6 +142,7 @@ SELECT is(pg_temp.run($$
 	PERFORM temporal.sleep('2 s'); x := x || temporal.now();
 	PERFORM temporal.execute_local_activity('add1', 1); x := x || temporal.now();
 	RETURN (SELECT jsonb_agg(t - x[1]) FROM unnest(x) t);$$, 'x timestamptz[];'), '["00:00:00", "00:00:00", "00:00:01", "00:00:01", "00:00:03", "00:00:03"]', 'G-02: now() is the time of the activation, also when it is replayed');
+RESET temporal_pg.determinism;
 SELECT is(pg_temp.run($$
 	PERFORM temporal.set_state('r' || n, jsonb_build_array(temporal.random(), temporal.uuid4())) FROM generate_series(1, 3) n;
 	a := temporal.state();
@@ -277,11 +279,13 @@ SELECT is(pg_temp.run($$
 		a := temporal.execute_activity('add1', 1);
 	EXCEPTION WHEN OTHERS THEN RETURN '1'; END; EXCEPTION WHEN data_exception THEN RETURN '2'; END; EXCEPTION WHEN OTHERS THEN RETURN '3'; END;
 	RETURN a;$$, 'a jsonb;'), '2', 'through several');
+SET LOCAL temporal_pg.determinism = off;       -- which would warn
 SELECT is(pg_temp.error_of($$SELECT pg_temp.run('BEGIN PERFORM temporal.sleep(''1 s''); EXCEPTION WHEN assert_failure THEN NULL; END; RETURN ''"swallowed"'';')$$) ~ '^TP021: .*caught the suspension and returned', true, 'swallowed: found at the return');
 SELECT is(pg_temp.error_of($$SELECT pg_temp.run('BEGIN PERFORM temporal.sleep(''1 s''); EXCEPTION WHEN OTHERS OR assert_failure THEN NULL; END; PERFORM temporal.sleep(''1 s''); RETURN NULL;')$$) ~ '^TP021: .*caught the suspension and went on to call temporal.sleep', true, 'swallowed: found at the next call');
 SELECT is(pg_temp.error_of($$SELECT pg_temp.run('LOOP BEGIN PERFORM temporal.execute_activity(''add1'', 1); RETURN NULL; EXCEPTION WHEN OTHERS OR assert_failure THEN NULL; END; EXIT WHEN false; END LOOP;')$$) ~ '^TP021', true, 'swallowed in an endless loop: found') WHERE false;
 SELECT matches(pg_temp.detail_of($$SELECT pg_temp.run('BEGIN PERFORM temporal.sleep(''1 s''); EXCEPTION WHEN assert_failure THEN NULL; END; RETURN NULL;')$$), 'function wf\(jsonb\) line 1', 'and the error says where it was');
 SELECT is(pg_temp.error_of($$SELECT pg_temp.run('BEGIN PERFORM temporal.sleep(''1 s''); EXCEPTION WHEN assert_failure THEN RAISE EXCEPTION ''other''; END; RETURN NULL;')$$) ~ '^P0001: workflow task of', true, 'replaced by another error: fails the task, not the run');
+RESET temporal_pg.determinism;
 SELECT is(pg_temp.error_of($$SELECT pg_temp.run('ASSERT false, ''mine''; RETURN NULL;')$$) ~ '^P0004: workflow task of .*mine', true, 'an ASSERT of the user is none');
 SELECT is(pg_temp.run($$BEGIN ASSERT false; EXCEPTION WHEN assert_failure THEN NULL; END; PERFORM temporal.sleep('1 s'); RETURN '"fine"';$$), '"fine"', 'and may be caught');
 SELECT is(pg_temp.run($$BEGIN PERFORM temporal.sleep('1 s'); EXCEPTION WHEN assert_failure THEN RAISE; END; RETURN '"fine"';$$), '"fine"', 'a suspension that is raised again is one');
@@ -306,7 +310,9 @@ SELECT is(temporal.test_run('pure_sql', '20'), '42', 'a workflow in SQL');
 CREATE FUNCTION recursive(n int) RETURNS int LANGUAGE plpgsql AS $$BEGIN IF n = 0 THEN RETURN 0; END IF; PERFORM temporal.sleep('1 s'); RETURN 1 + shop.recursive(n - 1); END $$;
 SELECT temporal.register_workflow('recursive');
 SELECT is(temporal.test_run('recursive', '40'), '40', 'a recursive one');
+SET LOCAL temporal_pg.determinism = off;       -- for set_config()
 SELECT is(pg_temp.run($$PERFORM set_config('work_mem', '3MB', true); PERFORM temporal.sleep('1 s'); RETURN to_jsonb(current_setting('work_mem'));$$), '"3MB"', 'settings that the code makes are made again');
+RESET temporal_pg.determinism;
 SELECT isnt(current_setting('work_mem'), '3MB', 'and do not leave it');
 
 -- other languages, where they are installed

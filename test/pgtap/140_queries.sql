@@ -33,8 +33,10 @@ CREATE FUNCTION q_fail() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM tempor
 CREATE FUNCTION q_big() RETURNS text LANGUAGE sql AS $$SELECT repeat('x', 3000000)$$;
 CREATE FUNCTION q_me() RETURNS jsonb LANGUAGE sql AS $$SELECT jsonb_build_array((temporal.workflow_info()).workflow_id, temporal.now())$$;
 CREATE FUNCTION q_any(name text, input jsonb) RETURNS text LANGUAGE sql AS $$SELECT 'Dynamic query ''' || name || ''' ' || coalesce(input::text, '-')$$;
+SET LOCAL temporal_pg.determinism = off;       -- q_write is to fail when it runs
 SELECT temporal.register_workflow('counting', signals => '{"add": "add"}',
 	queries => '{"at": "at", "whole": "whole", "sum": "sum_of", "set": "q_set", "sleep": "q_sleep", "activity": "q_activity", "spawn": "q_spawn", "lock": "q_lock", "wait": "q_wait", "effect": "q_effect", "write": "q_write", "fail": "q_fail", "big": "q_big", "me": "q_me"}');
+RESET temporal_pg.determinism;
 SELECT temporal.register_activity('at');
 SELECT temporal.test_start('2030-01-01 00:00:00+00');
 

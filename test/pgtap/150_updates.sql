@@ -65,8 +65,10 @@ CREATE FUNCTION any_check(name text, input jsonb) RETURNS void LANGUAGE plpgsql 
 CREATE FUNCTION nothing() RETURNS void LANGUAGE sql AS $$SELECT$$;
 CREATE FUNCTION sum() RETURNS int LANGUAGE sql AS $$SELECT temporal.state('sum', 0)$$;
 SELECT temporal.register_activity('book');
+SET LOCAL client_min_messages = error;         -- it warns
 SELECT temporal.register_workflow('adder', 'until_stop', signals => '{"stop": "stop", "add": "add"}', queries => '{"sum": "sum"}',
 	updates => '{"add": ["add", "check_add"], "slowly": ["add_slowly", "check_add"], "late": "add_late", "locally": "add_locally", "fails": "fails", "fails_slowly": "fails_slowly", "divides": "divides", "nothing": "nothing", "stop": "stop"}');
+RESET client_min_messages;
 SELECT temporal.test_start('2030-01-01 00:00:00+00');
 
 -- ---------- accepted and completed (S-19) ----------
@@ -151,7 +153,9 @@ SELECT pg_temp.replays('u');
 
 -- ---------- the dynamic one ----------
 
+SET LOCAL client_min_messages = error;         -- it warns
 SELECT temporal.register_workflow('dyn', 'until_stop', updates => '{"add": "add", "*": ["any_update", "any_check"]}');
+RESET client_min_messages;
 SELECT temporal.start_workflow('dyn', id => 'd');
 SELECT is(temporal.update('d', 'x', '[1]'), '{"x": [1]}', 'F-36: a dynamic handler; the first task of the run');
 SELECT is(temporal.update('d', 'add', '1'), '1', 'and one by name');

@@ -14,6 +14,8 @@ CREATE FUNCTION pg_temp.replay_all(id text) RETURNS text LANGUAGE sql AS $$
 	SELECT is(array_agg(temporal.replay(id, run_id)), array_agg(history_length::int), id || ': every run replays') FROM temporal.workflow WHERE workflow_id = id
 $$;
 
+SET LOCAL temporal_pg.continue_as_new_min_interval = '1s';
+
 -- ---------- the chain ----------
 
 CREATE FUNCTION count_down(n int) RETURNS text LANGUAGE plpgsql AS $$
@@ -161,7 +163,9 @@ BEGIN
 END $$;
 CREATE FUNCTION go() RETURNS void LANGUAGE sql AS $$SELECT temporal.set_state('go', true)$$;
 CREATE FUNCTION hang() RETURNS void LANGUAGE sql AS $$SELECT temporal.sleep('1 hour')$$;
+SET LOCAL client_min_messages = error;         -- it warns
 SELECT temporal.register_workflow('entity', updates => '{"go": "go", "hang": "hang"}', signals => '{"go": "go", "hang": "hang"}', queries => '{"state": "seen"}');
+RESET client_min_messages;
 SELECT temporal.start_workflow('entity', '2', id => 'w8');
 SELECT temporal.test_drive();
 SELECT run_id AS first FROM temporal.workflow WHERE workflow_id = 'w8' \gset
@@ -211,7 +215,9 @@ END $$;
 CREATE FUNCTION unknown() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.continue_as_new(1, 'nobody'); END $$;
 CREATE FUNCTION bad_attribute() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.continue_as_new(1, search_attributes => '{"Nothing": 1}'); END $$;
 CREATE FUNCTION spawner() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.await(temporal.spawn('from_handler')); END $$;
+SET LOCAL client_min_messages = error;         -- it warns
 SELECT temporal.register_workflow(w) FROM unnest('{swallower,others,unknown,bad_attribute,spawner}'::text[]) w;
+RESET client_min_messages;
 SELECT is(temporal.test_run('others', '0', id => 'w9'), '"second"', 'WHEN OTHERS lets it pass');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.continue_as_new(1)$$), 'TP021', 'not outside of workflow code');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.test_run('swallower', id => 'x1')$$), 'TP021', 'who catches it fails the task');

@@ -90,7 +90,9 @@ $node->query(q{
 
 	SELECT temporal.register_activity(f) FROM unnest(ARRAY['note', 'stubborn']) f;
 	SELECT temporal.register_workflow(f) FROM unnest(ARRAY['insisting', 'broken', 'drawing']) f;
+	SET temporal_pg.determinism = off;    -- pg_sleep() stands for computing
 	SELECT temporal.register_workflow('collector', signals => '{"item": "add_item"}', updates => '{"put": "put_item"}');
+	RESET temporal_pg.determinism;
 });
 my $one = $node->background_psql('postgres', on_error_stop => 0);
 my $two = $node->background_psql('postgres', on_error_stop => 0);

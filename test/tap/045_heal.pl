@@ -78,6 +78,45 @@ is(failures('f'), 1, 'one WorkflowTaskFailed in all');
 is($node->query(q{SELECT last_task_failure IS NULL, task_attempt FROM temporal.workflow WHERE workflow_id = 'f'}), 't|1', 'the failure is gone from the row');
 is($node->query(q{SELECT string_agg(step, ',') FROM done WHERE id = 'f'}), 'before,after', 'each step was done once');
 
+# --- code that is not deterministic any more, or is set free
+
+$node->query(q{
+	CREATE FUNCTION noted_at(id text) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN INSERT INTO done VALUES (id, 'at'); RETURN clock_timestamp(); END $$;
+	CREATE FUNCTION punctual(id text) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.execute_activity('noted_at', id), temporal.execute_activity('noted_at', id);
+		PERFORM temporal.sleep('0.2 s');
+		RETURN temporal.side_effect('SELECT now()') IS NOT NULL;
+	END $$;
+	SELECT temporal.register_activity('noted_at'), temporal.register_workflow('punctual');
+	SELECT temporal.start_workflow('punctual', '"p0"', id => 'p0');
+	SET temporal_pg.determinism = off;
+	CREATE FUNCTION free(id text) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.execute_activity('noted_at', id);
+		RETURN now() IS NOT NULL AND EXISTS (SELECT FROM done);
+	END $$;
+	SELECT temporal.register_workflow('free'), temporal.start_workflow('free', '"free"', id => 'free');
+});
+is($node->query(q{SELECT temporal.result('p0', timeout => '30 s')}), 'true', 'activities, in place or not, and side effects may read the clock');
+is($node->query(q{SELECT temporal.result('free', timeout => '30 s')}), 'true', 'what was registered with the guard off runs without it');
+$node->query(q{
+	CREATE FUNCTION turned(id text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+	SELECT temporal.register_workflow('turned');
+	CREATE OR REPLACE FUNCTION turned(id text) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		IF id = 'nobody' THEN RETURN current_time IS NULL; END IF;
+		RETURN false;
+	END $$;
+	SELECT temporal.start_workflow('turned', '"p1"', id => 'p1');
+});
+$node->wait_for(q{SELECT last_task_failure IS NOT NULL FROM temporal.workflow WHERE workflow_id = 'p1'});
+is($node->query(q{SELECT status, last_task_failure #>> '{message}', last_task_failure #>> '{applicationFailureInfo,type}' FROM temporal.workflow WHERE workflow_id = 'p1'}),
+	'Running|function turned(text) is not deterministic|TP022', 'a changed function is looked at before it runs');
+postpone('p1');
+$node->query(q{CREATE OR REPLACE FUNCTION turned(id text) RETURNS boolean LANGUAGE sql AS 'SELECT temporal.now() IS NOT NULL'});
+is($node->query(q{SELECT temporal.result('p1', timeout => '30 s')}), 'true', 'and healed');
+
 # another function that the code calls, and a function that has been dropped
 $node->query(q{
 	CREATE FUNCTION helper() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1 / 0; END $$;

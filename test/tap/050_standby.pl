@@ -39,6 +39,7 @@ $primary->query(q{
 	CREATE FUNCTION notes() RETURNS jsonb LANGUAGE sql AS $$ SELECT temporal.state('notes') $$;
 	CREATE FUNCTION spoil() RETURNS void LANGUAGE sql AS $$ INSERT INTO done VALUES ('query', 'spoilt') $$;
 	CREATE FUNCTION spoil_state() RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN PERFORM temporal.set_state('notes', 0); RETURN temporal.state('notes'); END $$;
+	SET temporal_pg.determinism = off;    -- queries that would write
 	SELECT temporal.register_workflow('noting', signals => '{"note": "add_note", "stop": "stop"}', updates => '{"note": "add_note", "slow": "add_slowly"}',
 		queries => '{"notes": "notes", "spoil": "spoil", "spoil_state": "spoil_state"}');
 	CREATE ROLE client LOGIN;

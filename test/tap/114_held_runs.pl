@@ -56,6 +56,7 @@ $node->query(q{
 	END $$;
 	CREATE FUNCTION stop() RETURNS void LANGUAGE sql AS $$ SELECT temporal.set_state('stop', true) $$;
 	CREATE FUNCTION total() RETURNS int LANGUAGE sql AS $$ SELECT temporal.state('sum', 0) $$;
+	SET temporal_pg.determinism = off;    -- pg_sleep() stands for computing
 	SELECT temporal.register_workflow('adder', signals => '{"add": "add", "slow": "slow", "stubborn": "stubborn", "late": "late", "stop": "stop"}',
 		updates => '{"add": "add"}', queries => '{"total": "total"}');
 

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ * runtime/checkplpgsql.h - the static check: functions in PL/pgSQL.
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_RUNTIME_CHECKPLPGSQL_H
+#define TPG_RUNTIME_CHECKPLPGSQL_H
+
+#include "runtime/check.h"
+
+/* Looks at a function as PL/pgSQL's own compiler sees it. call: for the types of polymorphic arguments, may be NULL. */
+extern void tpg_check_plpgsql(TpgCheck *check, Oid function, const FuncExpr *call);
+
+#endif							/* TPG_RUNTIME_CHECKPLPGSQL_H */
