@@ -108,8 +108,8 @@ $$Waits until a workflow is closed and gives its result. It sees what is committ
 
 workflow_id, run_id: the run; the latest of the id when no run id is given.
 timeout: how long to wait, for ever when not given.
-follow_runs: whether to go on with the run that a run continues in.
-Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
+follow_runs: whether to go on with the run that a run continues in; false: the outcome of that very run, which is error TP012 (DETAIL: the next run as JSON) where it has continued as new.
+Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP009 started by this transaction, TP010 no such workflow (any more), TP012 continued as new and not followed, 42501 without level "client", 22004, 22023.$$;
 
 CREATE PROCEDURE temporal.await_result(workflow_id text, run_id uuid DEFAULT NULL, wait_timeout interval DEFAULT NULL, INOUT result jsonb DEFAULT NULL)
 LANGUAGE c

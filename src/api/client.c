@@ -275,6 +275,21 @@ tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok)
 
 /* ---------- results ---------- */
 
+/* Who does not want to follow is told where it goes on (I-02). */
+static void
+continued_as_new(const TpgExecution *exec, const TpgEvent *event)
+{
+	TpgJson    *b = tpg_json_object();
+
+	tpg_json_add_text(b, "workflow_id", exec->workflow_id);
+	tpg_json_add_text(b, "run_id", tpg_json_get_text(event->attributes, "newExecutionRunId"));
+	ereport(ERROR,
+			(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
+			 errmsg("workflow \"%s\" has continued as new", exec->workflow_id),
+			 errdetail_internal("%s", tpg_json_to_text(tpg_json_finish(b))),
+			 errhint("DETAIL names the run in which it goes on; with follow_runs => true its result is waited for.")));
+}
+
 /* What a closed run gave: its result, or the error that ended it. */
 static Jsonb *
 outcome_of_run(const TpgExecution *exec)
@@ -326,6 +341,9 @@ outcome_of_run(const TpgExecution *exec)
 					 errmsg("workflow \"%s\" was cancelled", exec->workflow_id),
 					 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 			break;
+		case TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+			continued_as_new(exec, &event);
+			break;
 		default:
 			elog(ERROR, "workflow \"%s\" is closed by event %s", exec->workflow_id, tpg_event_type_name(event.type));
 	}
@@ -357,12 +375,12 @@ key_of_run(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id)
 }
 
 /*
- * Waits until the run, or the last of those that it continues as, is closed.  nonatomic: the caller's transaction may be, and
+ * Waits until the run, or with follow_runs the last of those that it continues as, is closed.  nonatomic: the caller's transaction may be, and
  * is, committed before each sleep, so that no snapshot and no lock is held.
  * Memory of one look is freed before the next.
  */
 static TpgExecution *
-wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
+wait_closed(const TpgExecution *first, int64 timeout_us, bool follow_runs, bool nonatomic)
 {
 	TimestampTz deadline = timeout_us < 0 ? DT_NOEND : GetCurrentTimestamp() + timeout_us;
 	int32		namespace_id = first->namespace_id;
@@ -382,7 +400,7 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 			tpg_waiter_cancel();
 			not_found(workflow_id, &run_id);
 		}
-		if (exec->status == TPG_STATUS_CONTINUED_AS_NEW)
+		if (follow_runs && exec->status == TPG_STATUS_CONTINUED_AS_NEW)
 		{
 			/* goes on in another run (I-02) */
 			tpg_waiter_cancel();
@@ -413,7 +431,7 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool nonatomic)
 		{
 			/* a last look: it may have closed just now */
 			exec = tpg_execution_find(namespace_id, workflow_id, &run_id);
-			if (exec != NULL && !tpg_status_is_open(exec->status) && exec->status != TPG_STATUS_CONTINUED_AS_NEW)
+			if (exec != NULL && !tpg_status_is_open(exec->status) && !(follow_runs && exec->status == TPG_STATUS_CONTINUED_AS_NEW))
 				break;
 			tpg_waiter_cancel();
 			ereport(ERROR,
@@ -433,9 +451,10 @@ tpg_sql_result(PG_FUNCTION_ARGS)
 	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
 	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
 	int64		timeout_us = interval_arg(fcinfo, 2, "timeout", -1);
+	bool		follow_runs = PG_ARGISNULL(3) || PG_GETARG_BOOL(3);
 
 	tpg_not_in_workflow("result", "Call it in an activity or a client.");
-	PG_RETURN_JSONB_P(outcome_of_run(wait_closed(tpg_find_run(workflow_id, run_id, false), timeout_us, false)));
+	PG_RETURN_JSONB_P(outcome_of_run(wait_closed(tpg_find_run(workflow_id, run_id, false), timeout_us, follow_runs, false)));
 }
 
 /* ---------- CALL forms ---------- */
@@ -470,7 +489,7 @@ call_wait(const TpgExecution *exec, int64 timeout_us, MemoryContext context)
 	Jsonb	   *result;
 	MemoryContext old;
 
-	exec = wait_closed(exec, timeout_us, true);
+	exec = wait_closed(exec, timeout_us, true, true);
 	result = outcome_of_run(exec);
 	old = MemoryContextSwitchTo(context);
 	result = tpg_json_copy(result);

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api/replay.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
@@ -73,8 +74,7 @@ check_end(TpgRun *run, const TpgPass *pass)
 	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass->error);
 	if (closing == NULL || closing->task_id == 0)
-		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1 ||
-			ends_with_update(run);
+		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || ends_with_update(run);
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED)
 		agrees = pass->kind == TPG_PASS_RETURNED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)
@@ -96,7 +96,7 @@ check_end(TpgRun *run, const TpgPass *pass)
 				 errhint("Code of running workflows must issue the same commands again.")));
 }
 
-/* Has any of its code run?  If not, there is nothing to compare. */
+/* Of a history from outside: has any of its code run?  If not, there is nothing to compare. */
 static bool
 has_begun(const TpgRun *run)
 {
@@ -129,6 +129,22 @@ not_in_workflow(void)
 				 errhint("Call it in an activity or a client.")));
 }
 
+int
+tpg_replay_run(TpgExecution *exec)
+{
+	TpgRun	   *run = tpg_run_look(exec, false);
+	TpgPass		pass;
+
+	/* a first activation that only began to wait has left no event, but is counted */
+	if (exec->last_task_id > 0)
+	{
+		tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
+		check_end(run, &pass);
+		tpg_pass_free(&pass);
+	}
+	return run->nevents;
+}
+
 /* replay(workflow_id, run_id): number of events replayed */
 Datum
 tpg_sql_replay(PG_FUNCTION_ARGS)
@@ -137,8 +153,6 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
 	int32		namespace_id = tpg_namespace_current();
 	TpgExecution *exec = NULL;
-	TpgRun	   *run;
-	TpgPass		pass;
 
 	tpg_id_check(workflow_id, "workflow id");
 	not_in_workflow();
@@ -153,14 +167,7 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 				 errmsg("workflow \"%s\" does not exist", workflow_id),
 				 errdetail("In namespace \"%s\".", tpg_guc_namespace),
 				 errhint("See temporal.workflow for the workflows that you may see.")));
-	run = tpg_run_look(exec, false);
-	if (has_begun(run))
-	{
-		tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
-		check_end(run, &pass);
-		tpg_pass_free(&pass);
-	}
-	PG_RETURN_INT32(run->nevents);
+	PG_RETURN_INT32(tpg_replay_run(exec));
 }
 
 /* What is compared with commands of the code must be there: a history comes from outside. */

@@ -241,7 +241,7 @@ tpg_engine_outbox(int64 execution_key)
 	bool		enough = false;
 	int			n;
 
-	if (!tpg_outbox_lock(execution_key))
+	if (!tpg_outbox_lock(execution_key, false))
 		return TPG_OUTBOX_LOCKED;
 	asker = tpg_execution_by_key(execution_key);
 	n = tpg_outbox_read_due(execution_key, tpg_clock_now(), OUTBOX_BATCH, rows);
@@ -264,7 +264,7 @@ tpg_engine_outbox_failed(int64 execution_key)
 	TimestampTz now = tpg_clock_now();
 	int64		delay = RETRY_FIRST_US;
 
-	if (!tpg_outbox_lock(execution_key))
+	if (!tpg_outbox_lock(execution_key, false))
 		return;
 	asker = tpg_execution_by_key(execution_key);
 	if (asker == NULL || tpg_outbox_read_due(execution_key, now, 1, &row) == 0)
