@@ -52,7 +52,7 @@ static bool
 ends_with_update(const TpgRun *run)
 {
 	for (int i = run->nevents - 1; i >= 0; i--)
-		if (run->events[i].task_id != 0)
+		if (run->events[i].task_id != 0 && run->events[i].task_id <= run->exec->last_task_id)
 			return tpg_updates_any_in_task(run, run->events[i].task_id);
 	return false;
 }
@@ -256,6 +256,7 @@ tpg_sql_replay_history(PG_FUNCTION_ARGS)
 	exec->task_queue = "default";
 	exec->wft_attempt = 1;
 	exec->run_expiration = DT_NOEND;
+	exec->last_task_id = PG_INT32_MAX;	/* all of it was done */
 	run->context = CurrentMemoryContext;
 	run->exec = exec;
 	run->events = palloc0(sizeof(TpgEvent) * JB_ROOT_COUNT(history));

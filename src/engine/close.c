@@ -36,8 +36,8 @@ force_close(TpgRun *run, TpgEventType type, TpgStatus status, const Jsonb *attri
 	tpg_task_write_close(run, status, now);
 }
 
-bool
-tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+static bool
+terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity, bool children_kept, bool goes_on)
 {
 	TpgStatus	status;
 	TpgRun	   *run;
@@ -66,10 +66,24 @@ tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *
 	tpg_json_add_text(b, "reason", reason);
 	tpg_json_add_jsonb(b, "details", details);
 	tpg_json_add_text(b, "identity", identity);
+	run->children_kept = children_kept;
+	run->goes_on = goes_on;
 	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED, TPG_STATUS_TERMINATED, tpg_json_finish(b), tpg_clock_now());
 	tpg_run_release(run, false);
 	TPG_FAULT("terminate_before_commit");
 	return true;
+}
+
+bool
+tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+{
+	return terminate(exec, reason, details, identity, false, false);
+}
+
+bool
+tpg_engine_terminate_for_reset(const TpgExecution *exec, const char *reason, const char *identity, bool children_kept, bool goes_on)
+{
+	return terminate(exec, reason, NULL, identity, children_kept, goes_on);
 }
 
 bool

@@ -25,18 +25,6 @@
 
 #define REASON "Delete workflow execution"
 
-static void
-do_outbox(int64 execution_key)
-{
-	TpgOutboxOutcome outcome;
-
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		outcome = tpg_engine_outbox(execution_key);
-	} while (outcome == TPG_OUTBOX_DONE || outcome == TPG_OUTBOX_MORE);
-}
-
 bool
 tpg_engine_delete(const TpgExecution *exec, bool only_latest, const char *identity)
 {
@@ -68,7 +56,7 @@ tpg_engine_delete(const TpgExecution *exec, bool only_latest, const char *identi
 		return false;
 	if (tpg_status_is_open(status))
 		(void) tpg_engine_terminate(exec, REASON, NULL, identity);
-	do_outbox(exec->key);
+	tpg_engine_outbox_all(exec->key);
 	tpg_engine_delete_run(exec->key);
 	/* whoever waits for its end sees that it is gone */
 	tpg_wake_waiters(exec->key);

@@ -86,26 +86,43 @@ append_timer_fired(TpgRun *run, const TpgMessage *m)
 	tpg_run_append(run, TPG_EVENT_TIMER_FIRED, run->task_time, tpg_json_finish(b), NULL);
 }
 
-/* What another run has answered; the end of a child names the event of its start, too. */
+static bool
+is_end_of_child(TpgEventType type)
+{
+	return type >= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED && type <= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED;
+}
+
+/*
+ * What another run has answered; the end of a child names the event of its start,
+ * too.  A child ends once, though a reset may have it run, and end, again.
+ */
 static void
 append_answer(TpgRun *run, const TpgMessage *m)
 {
 	TpgEventType type = (TpgEventType) tpg_json_get_int(m->payload, "type", 0);
 	Jsonb	   *attributes = tpg_json_get(m->payload, "attributes");
 
-	if (type >= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED && type <= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED)
+	if (is_end_of_child(type))
 	{
+		int32		started_event_id = 0;
+		TpgJson    *b;
+
 		for (int i = m->ref_event_id; i < run->nevents; i++)
 		{
-			TpgJson    *b;
+			const TpgEvent *e = &run->events[i];
 
-			if (run->events[i].type != TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED ||
-				tpg_json_get_int(run->events[i].attributes, "initiatedEventId", 0) != m->ref_event_id)
+			if ((e->type != TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED && !is_end_of_child(e->type)) ||
+				tpg_json_get_int(e->attributes, "initiatedEventId", 0) != m->ref_event_id)
 				continue;
+			if (is_end_of_child(e->type))
+				return;
+			started_event_id = e->event_id;
+		}
+		if (started_event_id > 0)
+		{
 			b = tpg_json_object_from(attributes);
-			tpg_json_add_int(b, "startedEventId", run->events[i].event_id);
+			tpg_json_add_int(b, "startedEventId", started_event_id);
 			attributes = tpg_json_finish(b);
-			break;
 		}
 	}
 	tpg_run_append(run, type, m->deliver_at, attributes, NULL);

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -72,20 +73,21 @@ tpg_engine_outbox_add(const TpgExecution *exec, const TpgEvent *event)
 	tpg_engine_outbox_wake(exec, event->time);
 }
 
-/* The answer, as mail to the run that asked, if it is still open. */
-static void
+/* The answer, as mail to the run that asked.  False: that is not open any more. */
+static bool
 answer(const TpgExecution *asker, int32 ref_event_id, TpgEventType type, TpgJson *attributes)
 {
 	TpgStatus	status;
 	TpgJson    *b = tpg_json_object();
 
 	if (!tpg_execution_lock(asker->key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
-		return;
+		return false;
 	tpg_wake_run_released();
 	tpg_json_add_int(attributes, "initiatedEventId", ref_event_id);
 	tpg_json_add_int(b, "type", type);
 	tpg_json_add_jsonb(b, "attributes", tpg_json_finish(attributes));
 	tpg_mail_send(asker, TPG_MESSAGE_ANSWER, ref_event_id, tpg_clock_now(), tpg_json_finish(b));
+	return true;
 }
 
 static Jsonb *
@@ -194,13 +196,20 @@ start_child(const TpgExecution *asker, const TpgEvent *e)
 static void
 report_end(const TpgExecution *child, const TpgEvent *closing)
 {
-	TpgJson    *b = tpg_json_object();
-	TpgEventType type;
-	int32		initiated_event_id;
-	TpgExecution *parent = tpg_child_ended(child, closing, &type, b, &initiated_event_id);
+	int64		tried = 0;
 
-	if (parent != NULL)
-		answer(parent, initiated_event_id, type, b);
+	/* while we wait for its row, the parent may be reset: then it is the new run that wants to know */
+	for (;;)
+	{
+		TpgJson    *b = tpg_json_object();
+		TpgEventType type;
+		int32		initiated_event_id;
+		TpgExecution *parent = tpg_child_ended(child, closing, &type, b, &initiated_event_id);
+
+		if (parent == NULL || parent->key == tried || answer(parent, initiated_event_id, type, b))
+			break;
+		tried = parent->key;
+	}
 }
 
 /* True: it holds a lock that others wait for, so the transaction should end. */
@@ -254,6 +263,18 @@ tpg_engine_outbox(int64 execution_key)
 	}
 	TPG_FAULT("outbox_before_commit");
 	return enough || n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
+}
+
+void
+tpg_engine_outbox_all(int64 execution_key)
+{
+	TpgOutboxOutcome outcome;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		outcome = tpg_engine_outbox(execution_key);
+	} while (outcome == TPG_OUTBOX_DONE || outcome == TPG_OUTBOX_MORE);
 }
 
 void

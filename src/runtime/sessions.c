@@ -82,6 +82,11 @@ find_update(const TpgRun *run, const char *id, TpgUpdateState *state, int *in_fl
 			if (state->stage == TPG_UPDATE_UNKNOWN && strcmp(tpg_json_get_text(e->attributes, "protocolInstanceId"), id) == 0)
 				state->stage = TPG_UPDATE_ACCEPTED;
 		}
+		/* of a reset, while no task has judged it yet */
+		else if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED && state->stage == TPG_UPDATE_UNKNOWN &&
+				 e->task_id > run->exec->last_task_id &&
+				 strcmp(tpg_json_get_text(tpg_json_get(tpg_json_get(e->attributes, "request"), "meta"), "updateId"), id) == 0)
+			state->stage = TPG_UPDATE_ACCEPTED;
 	}
 }
 
