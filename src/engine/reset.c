@@ -85,7 +85,8 @@ find_point(const TpgEvent *events, int nevents, const TpgExecution *base, int32 
 static void
 check_event_id(const TpgExecution *base, int nevents, int32 event_id)
 {
-	if (base->last_task_id == 0)
+	/* one that was reset, and is to begin again, has had its point moved only */
+	if (base->last_task_id == 0 && tpg_uuid_equal(&base->run_id, &base->original_run_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("workflow \"%s\" has not begun, so it cannot be reset", base->workflow_id),

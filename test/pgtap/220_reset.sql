@@ -1,6 +1,6 @@
 -- reset: where to, what is kept, what is done again, what is sent again (B-29 to B-33, S-26, A-03, A-04, A-47).
 BEGIN;
-SELECT * FROM no_plan();
+SELECT plan(116);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -19,9 +19,9 @@ CREATE FUNCTION step(what text) RETURNS text LANGUAGE plpgsql AS $$BEGIN INSERT 
 CREATE FUNCTION order_wf() RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE a jsonb; b jsonb;
 BEGIN
-	a := temporal.execute_activity('step', 'a');
+	a := temporal.execute_activity('step', 'a'::text);
 	PERFORM temporal.sleep('1 h');
-	b := temporal.execute_activity('step', 'b');
+	b := temporal.execute_activity('step', 'b'::text);
 	RETURN jsonb_build_array(a, b, temporal.uuid4(), temporal.now());
 END $$;
 SELECT temporal.register_activity('step'), temporal.register_workflow('order_wf');
@@ -32,7 +32,7 @@ SELECT temporal.test_start('2030-01-01 00:00:00+00');
 SELECT temporal.test_run('order_wf', id => 'w1', memo => '{"m": 1}') AS first_result \gset
 SELECT run_id AS r1 FROM temporal.workflow WHERE workflow_id = 'w1' \gset
 SELECT pg_temp.events(:'r1') AS e1 \gset
-SELECT is(:'e1', 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, TimerStarted 2, TimerFired 3, ActivityTaskScheduled 3, ActivityTaskStarted 4, ActivityTaskCompleted 4, Completed 4', 'what there is to go back in');
+SELECT is(:'e1'::text, 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, TimerStarted 2, TimerFired 3, ActivityTaskScheduled 3, ActivityTaskStarted 4, ActivityTaskCompleted 4, Completed 4', 'what there is to go back in');
 SELECT temporal.reset('w1', 10, 'once more') AS r2 \gset
 SELECT is(pg_temp.events(:'r2'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, TimerStarted 2, TimerFired 3, ActivityTaskScheduled 3, ActivityTaskStarted 4, ActivityTaskCompleted 4, WorkflowTaskFailed 4',
 	'naming the closing event: the code has been told, and decides again');
@@ -40,7 +40,7 @@ SELECT is((SELECT attributes - 'identity' FROM temporal.history WHERE run_id = :
 	jsonb_build_object('cause', 'RESET_WORKFLOW', 'baseRunId', :'r1', 'newRunId', :'r2', 'failure', '{"message": "once more", "source": "Server", "resetWorkflowFailureInfo": {}}'::jsonb), 'S-26: the mark of a reset');
 SELECT is((SELECT ROW(status, is_current)::text FROM temporal.workflow WHERE run_id = :'r1'), '(Completed,f)', 'the closed run stays as it was');
 SELECT is(temporal.replay('w1'), 10, 'a new run that has not been driven yet replays');
-SELECT is(temporal.replay('w1', :'r1'), 10, 'so does the old one');
+SELECT is(temporal.replay('w1', :'r1'::uuid), 10, 'so does the old one');
 SELECT is((SELECT count(*) FROM temporal.explain('w1')) > 0, true, 'explain() can look at it');
 SELECT temporal.test_drive('closed', 'w1');
 SELECT is(pg_temp.events(:'r2'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, TimerStarted 2, TimerFired 3, ActivityTaskScheduled 3, ActivityTaskStarted 4, ActivityTaskCompleted 4, WorkflowTaskFailed 4, Completed 4',
@@ -90,7 +90,7 @@ BEGIN
 	t := temporal.start_timer('2 h');
 	f := temporal.start_activity('slow');
 	PERFORM temporal.wait_signal('go');
-	PERFORM temporal.execute_activity('step', 'after go');
+	PERFORM temporal.execute_activity('step', 'after go'::text);
 	PERFORM temporal.await(f);
 	PERFORM temporal.await(t);
 	RETURN jsonb_build_array(temporal.now());
@@ -150,9 +150,9 @@ SELECT pg_temp.replay_all('o3');
 
 CREATE FUNCTION pays(n int) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM temporal.execute_activity('step', 'check');
+	PERFORM temporal.execute_activity('step', 'check'::text);
 	PERFORM temporal.sleep('1 h');
-	PERFORM temporal.execute_activity('step', 'pay twice');
+	PERFORM temporal.execute_activity('step', 'pay twice'::text);
 	PERFORM temporal.sleep('1 h');
 	RETURN 'paid';
 END $$;
@@ -162,10 +162,10 @@ SELECT temporal.start_workflow('pays', '1', id => 'p1');
 SELECT temporal.test_advance('90 min');
 CREATE OR REPLACE FUNCTION pays(n int) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM temporal.execute_activity('step', 'check');
+	PERFORM temporal.execute_activity('step', 'check'::text);
 	PERFORM temporal.sleep('1 h');
 	PERFORM temporal.sleep('1 min');
-	PERFORM temporal.execute_activity('step', 'pay once');
+	PERFORM temporal.execute_activity('step', 'pay once'::text);
 	RETURN 'paid';
 END $$;
 SELECT is((SELECT sqlstate FROM temporal.replay_check('pays')), 'TP020', 'the new code does not replay the run');
@@ -175,17 +175,6 @@ SELECT temporal.test_drive('closed', 'p1');
 SELECT is(temporal.result('p1'), '"paid"', 'and the run ends');
 SELECT is((SELECT array_agg(what) FROM done), '{check,"pay twice","pay once"}', 'done again is what stands behind the point');
 SELECT is(temporal.replay('p1'), (SELECT history_length FROM temporal.workflow WHERE workflow_id = 'p1' AND is_current)::int, 'it replays');
-
--- a failing workflow task: naming the event of its failure
-CREATE FUNCTION breaks(n int) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM temporal.sleep('1 h');
-	PERFORM 1 / (n - n);
-	RETURN 'mended';
-END $$;
-SELECT temporal.register_workflow('breaks');
-SELECT temporal.start_workflow('breaks', '1', id => 'b1');
-SELECT throws_ok($$SELECT temporal.test_advance('2 h')$$, '22012', NULL, 'code that fails');
 
 -- ---------- signals and updates ----------
 
@@ -206,7 +195,7 @@ BEGIN
 END $$;
 CREATE FUNCTION entity(n int) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM temporal.execute_activity('step', 'entity');
+	PERFORM temporal.execute_activity('step', 'entity'::text);
 	PERFORM temporal.wait_condition('state ? ''stop''');
 	IF n > 0 THEN PERFORM temporal.continue_as_new(n - 1); END IF;
 	RETURN temporal.state('seen');
@@ -245,7 +234,7 @@ END $$;
 SELECT is(pg_temp.resets('all'), '["s1", "s2", "s3", "u1", "u3", "u2"]', 'B-32: signals in their order, then updates; one that waits ends later');
 SELECT is(pg_temp.resets('signals'), '["s1", "s2", "s3"]', 'signals only');
 SELECT is(pg_temp.resets('updates'), '["u1", "u3", "u2"]', 'updates only');
-SELECT is(pg_temp.resets('none'), NULL, 'none');
+SELECT is(pg_temp.resets('none'), 'null', 'none');
 SELECT temporal.reset('e1', 4) AS e2 \gset
 SELECT is(pg_temp.events(:'e2'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, WorkflowTaskFailed 2, Signaled 2, Signaled 2, Signaled 2, UpdateAdmitted 2, UpdateAdmitted 2, UpdateAdmitted 2', 'as events of the activation that is done again');
 SELECT is((SELECT attributes FROM temporal.history WHERE run_id = :'e2' AND event_type = 'WorkflowExecutionUpdateAdmitted' ORDER BY event_id LIMIT 1) #- '{request,meta,identity}',
@@ -280,7 +269,7 @@ CREATE OR REPLACE FUNCTION check_note(x jsonb) RETURNS void LANGUAGE sql AS '';
 SELECT temporal.unregister_handler('entity', 'update', 'slow');
 SELECT temporal.reset('e1', 4) AS e6 \gset
 SELECT temporal.test_advance('2 h');
-SELECT is((SELECT array_agg(update_id ORDER BY accepted_event_id) FROM temporal.workflow_update WHERE run_id = :'e6'), '{u3}', 'so is one whose handler is gone');
+SELECT is((SELECT array_agg(update_id ORDER BY accepted_event_id) FROM temporal.workflow_update WHERE run_id = :'e6'), '{u1,u3}', 'judged by the code of each time; one whose handler is gone is rejected');
 SELECT temporal.signal('e1', 'stop');
 SELECT temporal.test_drive('closed', 'e1');
 SELECT is(temporal.replay('e1'), (SELECT history_length FROM temporal.workflow WHERE workflow_id = 'e1' AND is_current)::int, 'it replays');
@@ -312,7 +301,7 @@ BEGIN
 	a := temporal.start_child_workflow('kid', 1, id => 'kid 1 of ' || (temporal.workflow_info()).workflow_id);
 	b := temporal.start_child_workflow('kid', 2, id => 'kid 2 of ' || (temporal.workflow_info()).workflow_id);
 	PERFORM temporal.wait_signal('go');
-	PERFORM temporal.execute_activity('step', 'parent');
+	PERFORM temporal.execute_activity('step', 'parent'::text);
 	RETURN to_jsonb(temporal.await_all(ARRAY[a, b]));
 END $$;
 SELECT temporal.register_workflow('kid'), temporal.register_workflow('parent');
@@ -411,6 +400,22 @@ SAVEPOINT before;
 SELECT temporal.reset('w1', 2) AS gone \gset
 ROLLBACK TO before;
 SELECT is((SELECT count(*) FROM temporal.workflow WHERE run_id = :'gone'), 0::bigint, 'rolled back, nothing has happened');
+SELECT temporal.grant_access('default', 'tpg_r_client', 'client');
+GRANT USAGE ON SCHEMA shop TO tpg_r_client;
+SET LOCAL ROLE tpg_r_client;
+SELECT throws_ok($$SELECT temporal.reset('w1', 2)$$, '42501', NULL, 'in a test of somebody else a client may not, as with starts');
+RESET ROLE;
+-- named by an update: what it decided is decided again, and it comes back as a request
+SELECT temporal.start_workflow('entity', '0', id => 'e7');
+SELECT temporal.test_drive();
+SELECT temporal.update('e7', 'note', '"u1"', 'u1'), temporal.signal('e7', 'note', '"s"');
+SELECT temporal.test_drive();
+SELECT temporal.reset('e7', (SELECT event_id FROM temporal.history WHERE workflow_id = 'e7' AND event_type = 'WorkflowExecutionUpdateCompleted')) AS e8 \gset
+SELECT is(pg_temp.events(:'e8'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, WorkflowTaskFailed 3, Signaled 3, UpdateAdmitted 3', 'an activation that was told nothing but an update');
+SELECT is(temporal.replay('e7'), 7, 'replays before it is done again');
+SELECT temporal.test_drive();
+SELECT is(temporal.query('e7', 'seen'), '["s", "u1"]', 'signals come first');
+SELECT pg_temp.replay_all('e7');
 CREATE FUNCTION resetter() RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RETURN temporal.execute_activity('reset_self'); END $$;
 CREATE FUNCTION reset_self() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
