@@ -264,7 +264,7 @@ new_history(const TpgEvent *old, int kept, int32 task_id, const Again *a, Jsonb 
 			events[i].task_id = task_id;
 	append(events, &n, TPG_EVENT_WORKFLOW_TASK_FAILED, task_id, now, now, failed);
 	for (int i = 0; i < a->nsignals; i++)
-		append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED, task_id, a->signals[i]->time, now, a->signals[i]->attributes);
+		append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED, task_id, now, now, a->signals[i]->attributes);
 	for (int i = 0; i < a->nupdates; i++)
 		append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED, task_id, now, now, admitted_attributes(a->updates[i]));
 	*nevents = n;
