@@ -388,9 +388,10 @@ take_latest(const TpgExecution *base, const TpgResetRequest *r, TpgExecution **l
 	if (again == NULL || again->key != exec->key)
 		return false;
 	*nevents = tpg_history_read(base->key, 1, events);
-	if (*nevents == 0)
+	base = tpg_execution_by_key(base->key);
+	if (base == NULL || *nevents == 0)
 		return false;
-	check_event_id(tpg_execution_by_key(base->key), *nevents, r->event_id);
+	check_event_id(base, *nevents, r->event_id);
 
 	/* what it has asked of others is answered first: the answers go on with it */
 	if (is_base && tpg_status_is_open(again->status))
