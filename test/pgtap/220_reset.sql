@@ -1,6 +1,6 @@
 -- reset: where to, what is kept, what is done again, what is sent again (B-29 to B-33, S-26, A-03, A-04, A-47).
 BEGIN;
-SELECT plan(116);
+SELECT plan(118);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -389,6 +389,27 @@ SELECT is((SELECT execution_expiration_time FROM temporal.workflow WHERE run_id 
 SELECT temporal.test_drive('closed', 'm1');
 SELECT is(pg_temp.status_of('m1'), 'Completed', 'it ends');
 SELECT pg_temp.replay_all('m1');
+
+-- ---------- the clock of what is done again ----------
+
+CREATE FUNCTION at_what_time() RETURNS jsonb LANGUAGE sql AS $$SELECT temporal.state('at')$$;
+CREATE FUNCTION clocked() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.wait_signal('s');
+	PERFORM temporal.set_state('at', temporal.now());
+	PERFORM temporal.execute_activity('step', temporal.now()::text);
+	PERFORM temporal.wait_signal('end');
+	RETURN 'done';
+END $$;
+SELECT temporal.register_workflow('clocked', queries => '{"at": "at_what_time"}');
+SELECT temporal.start_workflow('clocked', id => 'k1');
+SELECT temporal.signal('k1', 's');
+SELECT temporal.test_drive();
+SELECT temporal.test_advance('1 h');
+SELECT temporal.test_now() AS reset_at, temporal.reset('k1', 3) AS k2 \gset
+SELECT temporal.test_advance('1 min');
+SELECT is((SELECT (attributes -> 'input' #>> '{}')::timestamptz FROM temporal.history WHERE run_id = :'k2' AND event_type = 'ActivityTaskScheduled'), :'reset_at'::timestamptz, 'it is that of the reset, whenever it is done');
+SELECT is((temporal.query('k1', 'at') #>> '{}')::timestamptz, :'reset_at'::timestamptz, 'in each replay');
 
 -- ---------- rights, places, transactions ----------
 
