@@ -231,7 +231,11 @@ CREATE VIEW temporal.child_workflow WITH (security_barrier) AS
 		SELECT x.run_id, x.status, x.start_time, x.close_time
 		FROM temporal_internal.execution x
 		WHERE x.namespace_id = e.namespace_id AND x.workflow_id = h.attributes ->> 'workflowId'
-			AND x.parent ->> 'runId' = e.run_id::text AND (x.parent ->> 'initiatedEventId')::integer = h.event_id
+			AND (x.parent ->> 'initiatedEventId')::integer = h.event_id
+			AND (x.parent ->> 'runId' = e.run_id::text OR e.original_run_id IS NOT NULL AND EXISTS (	-- of the run that was reset to this one
+				SELECT FROM temporal_internal.history s
+				WHERE s.execution_key = e.key AND s.event_type = 31
+					AND s.attributes #>> '{workflowExecution,runId}' = coalesce(x.first_run_id, x.run_id)::text))
 		ORDER BY x.run_no DESC LIMIT 1) c ON true
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.child_workflow IS 'The child workflows that the runs in the namespaces that you may see have asked for, each with its latest run.';

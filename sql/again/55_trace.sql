@@ -75,7 +75,9 @@ SET search_path = pg_catalog, pg_temp
 ROWS 50
 AS $$
 	WITH run AS (
-		SELECT e.key, e.workflow_type, e.start_time, e.status, e.attempt, e.wft_attempt, e.last_task_failure
+		SELECT e.key, e.workflow_type, e.status, e.attempt,
+			-- a history that began in another run began before this one (reset)
+			coalesce((SELECT h.event_time FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_id = 1), e.start_time) AS start_time, e.wft_attempt, e.last_task_failure
 		FROM temporal_internal.execution e
 		WHERE e.key = $1
 	), ev AS MATERIALIZED (
@@ -113,6 +115,7 @@ AS $$
 				WHEN 2 THEN 'workflow completed'
 				WHEN 3 THEN 'workflow failed'
 				WHEN 4 THEN 'workflow timed out'
+				WHEN 9 THEN CASE l.a ->> 'cause' WHEN 'RESET_WORKFLOW' THEN 'workflow reset' ELSE 'workflow task failed' END
 				WHEN 10 THEN 'activity ' || l.activity || ' scheduled'
 				WHEN 11 THEN '  ' || l.activity || ' started'
 				WHEN 12 THEN '  ' || l.activity || ' completed'
@@ -157,6 +160,7 @@ AS $$
 					FROM labelled u WHERE u.event_id = (l.a ->> 'acceptedEventId')::integer), '?')
 					|| CASE WHEN l.a #> '{outcome,failure}' IS NULL THEN ' completed' ELSE ' failed' END
 				WHEN 46 THEN 'memo changed'
+				WHEN 47 THEN 'update ' || temporal_internal.short_text(l.a #>> '{request,input,name}', 25) || ' asked again'
 				ELSE temporal_internal.words_of((enum_range(NULL::temporal.event_type))[l.event_type]::text) END AS event,
 			CASE l.event_type
 				WHEN 1 THEN concat_ws('; ',
@@ -196,6 +200,7 @@ AS $$
 				WHEN 38 THEN CASE l.a ->> 'cause' WHEN 'SIGNAL_COUNT_LIMIT_EXCEEDED' THEN 'has taken too many signals' ELSE 'no such open workflow' END
 				WHEN 40 THEN coalesce(l.a #> '{searchAttributes,TemporalChangeVersion}', l.a -> 'searchAttributes')::text
 				WHEN 41 THEN nullif((l.a #> '{acceptedRequest,input,args}')::text, 'null')
+				WHEN 47 THEN nullif((l.a #> '{request,input,args}')::text, 'null')
 				WHEN 43 THEN coalesce(temporal_internal.failure_text(l.a #> '{outcome,failure}'), nullif((l.a #> '{outcome,success}')::text, 'null'))
 				WHEN 46 THEN (l.a -> 'upsertedMemo')::text
 				ELSE nullif(l.failure, '') END AS detail

@@ -235,8 +235,8 @@ tpg_sql_start_workflow_execution(PG_FUNCTION_ARGS)
 
 /* ---------- finding a run ---------- */
 
-static void
-not_found(const char *workflow_id, const pg_uuid_t *run_id)
+void
+tpg_run_not_found(const char *workflow_id, const pg_uuid_t *run_id)
 {
 	ereport(ERROR,
 			(errcode(TPG_ERR_WORKFLOW_NOT_FOUND),
@@ -257,12 +257,12 @@ tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok)
 	{
 		if (missing_ok)
 			return NULL;
-		not_found(workflow_id, run_id);
+		tpg_run_not_found(workflow_id, run_id);
 	}
 	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
 	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	if (exec == NULL && !missing_ok)
-		not_found(workflow_id, run_id);
+		tpg_run_not_found(workflow_id, run_id);
 	return exec;
 }
 
@@ -348,7 +348,7 @@ key_of_run(int32 namespace_id, const char *workflow_id, const pg_uuid_t *run_id)
 	TpgExecution *exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 
 	if (exec == NULL)
-		not_found(workflow_id, run_id);
+		tpg_run_not_found(workflow_id, run_id);
 	return exec->key;
 }
 
@@ -377,7 +377,7 @@ wait_closed(const TpgExecution *first, int64 timeout_us, bool follow, bool nonat
 		if (exec == NULL)
 		{
 			tpg_waiter_cancel();
-			not_found(workflow_id, &run_id);
+			tpg_run_not_found(workflow_id, &run_id);
 		}
 		if (!tpg_status_is_open(exec->status))
 		{

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api/replay.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
@@ -51,7 +52,7 @@ static bool
 ends_with_update(const TpgRun *run)
 {
 	for (int i = run->nevents - 1; i >= 0; i--)
-		if (run->events[i].task_id != 0)
+		if (run->events[i].task_id != 0 && run->events[i].task_id <= run->exec->last_task_id)
 			return tpg_updates_any_in_task(run, run->events[i].task_id);
 	return false;
 }
@@ -73,8 +74,7 @@ check_end(TpgRun *run, const TpgPass *pass)
 	if (pass->kind == TPG_PASS_ERROR || pass->kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass->error);
 	if (closing == NULL || closing->task_id == 0)
-		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || run->nevents == 1 ||
-			ends_with_update(run);
+		agrees = pass->kind == TPG_PASS_SUSPENDED || closing != NULL || run->exec->wft_attempt > 1 || ends_with_update(run);
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_COMPLETED)
 		agrees = pass->kind == TPG_PASS_RETURNED;
 	else if (closing->type == TPG_EVENT_WORKFLOW_EXECUTION_FAILED)
@@ -96,7 +96,7 @@ check_end(TpgRun *run, const TpgPass *pass)
 				 errhint("Code of running workflows must issue the same commands again.")));
 }
 
-/* Has any of its code run?  If not, there is nothing to compare. */
+/* Of a history from outside: has any of its code run?  If not, there is nothing to compare. */
 static bool
 has_begun(const TpgRun *run)
 {
@@ -104,19 +104,6 @@ has_begun(const TpgRun *run)
 		if (run->events[i].task_id != 0)
 			return true;
 	return false;
-}
-
-static TpgDefinition *
-definition_of(const TpgExecution *exec)
-{
-	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, false);
-
-	if (!OidIsValid(def->function))
-		ereport(ERROR,
-				(errcode(TPG_ERR_NOT_REGISTERED),
-				 errmsg("function %s of workflow type \"%s\" does not exist", def->signature, exec->workflow_type),
-				 errhint("Create it again, or register another one with temporal.register_workflow().")));
-	return def;
 }
 
 static void
@@ -129,6 +116,22 @@ not_in_workflow(void)
 				 errhint("Call it in an activity or a client.")));
 }
 
+int
+tpg_replay_run(TpgExecution *exec)
+{
+	TpgRun	   *run = tpg_run_look(exec, false);
+	TpgPass		pass;
+
+	/* a first activation that only began to wait has left no event, but is counted */
+	if (exec->last_task_id > 0)
+	{
+		tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type), false, NULL, NULL, &pass);
+		check_end(run, &pass);
+		tpg_pass_free(&pass);
+	}
+	return run->nevents;
+}
+
 /* replay(workflow_id, run_id): number of events replayed */
 Datum
 tpg_sql_replay(PG_FUNCTION_ARGS)
@@ -137,8 +140,6 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
 	int32		namespace_id = tpg_namespace_current();
 	TpgExecution *exec = NULL;
-	TpgRun	   *run;
-	TpgPass		pass;
 
 	tpg_id_check(workflow_id, "workflow id");
 	not_in_workflow();
@@ -153,14 +154,7 @@ tpg_sql_replay(PG_FUNCTION_ARGS)
 				 errmsg("workflow \"%s\" does not exist", workflow_id),
 				 errdetail("In namespace \"%s\".", tpg_guc_namespace),
 				 errhint("See temporal.workflow for the workflows that you may see.")));
-	run = tpg_run_look(exec, false);
-	if (has_begun(run))
-	{
-		tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
-		check_end(run, &pass);
-		tpg_pass_free(&pass);
-	}
-	PG_RETURN_INT32(run->nevents);
+	PG_RETURN_INT32(tpg_replay_run(exec));
 }
 
 /* What is compared with commands of the code must be there: a history comes from outside. */
@@ -249,6 +243,7 @@ tpg_sql_replay_history(PG_FUNCTION_ARGS)
 	exec->task_queue = "default";
 	exec->wft_attempt = 1;
 	exec->run_expiration = DT_NOEND;
+	exec->last_task_id = PG_INT32_MAX;	/* all of it was done */
 	run->context = CurrentMemoryContext;
 	run->exec = exec;
 	run->events = palloc0(sizeof(TpgEvent) * JB_ROOT_COUNT(history));
@@ -266,7 +261,7 @@ tpg_sql_replay_history(PG_FUNCTION_ARGS)
 		exec->original_run_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(tpg_json_get_text(run->events[0].attributes, "originalExecutionRunId"))));
 	if (has_begun(run))
 	{
-		tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
+		tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type), false, NULL, NULL, &pass);
 		check_end(run, &pass);
 		tpg_pass_free(&pass);
 	}
@@ -339,7 +334,7 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	if (exec == NULL || !tpg_status_is_open(exec->status) || exec->last_task_id == 0)
 		return (Datum) 0;
 	run = tpg_run_look(exec, false);
-	tpg_pass_run(run, definition_of(exec), false, NULL, NULL, &pass);
+	tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type), false, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);
 	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->nfibers; i++)

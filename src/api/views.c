@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "api/client.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/guc.h"
@@ -47,17 +48,6 @@ tpg_sql_access_level(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(tpg_access_level(PG_GETARG_INT32(0)));
 }
 
-static void
-not_found(const char *workflow_id, const pg_uuid_t *run_id)
-{
-	ereport(ERROR,
-			(errcode(TPG_ERR_WORKFLOW_NOT_FOUND),
-			 run_id ? errmsg("workflow \"%s\" has no run %s", workflow_id, tpg_uuid_to_text(run_id)) :
-			 errmsg("workflow \"%s\" does not exist", workflow_id),
-			 errdetail("In namespace \"%s\".", tpg_guc_namespace),
-			 errhint("See temporal.workflow for the workflows that you may see; closed ones are deleted after the namespace's retention.")));
-}
-
 /* temporal_internal.find_run(workflow_id, run_id, level) */
 Datum
 tpg_sql_find_run(PG_FUNCTION_ARGS)
@@ -71,11 +61,11 @@ tpg_sql_find_run(PG_FUNCTION_ARGS)
 
 	/* the default namespace before its first use is empty */
 	if (namespace_id == 0)
-		not_found(workflow_id, run_id);
+		tpg_run_not_found(workflow_id, run_id);
 	tpg_access_require(namespace_id, PG_GETARG_INT32(2));
 	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	if (exec == NULL)
-		not_found(workflow_id, run_id);
+		tpg_run_not_found(workflow_id, run_id);
 	PG_RETURN_INT64(exec->key);
 }
 

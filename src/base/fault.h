@@ -41,6 +41,9 @@
 	X("close_before_update")	/* closing event written, execution row not */ \
 	X("next_run_started")		/* old run closed as continued, new one written */ \
 	X("terminate_before_commit") \
+	X("reset_run_closed")		/* the run that is reset is terminated, the new one not written */ \
+	X("reset_before_commit")	/* all of a reset written */ \
+	X("delete_before_commit")	/* rows of a run deleted on request */ \
 	X("retention_batch")		/* rows of old runs deleted, not committed */
 
 extern int	tpg_fault_countdown;

@@ -24,6 +24,7 @@
 #include "engine/close.h"
 #include "engine/outbox.h"
 #include "engine/start.h"
+#include "store/history.h"
 #include "store/outbox.h"
 
 static Jsonb *
@@ -51,13 +52,43 @@ add_type(TpgJson *b, const char *type)
 	tpg_json_add_jsonb(b, "workflowType", tpg_json_finish(name));
 }
 
+/*
+ * The run that a child names as its parent was reset to this one: was that behind
+ * the start of the child?  The event that initiated it is in both histories then.
+ */
+static bool
+has_taken_over(const TpgExecution *parent, const TpgExecution *child, const char *run_id)
+{
+	int32		event_id = (int32) tpg_json_get_int(child->parent, "initiatedEventId", 0);
+	TpgExecution *old;
+	TpgEvent	mine;
+	TpgEvent	theirs;
+
+	if (tpg_uuid_equal(&parent->original_run_id, &parent->run_id))
+		return false;
+	old = tpg_execution_find(parent->namespace_id, parent->workflow_id, DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))));
+	return old != NULL && tpg_uuid_equal(&old->original_run_id, &parent->original_run_id) &&
+		tpg_history_event(parent->key, event_id, &mine) && tpg_history_event(old->key, event_id, &theirs) &&
+		mine.type == TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED && theirs.type == mine.type && theirs.time == mine.time;
+}
+
+/* Is it a child of that run, or of one that was reset to it? */
+static bool
+is_child_of(const TpgExecution *child, const TpgExecution *parent)
+{
+	char	   *run_id = tpg_json_get_text(child->parent, "runId");
+
+	if (child->parent == NULL || run_id == NULL)
+		return false;
+	return strcmp(run_id, tpg_uuid_to_text(&parent->run_id)) == 0 || has_taken_over(parent, child, run_id);
+}
+
 TpgExecution *
 tpg_child_current(const TpgExecution *parent, const char *workflow_id, int32 initiated_event_id)
 {
 	TpgExecution *exec = tpg_execution_find(parent->namespace_id, workflow_id, NULL);
-	char	   *run_id = exec != NULL && exec->parent != NULL ? tpg_json_get_text(exec->parent, "runId") : NULL;
 
-	if (run_id == NULL || strcmp(run_id, tpg_uuid_to_text(&parent->run_id)) != 0)
+	if (exec == NULL || !is_child_of(exec, parent))
 		return NULL;
 	/* it may have started the id twice */
 	if (initiated_event_id != 0 && tpg_json_get_int(exec->parent, "initiatedEventId", 0) != initiated_event_id)
@@ -172,6 +203,8 @@ tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType
 {
 	static const char *const handed_on[] = {"result", "failure", "details", "retryState"};
 	char	   *run_id = tpg_json_get_text(child->parent, "runId");
+	TpgExecution *parent;
+	TpgExecution *current;
 
 	*type = event_for_parent(closing->type);
 	*initiated_event_id = (int32) tpg_json_get_int(child->parent, "initiatedEventId", 0);
@@ -180,8 +213,13 @@ tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType
 			tpg_json_add_jsonb(b, handed_on[i], tpg_json_get_raw(closing->attributes, handed_on[i]));
 	tpg_json_add_jsonb(b, "workflowExecution", execution_json(child->workflow_id, &child->run_id));
 	add_type(b, child->workflow_type);
-	return tpg_execution_find(child->namespace_id, tpg_json_get_text(child->parent, "workflowId"),
-							  DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))));
+	parent = tpg_execution_find(child->namespace_id, tpg_json_get_text(child->parent, "workflowId"),
+								DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))));
+	if (parent != NULL && tpg_status_is_open(parent->status))
+		return parent;
+	/* the run to which that was reset keeps the children that it had by then */
+	current = tpg_execution_find(child->namespace_id, tpg_json_get_text(child->parent, "workflowId"), NULL);
+	return current != NULL && has_taken_over(current, child, run_id) ? current : parent;
 }
 
 /* ---------- the end of its parent ---------- */

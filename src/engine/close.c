@@ -38,9 +38,18 @@ force_close(TpgRun *run, TpgEventType type, TpgStatus status, const Jsonb *attri
 	tpg_task_write_close(run, status, now);
 }
 
+/* Whether its children and its chain go on in another run: reset. */
+typedef struct GoesOn
+{
+	bool		children;
+	bool		chain;
+} GoesOn;
+
+static const GoesOn nothing = {false, false};
+
 /* The caller holds the run lock and the row lock; false: the run is gone. */
 static bool
-terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+terminate_locked(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity, GoesOn goes_on)
 {
 	TpgRun	   *run = tpg_run_load(exec->key);
 	TpgJson    *b;
@@ -51,14 +60,16 @@ terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, co
 	tpg_json_add_text(b, "reason", reason);
 	tpg_json_add_jsonb(b, "details", details);
 	tpg_json_add_text(b, "identity", identity);
+	run->children_kept = goes_on.children;
+	run->goes_on = goes_on.chain;
 	force_close(run, TPG_EVENT_WORKFLOW_EXECUTION_TERMINATED, TPG_STATUS_TERMINATED, tpg_json_finish(b), tpg_clock_now());
 	tpg_run_release(run, false);
 	TPG_FAULT("terminate_before_commit");
 	return true;
 }
 
-bool
-tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+static bool
+terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity, GoesOn goes_on)
 {
 	TpgStatus	status;
 
@@ -77,7 +88,19 @@ tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *
 	tpg_wake_run_released();
 	if (!tpg_execution_lock(exec->key, TPG_ROW_UPDATE, &status) || !tpg_status_is_open(status))
 		return false;
-	return terminate(exec, reason, details, identity);
+	return terminate_locked(exec, reason, details, identity, goes_on);
+}
+
+bool
+tpg_engine_terminate(const TpgExecution *exec, const char *reason, const Jsonb *details, const char *identity)
+{
+	return terminate(exec, reason, details, identity, nothing);
+}
+
+bool
+tpg_engine_terminate_for_reset(const TpgExecution *exec, const char *reason, const char *identity, bool children_kept, bool goes_on)
+{
+	return terminate(exec, reason, NULL, identity, (GoesOn) {.children = children_kept, .chain = goes_on});
 }
 
 TpgTerminateOutcome
@@ -94,7 +117,7 @@ tpg_engine_try_terminate(const TpgExecution *exec, const char *reason)
 	if (!tpg_execution_lock(exec->key, TPG_ROW_UPDATE_NOWAIT, &status))
 		return TPG_TERMINATE_LOCKED;
 	tpg_wake_run_released();
-	if (!tpg_status_is_open(status) || !terminate(exec, reason, NULL, NULL))
+	if (!tpg_status_is_open(status) || !terminate_locked(exec, reason, NULL, NULL, nothing))
 		return TPG_TERMINATE_CLOSED;
 	return TPG_TERMINATED;
 }

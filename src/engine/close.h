@@ -28,6 +28,13 @@ typedef enum TpgTerminateOutcome
 
 /* The same without waiting. */
 extern TpgTerminateOutcome tpg_engine_try_terminate(const TpgExecution *exec, const char *reason);
+/*
+ * The same for a reset.  children_kept: they are those of the new run, so no parent
+ * close policy (A-47); goes_on: the new run is of the same chain, whose parent, if
+ * it has one, is not told of this end.
+ */
+extern bool tpg_engine_terminate_for_reset(const TpgExecution *exec, const char *reason, const char *identity,
+										   bool children_kept, bool goes_on);
 
 /* The run timeout of a loaded run is over. The caller holds the run lock. False: the row is locked, later. */
 extern bool tpg_engine_time_out(TpgRun *run, TimestampTz now);

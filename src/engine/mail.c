@@ -93,6 +93,15 @@ typedef struct ChildStarts
 	int			nevents;		/* as many have been looked at */
 } ChildStarts;
 
+#define CHILD_ENDED (-1)
+
+static bool
+is_end_of_child(TpgEventType type)
+{
+	return type >= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED && type <= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED;
+}
+
+/* 0: it has not been started; CHILD_ENDED: it has ended */
 static int32
 child_started_event(TpgRun *run, ChildStarts *c, int32 initiated_event_id)
 {
@@ -105,22 +114,29 @@ child_started_event(TpgRun *run, ChildStarts *c, int32 initiated_event_id)
 
 		if (e->type == TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED)
 			c->started[tpg_json_get_int(e->attributes, "initiatedEventId", 0)] = e->event_id;
+		else if (is_end_of_child(e->type))
+			c->started[tpg_json_get_int(e->attributes, "initiatedEventId", 0)] = CHILD_ENDED;
 	}
 	return c->started[initiated_event_id];
 }
 
-/* What another run has answered; the end of a child names the event of its start, too. */
+/*
+ * What another run has answered; the end of a child names the event of its start,
+ * too.  A child ends once, though a reset may have it run, and end, again.
+ */
 static void
 append_answer(TpgRun *run, const TpgMessage *m, ChildStarts *starts)
 {
 	TpgEventType type = (TpgEventType) tpg_json_get_int(m->payload, "type", 0);
 	Jsonb	   *attributes = tpg_json_get(m->payload, "attributes");
 
-	if (type >= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_COMPLETED && type <= TPG_EVENT_CHILD_WORKFLOW_EXECUTION_TERMINATED)
+	if (is_end_of_child(type))
 	{
 		TpgJson    *b = tpg_json_object_from(attributes);
 		int32		started = child_started_event(run, starts, m->ref_event_id);
 
+		if (started == CHILD_ENDED)
+			return;
 		if (started != 0)
 			tpg_json_add_int(b, "startedEventId", started);
 		attributes = tpg_json_finish(b);

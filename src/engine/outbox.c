@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -77,20 +78,21 @@ tpg_engine_outbox_add(const TpgExecution *exec, const TpgEvent *event)
 	tpg_engine_outbox_wake(exec, event->time);
 }
 
-/* The answer, as mail to the run that asked, if it is still open. */
-static void
+/* The answer, as mail to the run that asked.  False: that is not open any more. */
+static bool
 answer(const TpgExecution *asker, int32 ref_event_id, TpgEventType type, TpgJson *attributes)
 {
 	TpgStatus	status;
 	TpgJson    *b = tpg_json_object();
 
 	if (!tpg_execution_lock(asker->key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
-		return;
+		return false;
 	tpg_wake_run_released();
 	tpg_json_add_int(attributes, "initiatedEventId", ref_event_id);
 	tpg_json_add_int(b, "type", type);
 	tpg_json_add_jsonb(b, "attributes", tpg_json_finish(attributes));
 	tpg_mail_send(asker, TPG_MESSAGE_ANSWER, ref_event_id, tpg_clock_now(), tpg_json_finish(b));
+	return true;
 }
 
 static Jsonb *
@@ -199,13 +201,20 @@ start_child(const TpgExecution *asker, const TpgEvent *e, TpgInherited *inherite
 static void
 report_end(const TpgExecution *child, const TpgEvent *closing)
 {
-	TpgJson    *b = tpg_json_object();
-	TpgEventType type;
-	int32		initiated_event_id;
-	TpgExecution *parent = tpg_child_ended(child, closing, &type, b, &initiated_event_id);
+	int64		tried = 0;
 
-	if (parent != NULL)
-		answer(parent, initiated_event_id, type, b);
+	/* while we wait for its row, the parent may be reset: then it is the new run that wants to know */
+	for (;;)
+	{
+		TpgJson    *b = tpg_json_object();
+		TpgEventType type;
+		int32		initiated_event_id;
+		TpgExecution *parent = tpg_child_ended(child, closing, &type, b, &initiated_event_id);
+
+		if (parent == NULL || parent->key == tried || answer(parent, initiated_event_id, type, b))
+			break;
+		tried = parent->key;
+	}
 }
 
 static TpgPolicyOutcome
@@ -248,8 +257,7 @@ tpg_engine_outbox(int64 execution_key)
 	int			n;
 
 	row_in_hand = 0;
-
-	if (!tpg_outbox_lock(execution_key))
+	if (!tpg_outbox_lock(execution_key, false))
 		return TPG_OUTBOX_LOCKED;
 	asker = tpg_execution_by_key(execution_key);
 	n = tpg_outbox_read_due(execution_key, tpg_clock_now(), OUTBOX_BATCH, rows);
@@ -280,6 +288,18 @@ tpg_engine_outbox(int64 execution_key)
 }
 
 void
+tpg_engine_outbox_all(int64 execution_key)
+{
+	TpgOutboxOutcome outcome;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		outcome = tpg_engine_outbox(execution_key);
+	} while (outcome == TPG_OUTBOX_DONE || outcome == TPG_OUTBOX_MORE);
+}
+
+void
 tpg_engine_outbox_failed(int64 execution_key)
 {
 	TpgOutboxRow rows[OUTBOX_BATCH];
@@ -289,7 +309,7 @@ tpg_engine_outbox_failed(int64 execution_key)
 	int			failed = 0;
 	int			n;
 
-	if (!tpg_outbox_lock(execution_key))
+	if (!tpg_outbox_lock(execution_key, false))
 		return;
 	asker = tpg_execution_by_key(execution_key);
 	n = tpg_outbox_read_due(execution_key, now, OUTBOX_BATCH, rows);

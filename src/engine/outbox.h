@@ -31,6 +31,9 @@ typedef enum TpgOutboxOutcome
  */
 extern TpgOutboxOutcome tpg_engine_outbox(int64 execution_key);
 
+/* All of it that is due, in the caller's transaction, which holds the outbox lock. */
+extern void tpg_engine_outbox_all(int64 execution_key);
+
 /* It raised an error: what comes first is tried again later. In a new transaction. */
 extern void tpg_engine_outbox_failed(int64 execution_key);
 

@@ -201,6 +201,7 @@ tpg_run_load(int64 execution_key)
 	run->update_request = NULL;
 	run->run_timed_out = false;
 	run->eager_outcome = NULL;
+	run->children_kept = run->goes_on = false;
 	run->used = ++cache_clock;
 	run->touched = run->in_use = true;
 	run->loaded_in = GetCurrentSubTransactionId();
@@ -254,6 +255,17 @@ tpg_run_cache_reset(void)
 			cache_drop(i);
 }
 
+/* Is the group that is being opened the one to which a run was reset?  Its first events are stored. */
+static bool
+is_again(const TpgRun *run)
+{
+	int			last = run->nevents - 1;
+
+	while (last > 0 && run->events[last].task_id == 0)
+		last--;
+	return last > 0 && run->events[last].task_id == run->task_id;
+}
+
 void
 tpg_run_open_group(TpgRun *run, TimestampTz now, bool from_mail)
 {
@@ -269,8 +281,11 @@ tpg_run_open_group(TpgRun *run, TimestampTz now, bool from_mail)
 	 * The clock of a workflow never goes back (G-02).  The first activation has
 	 * that of the start event, which tells a replay of it even if the code does
 	 * nothing in it; but signal_with_start may end a start delay early (A-43).
+	 * One that a reset has the code do again has that of the reset.
 	 */
-	if (run->task_id == 1)
+	if (is_again(run))
+		run->task_time = run->exec->last_task_time;
+	else if (run->task_id == 1)
 		run->task_time = Min(run->exec->execution_time, Max(now, run->exec->start_time));
 	else
 		run->task_time = Max(now, run->exec->last_task_time);
@@ -340,6 +355,30 @@ tpg_run_end_delivery(TpgRun *run)
 	run->group_delivered = run->nevents;
 	if (run->group_own_end < 0)
 		run->group_own_end = run->nevents;
+}
+
+bool
+tpg_event_is_of_command(const TpgEvent *e)
+{
+	switch (e->type)
+	{
+		case TPG_EVENT_ACTIVITY_TASK_SCHEDULED:
+		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
+		case TPG_EVENT_TIMER_STARTED:
+		case TPG_EVENT_TIMER_CANCELED:
+		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+		case TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED:
+		case TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+			return true;
+		case TPG_EVENT_MARKER_RECORDED:
+			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
+		default:
+			return false;
+	}
 }
 
 static void

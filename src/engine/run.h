@@ -64,6 +64,10 @@ typedef struct TpgRun
 	TpgActivityTask *retries;
 	int			nretries;
 
+	/* it is closed by a reset: */
+	bool		children_kept;	/* its children are those of the run to come */
+	bool		goes_on;		/* that is what its parent will hear of */
+
 	uint64		used;			/* for the cache: when last */
 	bool		touched;		/* for the cache: by the transaction in progress */
 	SubTransactionId loaded_in; /* for the cache: when it was touched last */
@@ -135,6 +139,9 @@ extern void tpg_run_drop_group(TpgRun *run);
 
 /* Drops all that is new. */
 extern void tpg_run_drop_new(TpgRun *run);
+
+/* Is it that of a command, which code has issued?  Closing events are not among them. */
+extern bool tpg_event_is_of_command(const TpgEvent *event);
 
 static inline TpgEvent *
 tpg_run_event(TpgRun *run, int32 event_id)

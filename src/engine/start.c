@@ -40,8 +40,8 @@ static int	nstarted;
 static int	maxstarted;
 static LocalTransactionId started_lxid = InvalidLocalTransactionId;
 
-static void
-remember_start(int64 key)
+void
+tpg_engine_remember_start(int64 key)
 {
 	if (started_lxid != tpg_my_lxid())
 	{
@@ -320,7 +320,7 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 	tpg_mail_send(&e, TPG_MESSAGE_FIRST_TASK, 0, e.execution_time, NULL);
 	if (!TIMESTAMP_NOT_FINITE(e.run_expiration))
 		tpg_mail_send(&e, TPG_MESSAGE_RUN_TIMEOUT, 0, e.run_expiration, NULL);
-	remember_start(e.key);
+	tpg_engine_remember_start(e.key);
 	tpg_testenv_started(e.key);
 	TPG_FAULT("start_before_commit");
 

@@ -67,5 +67,6 @@ extern void tpg_engine_start(const TpgStartRequest *request, TpgStartResult *res
  * Was this run started by the transaction in progress?  Waiting for it would be for ever (TP009).
  */
 extern bool tpg_engine_started_here(int64 execution_key);
+extern void tpg_engine_remember_start(int64 execution_key);
 
 #endif							/* TPG_ENGINE_START_H */

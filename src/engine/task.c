@@ -276,8 +276,10 @@ tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
 		tpg_wake_interrupt(run->exec->key, 0, TPG_INTERRUPT_CLOSED);
 	}
 	run->exec->pending_activities = 0;
-	tpg_children_apply_close_policy(run, now);
-	tpg_child_report_close(run->exec, &run->events[run->nevents - 1]);
+	if (!run->children_kept)
+		tpg_children_apply_close_policy(run, now);
+	if (!run->goes_on)
+		tpg_child_report_close(run->exec, &run->events[run->nevents - 1]);
 	tpg_execution_update_close(run->exec);
 	tpg_wake_waiters(run->exec->key);
 }

@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -29,6 +30,7 @@
 #include "runtime/commands.h"
 #include "runtime/externals.h"
 #include "runtime/ops.h"
+#include "runtime/random.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
 #include "runtime/updates.h"
@@ -367,6 +369,26 @@ deliver(TpgActivation *act, const TpgEvent *e)
 	}
 }
 
+/*
+ * Of an activation that no task has completed: a reset has left it what it
+ * delivers.  Only the task that does it goes there.
+ */
+static bool
+is_ahead(const TpgActivation *act, const TpgEvent *e)
+{
+	return e->task_id > Max(act->run->exec->last_task_id, 1);
+}
+
+/* The run was reset to this activation: what comes is drawn anew. */
+static void
+told_of_reset(TpgActivation *act, const TpgEvent *e)
+{
+	char	   *run_id = tpg_json_get_text(e->attributes, "newRunId");
+
+	if (e->type == TPG_EVENT_WORKFLOW_TASK_FAILED && run_id != NULL)
+		tpg_random_reseed(act, DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))));
+}
+
 bool
 tpg_activation_next(TpgActivation *act)
 {
@@ -377,6 +399,8 @@ tpg_activation_next(TpgActivation *act)
 	while (act->pos < run->nevents && run->events[act->pos].task_id == 0)
 		act->pos++;
 	act->group_start = act->pos;
+	if (act->pos < run->nevents && is_ahead(act, &run->events[act->pos]))
+		return false;
 	if (act->pos < run->nevents)
 		act->task_id = run->events[act->pos].task_id;
 	else if (act->live && run->task_id != 0 && act->task_id != run->task_id)
@@ -405,6 +429,7 @@ tpg_activation_next(TpgActivation *act)
 		if (run->events[i].task_id != act->task_id)
 			break;
 		act->pos = i + 1;
+		told_of_reset(act, &run->events[i]);
 		if (!tpg_event_is_of_command(&run->events[i]) && !tpg_event_type_is_closing(run->events[i].type))
 			act->told = i + 1;
 		/* what ended a start delay early is earlier than the start event foresaw */
@@ -457,7 +482,7 @@ tpg_activation_rest(TpgActivation *act)
 
 		if (e->task_id == 0 || tpg_event_type_is_closing(e->type))
 			continue;
-		return e;
+		return is_ahead(act, e) ? NULL : e;
 	}
 	return NULL;
 }
@@ -465,7 +490,7 @@ tpg_activation_rest(TpgActivation *act)
 const TpgEvent *
 tpg_activation_next_command(TpgActivation *act)
 {
-	for (int i = act->pos; i < act->run->nevents; i++)
+	for (int i = act->pos; i < act->run->nevents && !is_ahead(act, &act->run->events[i]); i++)
 		if (act->run->events[i].task_id != 0 && tpg_event_is_of_command(&act->run->events[i]))
 			return &act->run->events[i];
 	return NULL;

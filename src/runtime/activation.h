@@ -179,6 +179,7 @@ typedef struct TpgUpdate
 	char	   *identity;
 	int64		message_id;		/* of the request in the mailbox; 0: none */
 	int32		accepted_event_id;	/* 0: its command is not an event yet */
+	bool		admitted;		/* by a reset: nobody asks for it */
 	bool		accepted;
 	bool		completed;
 	ErrorData  *rejection;

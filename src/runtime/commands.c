@@ -33,30 +33,6 @@ static const TpgEventType command_event[] = {
 	[TPG_COMMAND_PATCH] = TPG_EVENT_MARKER_RECORDED,
 };
 
-bool
-tpg_event_is_of_command(const TpgEvent *e)
-{
-	switch (e->type)
-	{
-		case TPG_EVENT_ACTIVITY_TASK_SCHEDULED:
-		case TPG_EVENT_ACTIVITY_TASK_CANCEL_REQUESTED:
-		case TPG_EVENT_TIMER_STARTED:
-		case TPG_EVENT_TIMER_CANCELED:
-		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
-		case TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
-		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
-		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
-		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-		case TPG_EVENT_WORKFLOW_PROPERTIES_MODIFIED:
-		case TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
-			return true;
-		case TPG_EVENT_MARKER_RECORDED:
-			return strcmp(tpg_json_get_text(e->attributes, "markerName"), "core_local_activity") != 0;
-		default:
-			return false;
-	}
-}
-
 /* Is it answered by later events, which refer to its own? */
 static bool
 is_answered(TpgCommandKind kind)

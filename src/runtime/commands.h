@@ -7,9 +7,6 @@
 
 #include "runtime/activation.h"
 
-/* Is it what a command has become?  What is told to the code is not. */
-extern bool tpg_event_is_of_command(const TpgEvent *e);
-
 /* Live: each command of the open activation becomes an event. */
 extern void tpg_commands_append(TpgActivation *act);
 

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  * runtime/random.c - random numbers that a replay draws again.
  *
- * One generator a run, seeded from its original run id (reference G-05), so that
- * the n-th draw is the same in every replay.
+ * One generator a run, seeded from its original run id (reference G-05), and where
+ * a reset stands in history from the new run's (B-33); so the n-th draw is the same
+ * in every replay.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -12,16 +13,18 @@
 #include "base/ident.h"
 #include "runtime/random.h"
 
+void
+tpg_random_reseed(TpgActivation *act, const pg_uuid_t *run_id)
+{
+	pg_prng_seed(&act->random, hash_bytes_extended(run_id->data, UUID_LEN, 0));
+	act->random_seeded = true;
+}
+
 static pg_prng_state *
 generator(TpgActivation *act)
 {
 	if (!act->random_seeded)
-	{
-		const pg_uuid_t *id = &act->run->exec->original_run_id;
-
-		pg_prng_seed(&act->random, hash_bytes_extended(id->data, UUID_LEN, 0));
-		act->random_seeded = true;
-	}
+		tpg_random_reseed(act, &act->run->exec->original_run_id);
 	return &act->random;
 }
 

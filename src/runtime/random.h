@@ -7,6 +7,9 @@
 
 #include "runtime/activation.h"
 
+/* The code draws other numbers from here on (B-33). */
+extern void tpg_random_reseed(TpgActivation *act, const pg_uuid_t *run_id);
+
 extern double tpg_random_double(TpgActivation *act);
 extern pg_uuid_t *tpg_random_uuid(TpgActivation *act);
 

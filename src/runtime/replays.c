@@ -64,19 +64,6 @@ keep(TpgReplay *r)
 	kept[victim] = r;
 }
 
-static TpgDefinition *
-definition_of(const TpgExecution *exec)
-{
-	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, false);
-
-	if (!OidIsValid(def->function))
-		ereport(ERROR,
-				(errcode(TPG_ERR_NOT_REGISTERED),
-				 errmsg("function %s of workflow type \"%s\" does not exist", def->signature, exec->workflow_type),
-				 errhint("Create it again, or register another one with temporal.register_workflow().")));
-	return def;
-}
-
 /* What the code says on its way is for the log of the task that will do it (RAISE, log()). */
 static void
 replay_silently(TpgRun *run, TpgDefinition *def, TpgPass *pass)
@@ -112,7 +99,7 @@ replay(TpgExecution *exec)
 	*own = *exec;
 	/* what has been committed and not been delivered yet, is delivered for the one who looks (F-13) */
 	r->run = tpg_run_look(own, true);
-	replay_silently(r->run, definition_of(own), &r->pass);
+	replay_silently(r->run, tpg_definition_require(own->namespace_id, own->workflow_type), &r->pass);
 	MemoryContextSwitchTo(old);
 	return r;
 }

@@ -275,6 +275,12 @@ fiber_failed(TpgActivation *act, TpgFiber *f, ErrorData *edata)
 		f->update->rejection = edata;
 		return;
 	}
+	if (f->kind == TPG_FIBER_UPDATE && f->nlog == 0 && f->update->admitted && tpg_invoke_argument_error(edata))
+	{
+		/* its handler has changed since it was asked for */
+		tpg_update_completed(act, f->update, NULL, tpg_failure_from_error(edata, "temporal_pg"));
+		return;
+	}
 	if (edata->sqlerrcode != ERRCODE_QUERY_CANCELED && !tpg_activation_fails_workflow(act, edata->sqlerrcode))
 	{
 		set_fatal(act, edata);

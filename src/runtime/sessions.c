@@ -41,19 +41,6 @@
 #define MAX_UPDATES_IN_FLIGHT 10
 #define MAX_UPDATES 2000
 
-static TpgDefinition *
-definition_of(const TpgExecution *exec)
-{
-	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, false);
-
-	if (!OidIsValid(def->function))
-		ereport(ERROR,
-				(errcode(TPG_ERR_NOT_REGISTERED),
-				 errmsg("function %s of workflow type \"%s\" does not exist", def->signature, exec->workflow_type),
-				 errhint("Create it again, or register another one with temporal.register_workflow().")));
-	return def;
-}
-
 /* Looks through the events, newest first; *in_flight counts the accepted ones that are not completed. */
 static void
 find_update(const TpgRun *run, const char *id, TpgUpdateState *state, int *in_flight)
@@ -82,6 +69,11 @@ find_update(const TpgRun *run, const char *id, TpgUpdateState *state, int *in_fl
 			if (state->stage == TPG_UPDATE_UNKNOWN && strcmp(tpg_json_get_text(e->attributes, "protocolInstanceId"), id) == 0)
 				state->stage = TPG_UPDATE_ACCEPTED;
 		}
+		/* of a reset, while no task has judged it yet */
+		else if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED && state->stage == TPG_UPDATE_UNKNOWN &&
+				 e->task_id > run->exec->last_task_id &&
+				 strcmp(tpg_json_get_text(tpg_json_get(tpg_json_get(e->attributes, "request"), "meta"), "updateId"), id) == 0)
+			state->stage = TPG_UPDATE_ACCEPTED;
 	}
 }
 
@@ -220,7 +212,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	tpg_run_end_delivery(run);
 	run->update_request = r;
 	run->update_task_id = run->task_id;
-	def = definition_of(run->exec);
+	def = tpg_definition_require(run->exec->namespace_id, run->exec->workflow_type);
 	tpg_pass_run(run, def, true, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);

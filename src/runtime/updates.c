@@ -14,6 +14,7 @@
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/scheduler.h"
 #include "runtime/updates.h"
@@ -154,6 +155,50 @@ deliver_request(TpgActivation *act, const TpgUpdateRequest *r)
 		accept(act, u, handler);
 }
 
+static const char *
+admitted_id(const TpgEvent *e)
+{
+	return tpg_json_get_text(tpg_json_get(tpg_json_get(e->attributes, "request"), "meta"), "updateId");
+}
+
+/* Did a reset bring it (B-32)?  Then nobody asks for it who could be told that its input is wrong. */
+static bool
+is_admitted(const TpgActivation *act, const char *id)
+{
+	for (int i = act->group_start; i < act->group_end; i++)
+		if (act->run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED &&
+			strcmp(admitted_id(&act->run->events[i]), id) == 0)
+			return true;
+	return false;
+}
+
+/* One that was accepted behind the point to which the run was reset is judged, and handled, again. */
+static void
+deliver_admitted(TpgActivation *act, const TpgEvent *e)
+{
+	Jsonb	   *request = tpg_json_get(e->attributes, "request");
+	Jsonb	   *input = tpg_json_get(request, "input");
+	TpgUpdateRequest r = {
+		.id = admitted_id(e),
+		.name = tpg_json_get_text(input, "name"),
+		.input = tpg_json_get_raw(input, "args"),
+		.identity = tpg_json_get_text(tpg_json_get(request, "meta"), "identity"),
+	};
+	TpgUpdate  *u;
+
+	/* by an earlier reset, too */
+	if (tpg_update_find(act, r.id) != NULL)
+		return;
+	deliver_request(act, &r);
+	u = tpg_update_find(act, r.id);
+	u->admitted = true;
+	if (u->rejection == NULL)
+		return;
+	ereport(LOG,
+			(errmsg("update \"%s\" of workflow \"%s\" was rejected after the reset: %s", r.id, act->run->exec->workflow_id, u->rejection->message)));
+	tpg_wake_waiters(act->run->exec->key);
+}
+
 static void
 deliver_accepted(TpgActivation *act, const TpgEvent *e)
 {
@@ -169,6 +214,7 @@ deliver_accepted(TpgActivation *act, const TpgEvent *e)
 							 psprintf("workflow type \"%s\" has no update \"%s\" any more", act->run->exec->workflow_type, name),
 							 psprintf("Event %d has accepted one.", e->event_id),
 							 "Register its handler again with temporal.register_update_handler().");
+	u->admitted = is_admitted(act, u->id);
 	accept(act, u, handler);
 }
 
@@ -192,6 +238,9 @@ tpg_updates_deliver(TpgActivation *act)
 
 	if (tpg_activation_is_live(act))
 	{
+		for (int i = act->group_start; i < act->group_end; i++)
+			if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED)
+				deliver_admitted(act, &run->events[i]);
 		if (is_asked(act))
 			deliver_request(act, run->update_request);
 		return;

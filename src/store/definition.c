@@ -394,6 +394,19 @@ tpg_definition_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *na
 	return def;
 }
 
+TpgDefinition *
+tpg_definition_require(int32 namespace_id, const char *workflow_type)
+{
+	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_WORKFLOW, workflow_type, false);
+
+	if (!OidIsValid(def->function))
+		ereport(ERROR,
+				(errcode(TPG_ERR_NOT_REGISTERED),
+				 errmsg("function %s of workflow type \"%s\" does not exist", def->signature, workflow_type),
+				 errhint("Create it again, or register another one with temporal.register_workflow().")));
+	return def;
+}
+
 /*
  * Registration has checked that a handler belongs to the role of its workflow, but functions
  * change hands, and one that was dropped may be created again by anybody.

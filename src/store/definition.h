@@ -90,6 +90,9 @@ typedef struct TpgDefinitionRow
 extern TpgDefinition *tpg_definition_lookup(int32 namespace_id, TpgDefinitionKind kind,
 											const char *name, bool missing_ok);
 
+/* The definition of a workflow type whose code is to be run now: TP014 also when its function does not exist. */
+extern TpgDefinition *tpg_definition_require(int32 namespace_id, const char *workflow_type);
+
 /* Owner of the function that runs this type; InvalidOid: nothing can run it now. */
 extern Oid	tpg_definition_owner(int32 namespace_id, TpgDefinitionKind kind, const char *name);
 

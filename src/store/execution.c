@@ -142,6 +142,11 @@ static TpgPlan expired_plan = TPG_PLAN(
 	"JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
 );
 
+static TpgPlan open_runs_plan = TPG_PLAN(
+	"SELECT key FROM temporal_internal.execution WHERE key > $1 AND namespace_id = $2 AND status IN (1, 8) "
+	"AND ($3 IS NULL OR workflow_type = $3) ORDER BY key LIMIT $4", 4, {INT8OID, INT4OID, TEXTOID, INT4OID}
+);
+
 static TimestampTz
 scan_time(const TpgScan *s, int column, TimestampTz dflt)
 {
@@ -387,14 +392,13 @@ tpg_execution_delete(int64 key)
 }
 
 static int
-read_keys(TpgPlan *plan, TimestampTz now, int limit, int64 **keys)
+read_keys(TpgPlan *plan, Datum *values, const char *nulls, int64 **keys)
 {
 	TpgStoreScope scope;
-	Datum		values[2] = {TimestampTzGetDatum(now), Int32GetDatum(limit)};
 	int			n;
 
 	tpg_store_begin(&scope);
-	tpg_plan_execute(plan, values, NULL, false, 0);
+	tpg_plan_execute(plan, values, nulls, false, 0);
 	n = (int) SPI_processed;
 	*keys = MemoryContextAlloc(scope.caller_context, sizeof(int64) * Max(n, 1));
 	for (int i = 0; i < n; i++)
@@ -406,7 +410,19 @@ read_keys(TpgPlan *plan, TimestampTz now, int limit, int64 **keys)
 int
 tpg_execution_failed_tasks(TimestampTz now, int limit, int64 **keys)
 {
-	return read_keys(&failed_tasks_plan, now, limit, keys);
+	Datum		values[2] = {TimestampTzGetDatum(now), Int32GetDatum(limit)};
+
+	return read_keys(&failed_tasks_plan, values, NULL, keys);
+}
+
+int
+tpg_execution_open_runs(int32 namespace_id, const char *workflow_type, int64 after, int limit, int64 **keys)
+{
+	Datum		values[4] = {Int64GetDatum(after), Int32GetDatum(namespace_id), 0, Int32GetDatum(limit)};
+
+	if (workflow_type != NULL)
+		values[2] = CStringGetTextDatum(workflow_type);
+	return read_keys(&open_runs_plan, values, workflow_type ? NULL : "  n ", keys);
 }
 
 void

@@ -99,4 +99,10 @@ extern void tpg_execution_retry_now(int64 key, TimestampTz now);
  */
 extern int	tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys);
 
+/*
+ * Keys above `after`, in order, of the next `limit` open runs of a namespace, of
+ * one workflow type or (NULL) of all.
+ */
+extern int	tpg_execution_open_runs(int32 namespace_id, const char *workflow_type, int64 after, int limit, int64 **keys);
+
 #endif							/* TPG_STORE_EXECUTION_H */

@@ -52,9 +52,9 @@ tpg_run_lock_is_held(int64 execution_key)
 }
 
 bool
-tpg_outbox_lock(int64 execution_key)
+tpg_outbox_lock(int64 execution_key, bool wait)
 {
 	LOCKTAG		tag = run_tag(execution_key, LOCK_OUTBOX);
 
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }

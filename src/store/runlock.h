@@ -17,9 +17,9 @@ extern bool tpg_run_lock_is_held(int64 execution_key);
 
 /*
  * Who does what a run asks of others (its outbox): one process at a time, so
- * that it is done in order.  Never waits.  Taken before any row of another run
- * is locked.
+ * that it is done in order.  wait as above.  Taken behind the run lock, where
+ * both are, and before any row is locked.
  */
-extern bool tpg_outbox_lock(int64 execution_key);
+extern bool tpg_outbox_lock(int64 execution_key, bool wait);
 
 #endif							/* TPG_STORE_RUNLOCK_H */

@@ -216,7 +216,8 @@ DECLARE
 	run temporal_internal.execution;
 BEGIN
 	SELECT * INTO STRICT run FROM temporal_internal.execution e
-	WHERE namespace_id = (SELECT n.id FROM temporal_internal.namespace n WHERE n.name = 'default') AND e.workflow_id = run_of.id ORDER BY run_no DESC LIMIT 1;
+	WHERE namespace_id = (SELECT n.id FROM temporal_internal.namespace n WHERE n.name = 'default') AND e.workflow_id = run_of.id
+	ORDER BY run_no DESC LIMIT 1;
 	RETURN run;
 END $$;
 -- what code and engine have made of a run; not the values, of which side effects have new ones each time
@@ -354,6 +355,39 @@ BEGIN
 	kinds := ARRAY[what];
 END $$;
 
+-- A run that has ended goes on from somewhere in its history, to its end.
+CREATE FUNCTION pg_temp.try_reset(id text, event_id int, OUT wrong text, OUT kinds text[], OUT said text) LANGUAGE plpgsql AS $$
+DECLARE
+	reapply text := pg_temp.pick('{all,all,signals,updates,none}');
+	run temporal_internal.execution := pg_temp.run_of(id);
+	more text[];
+BEGIN
+	said := format('reset to event %s, %s', event_id, reapply);
+	kinds := ARRAY['reset ' || reapply];
+	PERFORM temporal.reset(id, event_id, reapply => reapply);
+	FOR i IN 1 .. 12 LOOP
+		IF random() < 0.5 THEN
+			wrong := pg_temp.check_replay(id);
+			PERFORM temporal.query(id, 'whole');
+		END IF;
+		IF wrong IS NULL THEN
+			SELECT * INTO wrong, more FROM pg_temp.do_it_crashing(id, 'blocked', 0);
+			said := said || '; ' || array_to_string(more, ', ');
+		END IF;
+		EXIT WHEN wrong IS NOT NULL OR (pg_temp.run_of(id)).status <> 1;
+		PERFORM temporal.signal(id, 's', '0'), temporal.signal(id, 't', '0'), temporal.signal(id, 'go', jsonb_build_array('wake', '[]'::jsonb));
+	END LOOP;
+	IF wrong IS NULL AND (pg_temp.run_of(id)).status = 1 THEN
+		PERFORM temporal.terminate(id);
+	END IF;
+	IF wrong IS NULL THEN
+		wrong := pg_temp.check_replay(id);
+	END IF;
+	IF wrong IS NULL AND (pg_temp.run_of(id)).last_task_id > 0 THEN
+		wrong := pg_temp.check_state(id, temporal.query(id, 'whole'));
+	END IF;
+	kinds := kinds || ('reset to status ' || (pg_temp.run_of(id)).status);
+END $$;
 CREATE FUNCTION pg_temp.try_one(id text, OUT wrong text, OUT kinds text[], OUT said text) LANGUAGE plpgsql AS $$
 DECLARE
 	program jsonb := pg_temp.generate(2, random() < 0.1);
@@ -438,6 +472,12 @@ BEGIN
 		kinds := kinds || 'replay of a beginning'::text;
 	END IF;
 	kinds := kinds || ('status ' || (pg_temp.run_of(id)).status);
+	run := pg_temp.run_of(id);
+	IF wrong IS NULL AND run.last_task_id > 0 AND run.next_event_id > 2 AND random() < 0.3 THEN
+		SELECT * INTO wrong, more, words FROM pg_temp.try_reset(id, 2 + floor(random() * (run.next_event_id - 2))::int);
+		kinds := kinds || more;
+		said := said || '; ' || words;
+	END IF;
 	RAISE EXCEPTION USING ERRCODE = 'RB000';
 EXCEPTION
 	WHEN SQLSTATE 'RB000' THEN

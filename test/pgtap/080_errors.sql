@@ -293,6 +293,21 @@ INSERT INTO tried VALUES
 	('start_wait_condition', 2, 'workflow', 'temporal.start_wait_condition(NULL)', '22004', true), ('start_wait_condition', 2, 'workflow', $$temporal.start_wait_condition('')$$, '22023', true), ('start_wait_signal', 1, 'workflow', 'temporal.start_wait_signal(NULL)', '22004', true), ('start_wait_signal', 1, 'workflow', $$temporal.start_wait_signal('')$$, '22023', true),
 	('spawn', 2, 'workflow', $$temporal.spawn('shop.act', shop.big())$$, 'TP025', false), ('spawn', 2, 'workflow', $$temporal.spawn('shop.one')$$, '42725', false), ('all_handlers_finished', 0, 'workflow', 'temporal.all_handlers_finished()', 'ok', false);
 
+-- ---------- deleting, checking ----------
+
+INSERT INTO tried VALUES
+	('delete_workflow', 2, 'client', 'temporal.delete_workflow(NULL)', '22004', true), ('delete_workflow', 2, 'client', $$temporal.delete_workflow('')$$, '22023', true), ('delete_workflow', 2, 'client', 'temporal.delete_workflow(shop.long())', '22023', true),
+	('delete_workflow', 2, 'client', $$temporal.delete_workflow('nobody')$$, 'TP010', false), ('delete_workflow', 2, 'client', $$temporal.delete_workflow('wf-1', '00000000-0000-4000-8000-000000000000')$$, 'TP010', false),
+	('reset', 5, 'client', 'temporal.reset(NULL, 2)', '22004', true), ('reset', 5, 'client', $$temporal.reset('', 2)$$, '22023', true), ('reset', 5, 'client', 'temporal.reset(shop.long(), 2)', '22023', true), ('reset', 5, 'client', $$temporal.reset('nobody', 2)$$, 'TP010', false),
+	('reset', 5, 'client', $$temporal.reset('wf-1', 2, run_id => '00000000-0000-4000-8000-000000000000')$$, 'TP010', false), ('reset', 5, 'client', $$temporal.reset('wf-1', 2)$$, '55000', false), ('reset', 5, 'client', $$temporal.reset('asked-1', NULL)$$, '22004', false),
+	('reset', 5, 'client', $$temporal.reset('failing-1', -1)$$, '22023', false), ('reset', 5, 'client', $$temporal.reset('failing-1', 1)$$, '22023', false), ('reset', 5, 'client', $$temporal.reset('failing-1', 2147483647)$$, '22023', false),
+	('reset', 5, 'client', $$temporal.reset('failing-1', 2, reapply => NULL)$$, '22004', true), ('reset', 5, 'client', $$temporal.reset('failing-1', 2, reapply => '')$$, '22023', false), ('reset', 5, 'client', $$temporal.reset('failing-1', 2, reapply => 'signal')$$, '22023', false),
+	('reset', 5, 'client', $$temporal.reset('failing-1', 2, repeat('x', 3 * 1024 * 1024))$$, 'TP025', false), ('reset', 5, 'workflow', $$temporal.reset('wf-1', 2)$$, 'TP021', false), ('reset', 5, 'tpg_nobody', $$temporal.reset('wf-1', 2)$$, '42501', false),
+	('delete_workflow', 2, 'workflow', $$temporal.delete_workflow('wf-1')$$, 'TP021', false), ('delete_workflow', 2, 'tpg_nobody', $$temporal.delete_workflow('wf-1')$$, '42501', false), ('delete_workflow', 2, 'tpg_client', $$temporal.delete_workflow('wf-1')$$, '42501', false),
+	('replay_check', 1, 'client', 'count(*) FROM temporal.replay_check(NULL)', 'ok', false), ('replay_check', 1, 'client', $$count(*) FROM temporal.replay_check('')$$, '22023', true), ('replay_check', 1, 'client', 'count(*) FROM temporal.replay_check(shop.long())', '22023', true),
+	('replay_check', 1, 'client', $$count(*) FROM temporal.replay_check('unknown name')$$, 'TP014', false), ('replay_check', 1, 'workflow', 'count(*) FROM temporal.replay_check()', 'TP021', false), ('replay_check', 1, 'tpg_nobody', 'count(*) FROM temporal.replay_check()', '42501', false),
+	('replay_check', 1, 'tpg_client', 'count(*) FROM temporal.replay_check()', 'ok', false);
+
 -- ---------- tests ----------
 
 INSERT INTO tried VALUES

@@ -22,7 +22,7 @@ SELECT is_empty('SELECT * FROM wrong', 'live runs and replays agree, seed ' || :
 SELECT is(:programs, :count, 'all programs were run');
 -- a test whose programs all end at once would prove nothing
 SELECT is_empty(format('SELECT kind, n FROM unnest(%L::text[]) AS k (kind) LEFT JOIN pg_temp.happened USING (kind) WHERE coalesce(n, 0) < %s',
-	'{crash in the middle,crash before commit,lost cache,replay of an open run,replay of a beginning,update,update TF008,update TP023,update TP024,cancel,other 1,other 2,status 2,status 3,status 4,status 5,status 7,continued}',
+	'{crash in the middle,crash before commit,lost cache,replay of an open run,replay of a beginning,update,update TF008,update TP023,update TP024,cancel,other 1,other 2,status 2,status 3,status 4,status 5,status 7,continued,reset all,reset none,reset to status 2}',
 	:count / 1000), 'everything has happened often enough');
 
 SELECT * FROM finish();
