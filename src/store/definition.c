@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "base/errors.h"
 #include "store/definition_table.h"
 #include "store/extension.h"
 #include "store/function.h"
