@@ -110,7 +110,7 @@ $$Waits until a workflow is closed and gives its result. It sees what is committ
 workflow_id, run_id: the run; the latest of the id when no run id is given.
 timeout: how long to wait, for ever when not given.
 follow_runs: whether to go on with the run that follows: continued as new, tried again, by cron. With a cron schedule there is always one, until somebody ends it.
-Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP012 follow_runs is false and this run continued as new, TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
+Errors: TF007 it failed (DETAIL: the failure chain as JSON), TF004 cancelled, TF005 timed out, TF006 terminated, TP008 wait over, TP012 follow_runs is false and this run continued as new (DETAIL: the next run as JSON), TP009 started by this transaction, TP010 no such workflow, 42501 without level "client", 22004, 22023.$$;
 
 CREATE PROCEDURE temporal.await_result(workflow_id text, run_id uuid DEFAULT NULL, wait_timeout interval DEFAULT NULL, INOUT result jsonb DEFAULT NULL)
 LANGUAGE c

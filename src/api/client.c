@@ -268,6 +268,21 @@ tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok)
 
 /* ---------- results ---------- */
 
+/* Who does not want to follow is told where it goes on (I-02). */
+static void
+continued_as_new(const TpgExecution *exec, const TpgEvent *event)
+{
+	TpgJson    *b = tpg_json_object();
+
+	tpg_json_add_text(b, "workflow_id", exec->workflow_id);
+	tpg_json_add_text(b, "run_id", tpg_json_get_text(event->attributes, "newExecutionRunId"));
+	ereport(ERROR,
+			(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
+			 errmsg("workflow \"%s\" has continued as new", exec->workflow_id),
+			 errdetail_internal("%s", tpg_json_to_text(tpg_json_finish(b))),
+			 errhint("DETAIL names the run in which it goes on; with follow_runs => true its result is waited for.")));
+}
+
 /* What a closed run gave: its result, or the error that ended it. */
 static Jsonb *
 outcome_of_run(const TpgExecution *exec)
@@ -314,11 +329,7 @@ outcome_of_run(const TpgExecution *exec)
 					 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 			break;
 		case TPG_EVENT_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
-			ereport(ERROR,
-					(errcode(TPG_ERR_WORKFLOW_ALREADY_COMPLETED),
-					 errmsg("this run of workflow \"%s\" has no result: it continued as new", exec->workflow_id),
-					 errdetail("It goes on as run %s.", tpg_json_get_text(event.attributes, "newExecutionRunId")),
-					 errhint("Ask for that one, or without follow_runs => false.")));
+			continued_as_new(exec, &event);
 			break;
 		default:
 			elog(ERROR, "workflow \"%s\" is closed by event %s", exec->workflow_id, tpg_event_type_name(event.type));

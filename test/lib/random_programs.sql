@@ -384,7 +384,7 @@ BEGIN
 		wrong := pg_temp.check_replay(id);
 	END IF;
 	IF wrong IS NULL AND (pg_temp.run_of(id)).last_task_id > 0 THEN
-		wrong := pg_temp.check_state(id, temporal.query(id, 'whole'));
+		wrong := pg_temp.check_state((pg_temp.run_of(id)).key, temporal.query(id, 'whole'));
 	END IF;
 	kinds := kinds || ('reset to status ' || (pg_temp.run_of(id)).status);
 END $$;

@@ -145,7 +145,7 @@ SELECT is(pg_temp.message_of(format($$SELECT temporal.result('c2', %L, follow_ru
 SELECT is(pg_temp.detail_of(format($$SELECT temporal.result('c2', %L, follow_runs => false)$$, :'first'))::jsonb, jsonb_build_object('workflow_id', 'c2', 'run_id', :'last'), 'and where it goes on');
 SELECT isnt(pg_temp.hint_of(format($$SELECT temporal.result('c2', %L, follow_runs => false)$$, :'first')), '', 'with a hint');
 SELECT is(temporal.result('c2', :'last', follow_runs => false), '"end of the chain"', 'the last run of a chain has one');
-SELECT is(temporal.result('c2', :'first', follow_runs => NULL), '"end of the chain"', 'NULL is the default');
+SELECT is(pg_temp.sqlstate_of(format($$SELECT temporal.result('c2', %L, follow_runs => NULL)$$, :'first')), '22004', 'NULL is neither');
 
 -- ---------- replay_check ----------
 
