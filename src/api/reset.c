@@ -15,11 +15,11 @@
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
+#include "base/jsontime.h"
 #include "engine/delete.h"
 #include "engine/reset.h"
 #include "engine/testenv.h"
 #include "ipc/shmem.h"
-#include "base/jsontime.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_reset);
