@@ -35,11 +35,12 @@ PG_FUNCTION_INFO_V1(tpg_sql_unregister_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_retry_policy);
 
 static void
-not_supported(const char *what)
+not_supported(const char *what, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s not supported yet", what)));
+			 errmsg("%s is not supported yet", what),
+			 errhint("%s", hint)));
 }
 
 static void
@@ -96,7 +97,8 @@ check_versioning(const char *behavior)
 	if (strcmp(behavior, "auto_upgrade") == 0)
 		return;
 	if (strcmp(behavior, "pinned") == 0)
-		not_supported("versioning behavior \"pinned\" is");
+		not_supported("versioning behavior \"pinned\"",
+					  "Open runs go on with changed code: put what only new runs should do behind temporal.patched(), and see temporal.replay_check().");
 	invalid_word("versioning_behavior", behavior, "auto_upgrade and pinned");
 }
 
@@ -144,7 +146,7 @@ check_mode(const char *mode)
 	if (strcmp(mode, "transactional") == 0)
 		return;
 	if (strcmp(mode, "autonomous") == 0 || strcmp(mode, "external") == 0)
-		not_supported(psprintf("activity mode \"%s\" is", mode));
+		not_supported(psprintf("activity mode \"%s\"", mode), "The default, transactional, makes what an attempt does and the record of its completion one transaction.");
 	invalid_word("mode", mode, "transactional, autonomous and external");
 }
 

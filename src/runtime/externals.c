@@ -33,24 +33,32 @@ target_of(const char *workflow_id, const char *run_id)
 	return tpg_json_finish(b);
 }
 
+/* The command and its op; type: of what is sent, NULL: a request to cancel. */
+static TpgOp *
+start_request(TpgActivation *act, const char *call, TpgCommandKind kind, const char *workflow_id, const char *type, TpgJson *attributes)
+{
+	TpgOp	   *op = tpg_activation_add_op(act, TPG_OP_EXTERNAL);
+	TpgCommand *c = tpg_activation_add_command(act, kind, op);
+	MemoryContext old = MemoryContextSwitchTo(act->context);
+
+	op->id = pstrdup(workflow_id);
+	op->type = type ? pstrdup(type) : NULL;
+	c->attributes = tpg_json_finish(attributes);
+	MemoryContextSwitchTo(old);
+	tpg_fiber_record(act, call)->op = op;
+	return op;
+}
+
 static TpgOp *
 start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, bool child_only, const char *name, Jsonb *input,
 			 const char *request_id)
 {
 	TpgLogEntry *e = tpg_fiber_replayed(act, "signal");
-	MemoryContext old;
-	TpgCommand *c;
 	TpgJson    *b;
-	TpgOp	   *op;
 
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "signal");
-	op = tpg_activation_add_op(act, TPG_OP_EXTERNAL);
-	c = tpg_activation_add_command(act, TPG_COMMAND_SIGNAL_EXTERNAL, op);
-	old = MemoryContextSwitchTo(act->context);
-	op->id = pstrdup(workflow_id);
-	op->type = pstrdup(name);
 	b = tpg_json_object();
 	tpg_json_add_jsonb(b, "workflowExecution", target_of(workflow_id, run_id));
 	tpg_json_add_text(b, "signalName", name);
@@ -58,10 +66,7 @@ start_signal(TpgActivation *act, const char *workflow_id, const char *run_id, bo
 	tpg_json_add_text(b, "requestId", request_id);
 	if (child_only)
 		tpg_json_add_bool(b, "childWorkflowOnly", true);
-	c->attributes = tpg_json_finish(b);
-	MemoryContextSwitchTo(old);
-	tpg_fiber_record(act, "signal")->op = op;
-	return op;
+	return start_request(act, "signal", TPG_COMMAND_SIGNAL_EXTERNAL, workflow_id, name, b);
 }
 
 bool
@@ -90,25 +95,15 @@ static TpgOp *
 start_cancel(TpgActivation *act, const char *workflow_id, const char *run_id, const char *reason)
 {
 	TpgLogEntry *e = tpg_fiber_replayed(act, "cancel");
-	MemoryContext old;
-	TpgCommand *c;
 	TpgJson    *b;
-	TpgOp	   *op;
 
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "cancel");
-	op = tpg_activation_add_op(act, TPG_OP_EXTERNAL);
-	c = tpg_activation_add_command(act, TPG_COMMAND_CANCEL_EXTERNAL, op);
-	old = MemoryContextSwitchTo(act->context);
-	op->id = pstrdup(workflow_id);
 	b = tpg_json_object();
 	tpg_json_add_jsonb(b, "workflowExecution", target_of(workflow_id, run_id));
 	tpg_json_add_text(b, "reason", reason);
-	c->attributes = tpg_json_finish(b);
-	MemoryContextSwitchTo(old);
-	tpg_fiber_record(act, "cancel")->op = op;
-	return op;
+	return start_request(act, "cancel", TPG_COMMAND_CANCEL_EXTERNAL, workflow_id, NULL, b);
 }
 
 void
