@@ -127,10 +127,14 @@ AS $$
 	WITH changed AS (
 		UPDATE temporal_internal.activity_task t
 		SET paused = false, crash_count = 0, attempt = CASE WHEN $3 THEN 1 ELSE t.attempt END,
-			due_at = c.now, attempt_scheduled_at = c.now,
-			timeout_at = least(
+			-- an attempt that is open, and not to be begun anew, goes on
+			due_at = CASE WHEN t.due_at = 'infinity' AND NOT $3 THEN t.due_at ELSE c.now END,
+			attempt_scheduled_at = CASE WHEN t.due_at = 'infinity' AND NOT $3 THEN t.attempt_scheduled_at ELSE c.now END,
+			started_at = CASE WHEN t.due_at = 'infinity' AND NOT $3 THEN t.started_at END,
+			timeout_at = CASE WHEN t.due_at = 'infinity' AND NOT $3 THEN t.timeout_at ELSE least(
 				c.now + nullif((h.attributes ->> 'scheduleToStartTimeout')::interval, '0'),
-				t.scheduled_at + nullif((h.attributes ->> 'scheduleToCloseTimeout')::interval, '0'))
+				t.scheduled_at + nullif((h.attributes ->> 'scheduleToCloseTimeout')::interval, '0')) END,
+			pass = NULL
 		FROM temporal_internal.history h, (SELECT temporal_internal.clock_now() AS now) c
 		WHERE t.execution_key = $1 AND t.activity_id = $2 AND (t.paused OR $3)
 		  AND h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id

@@ -14,6 +14,9 @@
  */
 extern void tpg_engine_attempt_open(TpgActivityTask *task, TimestampTz started_at, const char *identity);
 
+/* The first half of it: *task as it is to be recorded. */
+extern void tpg_engine_attempt_begin(TpgActivityTask *task, TimestampTz started_at, const char *identity);
+
 /* Its token: of an attempt that is running, recorded or not. */
 extern char *tpg_engine_attempt_token(const TpgActivityTask *task, TimestampTz started_at);
 

@@ -24,6 +24,7 @@
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
+#include "ipc/pollers.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/definition.h"
@@ -89,6 +90,7 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	if (t->task_queue == NULL)
 		t->task_queue = exec->task_queue;
 	t->mode = mode_of(t);
+	t->priority_key = (int32) tpg_json_get_int(tpg_json_get(event->attributes, "priority"), "priorityKey", 3);
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
 	t->timeout_at = tpg_task_timeout_at(t);
@@ -99,8 +101,10 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 {
 	if (tpg_clock_is_virtual())
 		return;
-	if (t->due_at > tpg_clock_now())
-		tpg_wake_due(t->due_at);
+	if (t->due_at > tpg_clock_now() || (t->mode == TPG_MODE_EXTERNAL && t->attempt > 1))
+		tpg_wake_due(t->due_at);	/* of an external one: the dispatcher puts it in line */
+	else if (t->mode == TPG_MODE_EXTERNAL)
+		tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, false);
 	else
 	{
 		Oid			owner = tpg_definition_owner(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type);

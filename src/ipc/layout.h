@@ -10,6 +10,7 @@
  *	  queue->mutex		spinlock: ring, members, idle list
  *	  slot->mutex		spinlock: what may be interrupted
  *	  database->park_mutex	spinlock: items put aside
+ *	  pollers[].mutex	spinlock: a list of sessions that poll
  * A spinlock is never held across more than a few dozen instructions (and one
  * kill()), and no two are held together.
  *
@@ -34,6 +35,7 @@
 #define TPG_RING_LOW 256
 #define TPG_RECENT_SIZE 1024	/* power of two */
 #define TPG_WAITER_CVS 64
+#define TPG_POLLER_LISTS 64
 
 /* A slot whose process has not come after this time is free again. */
 #define TPG_START_TIMEOUT_MS 10000
@@ -133,10 +135,38 @@ typedef struct TpgDatabase
 	TpgParkedItem parked[TPG_PARK_SIZE];
 } TpgDatabase;
 
+typedef enum TpgPollerStatus
+{
+	TPG_POLLER_NONE = 0,
+	TPG_POLLER_WAITING,			/* on its list */
+	TPG_POLLER_WOKEN			/* off it, until it looks */
+} TpgPollerStatus;
+
+/* One for each process that can be a session, by its number; under the mutex of its list. */
+typedef struct TpgPoller
+{
+	uint64		key;
+	Oid			dboid;
+	int			wants;
+	PGPROC	   *proc;
+	int			next;
+	int			previous;
+	TpgPollerStatus state;
+	bool		more;
+} TpgPoller;
+
+typedef struct TpgPollerList
+{
+	slock_t		mutex;
+	int			first;			/* -1: nobody */
+	int			last;
+} TpgPollerList;
+
 typedef struct TpgShared
 {
 	int			ndatabases;
 	int			nslots;
+	int			npollers;
 	PGPROC	   *volatile launcher;
 
 	bool		unclean;		/* recovery was needed at start */
@@ -145,6 +175,7 @@ typedef struct TpgShared
 	pg_atomic_uint32 careful_pid;
 
 	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
+	TpgPollerList pollers[TPG_POLLER_LISTS];
 	TpgQueue	queues[TPG_MAX_QUEUES];
 } TpgShared;
 
@@ -155,6 +186,7 @@ extern LWLock *tpg_shared_lock;
 extern volatile Oid *tpg_database_oids;
 extern TpgDatabase *tpg_databases;
 extern TpgSlot *tpg_slots;
+extern TpgPoller *tpg_pollers;
 
 extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);

@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "ipc/databases.h"
+#include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
@@ -36,6 +37,8 @@
 #define MAX_WORK 64
 /* More than that are not interrupted; they find out when they are done. */
 #define MAX_INTERRUPTS 64
+/* More task queues than that, and the dispatcher wakes a poller of each. */
+#define MAX_POLLS 32
 
 typedef struct PendingWork
 {
@@ -49,6 +52,14 @@ typedef struct PendingInterrupt
 	int32		event_id;
 	int			reason;
 } PendingInterrupt;
+
+typedef struct PendingPoll
+{
+	uint64		key;
+	int			tasks;			/* due after COMMIT */
+	int			held;			/* due again after ABORT */
+	bool		more;
+} PendingPoll;
 
 typedef enum Phase
 {
@@ -69,6 +80,8 @@ static struct
 	uint64		waiters;
 	int			nwork;
 	int			ninterrupts;
+	int			npolls;
+	PendingPoll polls[MAX_POLLS];
 	PendingWork work[MAX_WORK];
 	PendingInterrupt interrupts[MAX_INTERRUPTS];
 } pending;
@@ -87,12 +100,22 @@ forget(void)
 	pending.waiters = 0;
 	pending.nwork = 0;
 	pending.ninterrupts = 0;
+	pending.npolls = 0;
 }
 
 static void
 deliver(void)
 {
 	Oid			dboid = MyDatabaseId;
+
+	for (int i = 0; i < pending.npolls; i++)
+	{
+		const PendingPoll *p = &pending.polls[i];
+		int			tasks = pending.phase == PHASE_COMMITTED ? p->tasks : p->held;
+
+		if (tasks > 0)
+			tpg_poller_wake(p->key, tasks, p->more);
+	}
 
 	if (pending.phase == PHASE_COMMITTED)
 	{
@@ -252,6 +275,49 @@ tpg_wake_waiters(int64 execution_key)
 {
 	if (prepare())
 		pending.waiters |= tpg_waiter_bit(execution_key);
+}
+
+static PendingPoll *
+pending_poll(uint64 key)
+{
+	PendingPoll *p;
+
+	if (!prepare())
+		return NULL;
+	for (int i = pending.npolls - 1; i >= 0; i--)
+	{
+		if (pending.polls[i].key == key)
+			return &pending.polls[i];
+	}
+	if (pending.npolls >= MAX_POLLS)
+	{
+		pending.scan = true;
+		return NULL;
+	}
+	p = &pending.polls[pending.npolls++];
+	memset(p, 0, sizeof(*p));
+	p->key = key;
+	return p;
+}
+
+void
+tpg_wake_pollers(uint64 key, int tasks, bool more)
+{
+	PendingPoll *p = pending_poll(key);
+
+	if (p == NULL)
+		return;
+	p->tasks += tasks;
+	p->more = p->more || more;
+}
+
+void
+tpg_wake_pollers_at_abort(uint64 key, int tasks)
+{
+	PendingPoll *p = pending_poll(key);
+
+	if (p != NULL)
+		p->held += tasks;
 }
 
 void

@@ -16,21 +16,19 @@
 #include "utils/timestamp.h"
 
 #include "store/activity.h"
+#include "store/line.h"
 #include "store/plan.h"
 
-#define TASK_COLUMNS \
-	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity"
 #define WITH_EVENT \
-	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
-	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-	13, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
-	INT2OID}
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, pass) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+	15, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID, INT2OID, INT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
@@ -46,7 +44,7 @@ static TpgPlan delete_plan = TPG_PLAN(
 );
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
-	"last_attempt_at = $8, started_at = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
+	"last_attempt_at = $8, started_at = NULL, pass = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
 	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}
 );
 static TpgPlan start_plan = TPG_PLAN(
@@ -77,7 +75,7 @@ static TpgPlan timed_out_run_plan = TPG_PLAN(
 	3, {TIMESTAMPTZOID, INT4OID, INT8OID}
 );
 static TpgPlan take_mode_plan = TPG_PLAN(
-	"UPDATE temporal_internal.activity_task a SET mode = d.number FROM ("
+	"UPDATE temporal_internal.activity_task a SET mode = d.number, pass = NULL FROM ("
 	"SELECT name, array_position('{transactional,autonomous,external}'::text[], mode) AS number FROM temporal_internal.definition "
 	"WHERE namespace_id = $1 AND kind = 'activity') d "
 	"WHERE a.namespace_id = $1 AND a.started_at IS NULL AND a.mode <> d.number AND ("
@@ -100,8 +98,8 @@ row_time(uint64 r, int column, TimestampTz dflt)
 	return isnull ? dflt : DatumGetTimestampTz(value);
 }
 
-static void
-task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+void
+tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 {
 	t->execution_key = tpg_row_int64(r, 1);
 	t->scheduled_event_id = tpg_row_int32(r, 2);
@@ -120,7 +118,8 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
 	t->mode = tpg_row_int16(r, 16);
 	t->worker_identity = tpg_row_text(r, 17, ctx);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 18, ctx);
+	t->priority_key = tpg_row_int16(r, 18);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, 19, ctx);
 }
 
 void
@@ -134,8 +133,9 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[13];
-		char		nulls[14] = "             ";
+		Datum		values[15];
+		char		nulls[16] = "               ";
+		int64		pass = tpg_line_pass(t);
 
 		values[0] = Int64GetDatum(t->execution_key);
 		values[1] = Int32GetDatum(t->scheduled_event_id);
@@ -154,6 +154,10 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		if (t->last_failure == NULL)
 			nulls[11] = 'n';
 		values[12] = Int16GetDatum((int16) t->mode);
+		values[13] = Int16GetDatum((int16) t->priority_key);
+		values[14] = Int64GetDatum(pass);
+		if (pass < 0)
+			nulls[14] = 'n';
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);
@@ -170,7 +174,7 @@ read_one(TpgPlan *plan, Datum *values, const char *nulls)
 	if (SPI_processed == 1)
 	{
 		task = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask));
-		task_from_row(0, task, scope.caller_context);
+		tpg_activity_from_row(0, task, scope.caller_context);
 	}
 	tpg_store_end(&scope);
 	return task;
@@ -327,7 +331,7 @@ read_tasks(TpgPlan *plan, Datum *values, TpgActivityTask **tasks)
 	n = (int) SPI_processed;
 	*tasks = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask) * Max(n, 1));
 	for (int i = 0; i < n; i++)
-		task_from_row(i, &(*tasks)[i], scope.caller_context);
+		tpg_activity_from_row(i, &(*tasks)[i], scope.caller_context);
 	tpg_store_end(&scope);
 	return n;
 }

@@ -35,6 +35,8 @@ static TpgPlan next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE deliver_at > $1), "
 	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode <> 3 AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task "
+	"WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at > $1), "
 	"(SELECT min(due_at) FROM temporal_internal.outbox WHERE due_at > $1), "
 	"(SELECT min(timeout_at) FROM temporal_internal.activity_task WHERE timeout_at > $1))", 1, {TIMESTAMPTZOID}
 );
@@ -46,7 +48,7 @@ static TpgPlan run_activities_plan = TPG_PLAN(
 static TpgPlan run_next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE execution_key = $1 AND deliver_at > $2), "
-	"(SELECT least(min(due_at) FILTER (WHERE due_at > $2 AND mode <> 3), min(timeout_at) FILTER (WHERE timeout_at > $2)) "
+	"(SELECT least(min(due_at) FILTER (WHERE due_at > $2), min(timeout_at) FILTER (WHERE timeout_at > $2)) "
 	"FROM temporal_internal.activity_task WHERE NOT paused AND execution_key = $1))",
 	2, {INT8OID, TIMESTAMPTZOID}
 );

@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ * engine/handout.c - external activities are given to workers that poll.
+ *
+ * The start of an attempt is recorded before the worker learns of it, in one transaction for
+ * the whole batch; so a task is given to one worker at a time.  A worker that never heard
+ * of it, since its connection broke, is one that has disappeared: the attempt
+ * times out and is repeated.
+ *
+ * Which task comes next: store/line.  In the caller's transaction.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "engine/handout.h"
+#include "engine/openattempt.h"
+#include "engine/testenv.h"
+#include "ipc/pollers.h"
+#include "ipc/wake.h"
+
+/* What one poll gives at most, of inputs: the rest is for the next one. */
+#define MAX_BYTES ((Size) 16 * 1024 * 1024)
+/* Tasks that get in line in one go. */
+#define LINE_BATCH 500
+
+/*
+ * How many of `wanted` tasks this queue may start now: the place where limits of task
+ * queues are asked.  Asked before any row is locked, so that what may not start is in
+ * nobody's way.
+ */
+static int
+allowance(int32 namespace_id, const char *task_queue, int wanted)
+{
+	return wanted;
+}
+
+/* In a test environment: each of its runs in the order of their start. */
+static int
+claim_own(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **tasks)
+{
+	int			position = 0;
+	int			n = 0;
+	int64		key;
+
+	*tasks = palloc(sizeof(TpgLineTask) * limit);
+	while (n < limit && (key = tpg_testenv_next(&position)) != 0)
+	{
+		TpgLineTask *of_run;
+		int			found = tpg_line_claim_of_run(key, namespace_id, task_queue, tpg_clock_now(), limit - n, &of_run);
+
+		memcpy(*tasks + n, of_run, sizeof(TpgLineTask) * found);
+		n += found;
+	}
+	return n;
+}
+
+/* The code has cancelled it between two attempts (S-12). */
+static bool
+was_cancelled(TpgLineTask *t)
+{
+	TpgExecution exec = {.key = t->task.execution_key, .activity_cancels = t->activity_cancels};
+	TpgAttempt	a = {.end = TPG_ATTEMPT_CANCELED};
+
+	if (!tpg_engine_attempt_cancelled(&t->task, &exec))
+		return false;
+	a.result = tpg_json_string(TPG_NOT_STARTED);
+	a.ended_at = tpg_clock_now();
+	tpg_engine_attempt_end(&t->task, &a);
+	return true;
+}
+
+int
+tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks)
+{
+	TimestampTz now;
+	TimestampTz first_timeout = DT_NOEND;
+	Size		bytes = 0;
+	int			limit = allowance(namespace_id, task_queue, max_tasks);
+	int			found = 0;
+	int			n = 0;
+
+	*tasks = NULL;
+	if (limit > 0)
+		found = tpg_testenv_active() ? claim_own(namespace_id, task_queue, limit, tasks) :
+			tpg_line_claim(namespace_id, task_queue, limit, tasks);
+	if (found == 0)
+		return 0;
+
+	now = tpg_clock_now();
+	for (int i = 0; i < found; i++)
+	{
+		TpgLineTask *t = &(*tasks)[i];
+
+		if (was_cancelled(t))
+			continue;
+		bytes += VARSIZE(t->task.attributes);
+		if (n > 0 && bytes > MAX_BYTES)
+			break;
+		tpg_engine_attempt_begin(&t->task, now, identity);
+		first_timeout = Min(first_timeout, t->task.timeout_at);
+		(*tasks)[n++] = *t;
+	}
+	tpg_line_open(*tasks, n);
+	TPG_FAULT("activity_opened");
+	if (!tpg_clock_is_virtual())
+	{
+		/* a poll that looked meanwhile has left them out */
+		tpg_wake_pollers_at_abort(tpg_poller_key(namespace_id, task_queue), found);
+		if (!TIMESTAMP_NOT_FINITE(first_timeout))
+			tpg_wake_due(first_timeout);
+	}
+	return n;
+}
+
+void
+tpg_engine_line_up(TimestampTz now)
+{
+	TpgLineQueue *queues;
+	int			n;
+	int			ntasks;
+
+	n = tpg_line_join_due(now, LINE_BATCH, &queues, &ntasks);
+	for (int i = 0; i < n; i++)
+		tpg_wake_pollers(tpg_poller_key(queues[i].namespace_id, queues[i].task_queue), queues[i].ntasks, false);
+	if (ntasks == LINE_BATCH)
+		tpg_wake_scan();		/* the rest in the next turn */
+}
