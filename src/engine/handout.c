@@ -49,11 +49,7 @@ claim_own(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **t
 	*tasks = palloc(sizeof(TpgLineTask) * limit);
 	while (n < limit && (key = tpg_testenv_next(&position)) != 0)
 	{
-		TpgLineTask *of_run;
-		int			found = tpg_line_claim_of_run(key, namespace_id, task_queue, tpg_clock_now(), limit - n, &of_run);
-
-		memcpy(*tasks + n, of_run, sizeof(TpgLineTask) * found);
-		n += found;
+		n += tpg_line_claim_of_run(key, namespace_id, task_queue, tpg_clock_now(), limit - n, *tasks + n);
 	}
 	return n;
 }

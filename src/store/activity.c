@@ -33,12 +33,13 @@ static TpgPlan insert_plan = TPG_PLAN(
 static TpgPlan claim_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
 );
-static TpgPlan lock_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR UPDATE OF a", 3, {INT8OID, INT4OID, TEXTOID}
-);
-static TpgPlan lock_shared_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR SHARE OF a", 3, {INT8OID, INT4OID, TEXTOID}
-);
+/* by event, by id; the second pair to be shared */
+static TpgPlan lock_plans[] = {
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR UPDATE OF a", 2, {INT8OID, TEXTOID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR SHARE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR SHARE OF a", 2, {INT8OID, TEXTOID})
+};
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
 );
@@ -189,26 +190,24 @@ tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
 }
 
 static TpgActivityTask *
-lock_task(TpgPlan *plan, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
+lock_task(bool shared, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	Datum		values[3] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	Datum		values[2] = {Int64GetDatum(execution_key),
+	activity_id ? CStringGetTextDatum(activity_id) : Int32GetDatum(scheduled_event_id)};
 
-	if (activity_id == NULL)
-		return read_one(plan, values, "  n");
-	values[2] = CStringGetTextDatum(activity_id);
-	return read_one(plan, values, NULL);
+	return read_one(&lock_plans[(shared ? 2 : 0) + (activity_id ? 1 : 0)], values, NULL);
 }
 
 TpgActivityTask *
 tpg_activity_lock(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	return lock_task(&lock_plan, execution_key, scheduled_event_id, activity_id);
+	return lock_task(false, execution_key, scheduled_event_id, activity_id);
 }
 
 TpgActivityTask *
 tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	return lock_task(&lock_shared_plan, execution_key, scheduled_event_id, activity_id);
+	return lock_task(true, execution_key, scheduled_event_id, activity_id);
 }
 
 bool

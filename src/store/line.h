@@ -11,6 +11,7 @@
 /* An activity task that a worker is to get, with what else he is told. */
 typedef struct TpgLineTask
 {
+	int64		pass;
 	TpgActivityTask task;		/* attributes: of its ActivityTaskScheduled event */
 	char	   *workflow_id;
 	char	   *workflow_type;
@@ -30,9 +31,9 @@ extern int64 tpg_line_pass(const TpgActivityTask *task);
  */
 extern int	tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **tasks);
 
-/* The same for the tasks of one run, under its own clock: in a test environment. */
+/* The same for the tasks of one run that are due at `now`, into an array: in a test environment. */
 extern int	tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit,
-								  TpgLineTask **tasks);
+								  TpgLineTask *tasks);
 
 /* Attempts of claimed tasks begin that stay open beyond this transaction: see tpg_activity_open. */
 extern void tpg_line_open(const TpgLineTask *tasks, int ntasks);
