@@ -42,8 +42,8 @@ static TpgPlan next_plan = TPG_PLAN(
 );
 
 static TpgPlan run_activities_plan = TPG_PLAN(
-	"SELECT due_at, 0::int8, execution_key, scheduled_event_id, namespace_id, activity_type FROM temporal_internal.activity_task "
-	"WHERE NOT paused AND mode <> 3 AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
+	"SELECT due_at, (mode = 3)::integer::int8, execution_key, scheduled_event_id, namespace_id, activity_type FROM temporal_internal.activity_task "
+	"WHERE NOT paused AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan run_next_plan = TPG_PLAN(
 	"SELECT least("
