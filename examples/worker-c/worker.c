@@ -270,10 +270,17 @@ run_activities(void *argument)
 
 /* ---------- connections ---------- */
 
+static const char *
+first_line(char *message)
+{
+	message[strcspn(message, "\n")] = '\0';
+	return message;
+}
+
 static void
 disconnected(Connection *c)
 {
-	say("%s: %s", c->name, c->conn ? PQerrorMessage(c->conn) : "not connected");
+	say("%s: %s", c->name, c->conn ? first_line(PQerrorMessage(c->conn)) : "not connected");
 	PQfinish(c->conn);
 	c->conn = NULL;
 	c->backoff = c->backoff == 0 ? 0.1 : c->backoff * 2;
@@ -302,7 +309,6 @@ connect_if_due(Connection *c)
 		disconnected(c);
 		return;
 	}
-	c->backoff = 0;
 	say("%s: connected", c->name);
 }
 
@@ -364,7 +370,12 @@ report_end(Slot *slot)
 		release(slot);
 	}
 	else
+	{
+		/* so that the next attempt goes on where this one was */
+		if (slot->has_details && strcmp(function, "complete_activity") != 0)
+			add_report(slot, "heartbeat_activity", slot->token, slot->details ? check(strdup(slot->details)) : NULL, true);
 		add_report(slot, function, slot->token, payload, false);
+	}
 }
 
 static void
@@ -389,6 +400,18 @@ send_reports(void)
 		disconnected(&reports);
 }
 
+/* A conflict, a lock, too little of something, the server goes down. */
+static bool
+may_be_repeated(const char *state)
+{
+	static const char *const classes[] = {"40", "53", "55", "57", "58"};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strncmp(state, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
 /* The first report that was sent has been answered. */
 static void
 answered(PGresult *result)
@@ -399,8 +422,9 @@ answered(PGresult *result)
 	bool		gone = state != NULL && strcmp(state, "TP013") == 0;
 
 	first_report = r->next;
+	reports.backoff = 0;
 	if (state != NULL && !gone)
-		say("%s: %s", r->function, PQresultErrorMessage(result));
+		say("%s: %s", r->function, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 	if (r->is_heartbeat)
 	{
 		pthread_mutex_lock(&mutex);
@@ -411,9 +435,8 @@ answered(PGresult *result)
 		pthread_cond_broadcast(&changed);
 		pthread_mutex_unlock(&mutex);
 	}
-	else if (state != NULL && !gone && (strncmp(state, "40", 2) == 0 || strncmp(state, "5", 1) == 0))
+	else if (state != NULL && !gone && may_be_repeated(state))
 	{
-		/* a conflict, a lock, the server goes down: once more */
 		add_report(slot, r->function, r->token, r->payload, false);
 		r->payload = NULL;
 	}
@@ -578,6 +601,7 @@ take_tasks(void)
 			polling = false;
 		else if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		{
+			polls.backoff = 0;
 			for (int i = 0; i < PQntuples(result); i++)
 			{
 				if (!stopping)
@@ -649,6 +673,7 @@ serve(void)
 	{
 		double		until;
 		bool		busy = polling || first_report != NULL;
+		bool		again = false;
 
 		connect_if_due(&reports);
 		if (!stopping)
@@ -677,6 +702,7 @@ serve(void)
 			pthread_mutex_unlock(&mutex);
 			if (ended)
 				report_end(&slots[i]);
+			again = again || ended;
 		}
 		until = send_heartbeats();
 		send_reports();
@@ -691,7 +717,7 @@ serve(void)
 			until = earliest(until, &polls);
 		else if (until > (now() < stop_at ? stop_at : give_up_at))
 			until = now() < stop_at ? stop_at : give_up_at;
-		wait_for_events(until);
+		wait_for_events(again ? 0 : until);
 	}
 }
 

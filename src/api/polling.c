@@ -60,6 +60,23 @@ typedef struct Poll
 	uint64		key;
 } Poll;
 
+/*
+ * The default namespace comes into being with the first that writes into it.  That is not a poll,
+ * since its transaction, and everybody who wants the same then, may wait for long.
+ */
+static bool
+find_namespace(Poll *p)
+{
+	if (p->namespace_id != 0)
+		return true;
+	p->namespace_id = tpg_namespace_current();
+	p->key = tpg_poller_key(p->namespace_id, p->task_queue);
+	if (p->namespace_id == 0)
+		return false;
+	tpg_access_require(p->namespace_id, TPG_ACCESS_CLIENT);
+	return true;
+}
+
 /* (task_queue, identity, wait, max_tasks): checked, and the rights of the caller. */
 static void
 poll_args(FunctionCallInfo fcinfo, const char *what, Poll *p)
@@ -81,9 +98,8 @@ poll_args(FunctionCallInfo fcinfo, const char *what, Poll *p)
 				 errmsg("max_tasks must be between 1 and %d", MAX_TASKS),
 				 errdetail("It is %d.", p->max_tasks),
 				 errhint("As many as the worker has free places for; it polls again when some are done.")));
-	p->namespace_id = tpg_namespace_current_for_write();
-	tpg_access_require(p->namespace_id, TPG_ACCESS_CLIENT);
-	p->key = tpg_poller_key(p->namespace_id, p->task_queue);
+	p->namespace_id = 0;
+	(void) find_namespace(p);
 }
 
 /*
@@ -92,16 +108,17 @@ poll_args(FunctionCallInfo fcinfo, const char *what, Poll *p)
  * held while it sleeps.
  */
 static int
-poll_wait(const Poll *p, bool nonatomic, TpgLineTask **tasks)
+poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 {
 	TimestampTz deadline = GetCurrentTimestamp() + p->wait_us;
 	MemoryContext caller = CurrentMemoryContext;
 	bool		more = false;
-	int			n;
+	int			n = 0;
 
+	*tasks = NULL;
 	/* nothing comes while the clock stands still */
 	if (tpg_testenv_active())
-		return tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks);
+		return p->namespace_id == 0 ? 0 : tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks);
 
 	tpg_poller_begin(p->key, p->max_tasks);
 	for (;;)
@@ -109,7 +126,10 @@ poll_wait(const Poll *p, bool nonatomic, TpgLineTask **tasks)
 		long		ms;
 
 		tpg_poller_check_client();
-		n = tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks);
+		if (p->namespace_id == 0 && find_namespace(p))
+			tpg_poller_begin(p->key, p->max_tasks);
+		if (p->namespace_id != 0)
+			n = tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks);
 		if (n > 0)
 			break;
 		if (nonatomic)

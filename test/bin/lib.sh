@@ -149,7 +149,7 @@ build() {
 
 	mkdir "$WORK/tree"
 	local part
-	for part in test demo expected sql temporal_pg.control; do
+	for part in test demo examples expected sql temporal_pg.control; do
 		[ ! -e "$ROOT/$part" ] || cp -a "$ROOT/$part" "$WORK/tree/"
 	done
 	rm -rf "$WORK/tree/test/output"
