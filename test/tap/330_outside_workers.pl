@@ -87,6 +87,7 @@ foreach my $form (1 .. 20)
 	polling('latch', 1);
 	$node->query("SELECT temporal.start_workflow('fan', '[1, \"latch\"]', id => 'latch$form')");
 	my $out = ended($s, 20);
+	die "a poller that waited got nothing: $out" if $out !~ /latch$form/;
 	like($out, $form % 2 ? qr/^latch$form\|1$/ : qr/"workflow_id": "latch$form"/, 'a poller that waits gets what comes') if $form <= 2;
 	push @delays, $node->query(
 		"SELECT round(extract(epoch FROM last_started_time - scheduled_time) * 1000, 1) FROM temporal.pending_activity WHERE workflow_id = 'latch$form'");
@@ -171,6 +172,17 @@ is($node->query(q{SELECT string_agg(input::text, ' ') = (SELECT string_agg(i::te
 	polling('paused', 1);
 	$node->query("SELECT temporal.unpause_activity('p1', '1')");
 	is(ended($s, 20), 'p1', 'a poller is woken when an activity is unpaused');
+}
+
+# a poll that is rolled back while another one waits
+{
+	$node->query("SELECT temporal.start_workflow('fan', '[1, \"undone\"]', id => 'u1')");
+	in_line('undone', 1);
+	my $holds = session(['BEGIN', "SELECT workflow_id FROM temporal.poll_activity_task('undone', 'holds')", 'SELECT pg_sleep(1)', 'ROLLBACK']);
+	$node->wait_for("SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = '$holds->{name}' AND query LIKE '%pg_sleep%'");
+	my $waits = session("SELECT workflow_id FROM temporal.poll_activity_task('undone', 'waits', '10 s')");
+	like(ended($holds), qr/^u1/, 'a task is given out, and given back by a rollback');
+	is(ended($waits, 20), 'u1', 'which wakes the one that waits');
 }
 
 # ---------- who disappears ----------
