@@ -67,7 +67,8 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		coalesce(b.backlog, 0) AS backlog,
 		coalesce(b.running, 0) AS running,
 		b.oldest AS oldest_since,
-		(SELECT temporal_internal.clock_now()) - b.oldest AS oldest_age
+		(SELECT temporal_internal.clock_now()) - b.oldest AS oldest_age,
+		CASE q.kind WHEN 'activity' THEN temporal_internal.pollers(q.namespace_id, q.task_queue) END AS pollers
 	FROM (
 		SELECT d.namespace_id, coalesce(d.task_queue, 'default') AS task_queue, d.kind
 		FROM temporal_internal.definition d
@@ -111,6 +112,7 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 	WHERE q.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.task_queue IS 'What is due and waits for an executor, by namespace, task queue and kind (workflow: workflow tasks, activity: activity attempts). Queues of registered types are listed also when nothing waits.';
 COMMENT ON COLUMN temporal.task_queue.backlog IS 'Tasks that are due and not running. What waits for a timer or for its next attempt does not count.';
+COMMENT ON COLUMN temporal.task_queue.pollers IS 'Of activities: sessions that wait in poll_activity_task() or poll_activity_tasks() now. A worker that has no free place does not poll.';
 COMMENT ON COLUMN temporal.task_queue.oldest_since IS 'Since when the oldest of them has been due.';
 
 CREATE VIEW temporal.worker WITH (security_barrier) AS

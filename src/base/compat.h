@@ -128,16 +128,6 @@ tpg_first_table(TPG_CHECK_PERMS_ARGS)
 #define tpg_my_proc_number() ((int) MyProcNumber)
 #endif
 
-/*
- * Of libpq/libpq.h, which needs the headers of GSSAPI where the server was built with it.
- * The set waits for the client's socket (its place is 0), the latch and the postmaster; it
- * is NULL where there is no client.
- */
-struct WaitEventSet;
-extern PGDLLIMPORT struct WaitEventSet *FeBeWaitSet;
-extern bool pq_check_connection(void);
-#define TPG_CLIENT_SOCKET_POSITION 0
-
 /* Soft errors came with 16; these two ask for hard ones, or for none about a missing type. */
 #if PG_VERSION_NUM < 160000
 #define tpg_qualified_name_list(text) stringToQualifiedNameList(text)

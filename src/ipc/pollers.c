@@ -34,6 +34,15 @@
 #include "ipc/pollers.h"
 #include "ipc/shmem.h"
 
+/*
+ * Of libpq/libpq.h, which needs the headers of GSSAPI where the server was built with it.  The
+ * set waits for the client's socket (its first event), the latch and the postmaster;
+ * it is NULL where there is no client.
+ */
+extern PGDLLIMPORT WaitEventSet *FeBeWaitSet;
+extern bool pq_check_connection(void);
+#define CLIENT_SOCKET_POSITION 0
+
 /* how many queues of one list the sweep tells apart */
 #define MAX_SEEN 32
 /* latches set under one hold of a list */
@@ -307,7 +316,7 @@ wait_for_something(long ms)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
 		return;
 	}
-	ModifyWaitEvent(FeBeWaitSet, TPG_CLIENT_SOCKET_POSITION, WL_SOCKET_CLOSED, NULL);
+	ModifyWaitEvent(FeBeWaitSet, CLIENT_SOCKET_POSITION, WL_SOCKET_CLOSED, NULL);
 	if (WaitEventSetWait(FeBeWaitSet, ms, &event, 1, wait_event) == 0)
 		return;
 	if (event.events & WL_POSTMASTER_DEATH)

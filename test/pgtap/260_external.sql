@@ -194,6 +194,10 @@ RESET ROLE;
 SELECT temporal.test_drive();
 SELECT is(outcome('w14'), 'null', 'no result is JSON null');
 
+SET LOCAL ROLE tpg_ext_client;
+SELECT is(pollers, 0, 'a client sees how many workers wait') FROM temporal.task_queue WHERE task_queue = 'default' AND kind = 'activity';
+RESET ROLE;
+
 -- ---------- arguments ----------
 
 SELECT is(pg_temp.sqlstate_of($$CALL temporal.poll_activity_tasks('q', 'me')$$), '2D000', 'the procedure commits, so not in a transaction');
