@@ -69,37 +69,58 @@ was_cancelled(TpgLineTask *t)
 	return true;
 }
 
-int
-tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks)
+/* Claims, and begins what was not cancelled; *found: how many were claimed. */
+static int
+claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity, int limit, TpgLineTask **tasks, int *found)
 {
 	TimestampTz now;
-	TimestampTz first_timeout = DT_NOEND;
 	Size		bytes = 0;
-	int			limit = allowance(namespace_id, task_queue, max_tasks);
-	int			found = 0;
-	int			n = 0;
+	int			begun = 0;
+	int			left = 0;
 
-	*tasks = NULL;
-	if (limit > 0)
-		found = tpg_testenv_active() ? claim_own(namespace_id, task_queue, limit, tasks) :
-			tpg_line_claim(namespace_id, task_queue, limit, tasks);
-	if (found == 0)
-		return 0;
-
+	*found = tpg_testenv_active() ? claim_own(namespace_id, task_queue, limit, tasks) :
+		tpg_line_claim(namespace_id, task_queue, limit, tasks);
 	now = tpg_clock_now();
-	for (int i = 0; i < found; i++)
+	for (int i = 0; i < *found; i++)
 	{
 		TpgLineTask *t = &(*tasks)[i];
 
 		if (was_cancelled(t))
 			continue;
 		bytes += VARSIZE(t->task.attributes);
-		if (n > 0 && bytes > MAX_BYTES)
-			break;
+		if (left > 0 || (begun > 0 && bytes > MAX_BYTES))
+		{
+			left++;				/* as it was, after COMMIT for somebody else */
+			continue;
+		}
 		tpg_engine_attempt_begin(&t->task, now, identity);
-		first_timeout = Min(first_timeout, t->task.timeout_at);
-		(*tasks)[n++] = *t;
+		(*tasks)[begun++] = *t;
 	}
+	if (left > 0 && !tpg_clock_is_virtual())
+		tpg_wake_pollers(tpg_poller_key(namespace_id, task_queue), left, false);
+	return begun;
+}
+
+int
+tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks)
+{
+	TimestampTz first_timeout = DT_NOEND;
+	int			limit = allowance(namespace_id, task_queue, max_tasks);
+	int			found;
+	int			n = 0;
+
+	*tasks = NULL;
+	if (limit == 0)
+		return 0;
+	/* where all were cancelled, there may be more behind them */
+	do
+		n = claim_and_begin(namespace_id, task_queue, identity, limit, tasks, &found);
+	while (n == 0 && found > 0);
+	if (n == 0)
+		return 0;
+
+	for (int i = 0; i < n; i++)
+		first_timeout = Min(first_timeout, (*tasks)[i].task.timeout_at);
 	tpg_line_open(*tasks, n);
 	TPG_FAULT("activity_opened");
 	if (!tpg_clock_is_virtual())

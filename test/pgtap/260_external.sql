@@ -156,6 +156,21 @@ SELECT temporal.terminate('w9'), temporal.terminate('w10');
 SELECT is(pg_temp.sqlstate_of(format($$SELECT temporal.complete_activity('%s')$$, task_token)), 'TP013', 'of a closed run nothing is completed') FROM closed;
 SELECT is_empty($$SELECT * FROM polled('closed')$$, 'nor given out');
 
+-- ---------- large inputs ----------
+
+CREATE FUNCTION large() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.await_all(array_agg(temporal.start_activity('charge', to_jsonb(repeat('x', 1900000)), task_queue => 'large'))) FROM generate_series(1, 10);
+	RETURN '"all"';
+END $$;
+SELECT temporal.register_workflow('large');
+SELECT temporal.start_workflow('large', id => 'large');
+SELECT temporal.test_drive();
+SELECT is(count(temporal.complete_activity(task_token)), 8::bigint, 'one poll gives 16 MB') FROM polled('large', 10);
+SELECT is(count(temporal.complete_activity(task_token)), 2::bigint, 'and the next one the rest') FROM polled('large', 10);
+SELECT temporal.test_drive();
+SELECT is(outcome('large'), '"all"', 'all of it');
+
 -- ---------- one worker for all types ----------
 
 SELECT temporal.register_activity('*', mode => 'external', task_queue => 'any');

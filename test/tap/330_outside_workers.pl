@@ -163,6 +163,19 @@ is($node->query(q{SELECT string_agg(input::text, ' ') = (SELECT string_agg(i::te
 	cmp_ok($late, '<', 500, "when it is due ($late ms later)");
 }
 
+# more than get in line at once; each in a place of its own, so that another workflow's come between them
+{
+	$node->query("SELECT temporal.start_workflow('fan', '[600, \"again\"]', id => 'again')");
+	in_line('again', 600);
+	$node->query("SELECT count(temporal.fail_activity(task_token, '\"no\"')) FROM temporal.poll_activity_task('again', 'me', '0 s', 1000)");
+	is($node->query("SELECT count(*) FROM temporal.poll_activity_task('again', 'me', '0 s', 1000)"), '0', 'none before its time');
+	$node->wait_for("SELECT count(*) = 600 FROM temporal_internal.activity_task WHERE task_queue = 'again' AND pass IS NOT NULL");
+	is($node->query("SELECT count(DISTINCT pass) FROM temporal_internal.activity_task WHERE task_queue = 'again'"), '600', '600 retries get in line');
+	$node->query("SELECT temporal.start_workflow('fan', '[10, \"again\"]', id => 'between')");
+	in_line('again', 610);
+	is($node->query("SELECT count(*) FILTER (WHERE workflow_id = 'between'), sum(attempt) FROM temporal.poll_activity_task('again', 'me', '0 s', 30)"), '10|50', 'and are given out as fairly');
+}
+
 # paused and unpaused while somebody waits
 {
 	$node->query("SELECT temporal.start_workflow('fan', '[1, \"paused\"]', id => 'p1')");
