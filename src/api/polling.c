@@ -36,6 +36,7 @@
 #include "ipc/pollers.h"
 #include "ipc/shmem.h"
 #include "ipc/wake.h"
+#include "store/extension.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_poll_activity_task);
@@ -126,6 +127,9 @@ poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 		long		ms;
 
 		tpg_poller_check_client();
+		/* it may have been dropped while nothing was held */
+		if (nonatomic && !tpg_extension_lock())
+			break;
 		if (p->namespace_id == 0 && find_namespace(p))
 			tpg_poller_begin(p->key, p->max_tasks);
 		if (p->namespace_id != 0)
@@ -236,10 +240,15 @@ tpg_sql_poll_activity_task(PG_FUNCTION_ARGS)
 static Jsonb *
 tasks_to_jsonb(const TpgLineTask *tasks, int n)
 {
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("activity_task"),
-									   ObjectIdGetDatum(get_namespace_oid("temporal", false)));
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	Oid			type;
+	TupleDesc	desc;
 	TpgJson    *b = tpg_json_array();
+
+	if (n == 0)
+		return tpg_json_finish(b);
+	type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("activity_task"),
+						   ObjectIdGetDatum(get_namespace_oid("temporal", false)));
+	desc = lookup_rowtype_tupdesc(type, -1);
 
 	for (int i = 0; i < n; i++)
 	{

@@ -337,10 +337,10 @@ tpg_poller_sleep(long timeout_ms, bool *more)
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		if (take_wake(more))
-			return true;
 		if (tpg_database_paused(MyDatabaseId))
 			return false;
+		if (take_wake(more))
+			return true;
 		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 		if (ms <= 0)
 			return false;
