@@ -181,7 +181,7 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_attempt_start_to_close(t)));
 	values[n] = duration_or_null(t->attributes, "heartbeatTimeout", &nulls[n]), n++;
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
-	values[n++] = Int32GetDatum((int32) tpg_json_get_int(tpg_json_get(t->attributes, "priority"), "priorityKey", 3));
+	values[n++] = Int32GetDatum(tpg_priority_effective(&t->priority));
 	values[n++] = BoolGetDatum(info->local);
 	return make_row(fcinfo, values, nulls);
 }

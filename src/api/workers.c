@@ -15,7 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "ipc/queue.h"
+#include "ipc/queuestate.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"

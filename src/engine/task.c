@@ -68,6 +68,8 @@ tpg_task_timeout_at(const TpgActivityTask *t)
 void
 tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivityTask *t)
 {
+	TpgPriority own;
+
 	memset(t, 0, sizeof(*t));
 	t->execution_key = exec->key;
 	t->scheduled_event_id = event->event_id;
@@ -78,6 +80,8 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->task_queue = name_of(event->attributes, "taskQueue");
 	if (t->task_queue == NULL)
 		t->task_queue = exec->task_queue;
+	own = tpg_priority_from_jsonb(tpg_json_get(event->attributes, "priority"));
+	t->priority = tpg_priority_inherit(&own, &exec->priority);
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
 	t->timeout_at = tpg_task_timeout_at(t);
@@ -93,10 +97,11 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 	else
 	{
 		Oid			owner = tpg_definition_owner(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type);
-		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY};
+		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY,
+		.priority = tpg_priority_effective(&t->priority)};
 
 		if (OidIsValid(owner))
-			tpg_wake_work(owner, item);
+			tpg_wake_task(owner, item, t->namespace_id, t->task_queue);
 		else
 			tpg_wake_scan();
 	}

@@ -10,6 +10,7 @@
  *	  queue->mutex		spinlock: ring, members, idle list
  *	  slot->mutex		spinlock: what may be interrupted
  *	  database->park_mutex	spinlock: items put aside
+ *	  limit->mutex			spinlock: what a task queue may start
  * A spinlock is never held across more than a few dozen instructions (and one
  * kill()), and no two are held together.
  *
@@ -27,12 +28,12 @@
 #include "storage/spin.h"
 
 #include "ipc/databases.h"
+#include "ipc/lanes.h"
+#include "ipc/limits.h"
 #include "ipc/queue.h"
 #include "ipc/slots.h"
 
-#define TPG_RING_SIZE 1024		/* power of two */
 #define TPG_RING_LOW 256
-#define TPG_RECENT_SIZE 1024	/* power of two */
 #define TPG_WAITER_CVS 64
 
 /* A slot whose process has not come after this time is free again. */
@@ -44,8 +45,6 @@ typedef struct TpgQueue
 	Oid			dboid;			/* InvalidOid: free; changed under both locks */
 	Oid			owner;
 	uint32		generation;
-	uint32		head;			/* next to pop; counts on, index is modulo */
-	uint32		tail;			/* next to push */
 	bool		more;			/* due rows are known that had no room */
 	int			members;		/* first slot of the chain, -1 */
 	int			idle;			/* first slot of the idle list, -1 */
@@ -56,13 +55,36 @@ typedef struct TpgQueue
 	TimestampTz last_used;
 	TimestampTz backoff_until;
 
-	/*
-	 * Where an item was pushed last, by hash: tells in constant time that it
-	 * is in the ring.  Collisions only make a duplicate possible.
-	 */
-	uint32		recent[TPG_RECENT_SIZE];
-	TpgWorkItem ring[TPG_RING_SIZE];
+	TpgLanes	lanes;
 } TpgQueue;
+
+/* What a configured task queue may start; one for each kind of task. */
+typedef struct TpgLimit
+{
+	int			max;			/* at once; -1: any number */
+	int64		interval;		/* microseconds between two starts; 0: no rate, -1: none may start */
+	int64		next;			/* time at which the next one is due if they come evenly */
+	int			running;		/* in the hands of executors and of transactions in progress */
+	int			open;			/* attempts that have outlived the transaction that started them */
+	bool		wanted;			/* something waits: tell the dispatcher when one ends */
+	bool		news;			/* there may be more rows than the dispatcher knows */
+	double		added;			/* decaying counts, for the view */
+	double		started;
+	TimestampTz added_at;
+	TimestampTz started_at;
+} TpgLimit;
+
+typedef struct TpgLimits
+{
+	slock_t		mutex;
+	Oid			dboid;			/* InvalidOid: free; changed by the dispatcher of that database */
+	uint32		generation;
+	int32		namespace_id;
+	uint64		name_hash;
+	bool		paused;
+	bool		seen;			/* by the load in progress */
+	TpgLimit	kinds[TPG_LIMIT_KINDS];
+} TpgLimits;
 
 typedef struct TpgSlot
 {
@@ -84,6 +106,12 @@ typedef struct TpgSlot
 	bool		again;			/* item was offered while it was worked on */
 	TpgWorkItem item;
 	TimestampTz since;			/* idle or busy since */
+
+	/* of the item in hand; written by the executor alone */
+	TpgLimitRef limit;
+	TpgLimitKind limit_kind;
+	bool		limit_held;		/* it counts as running there */
+	bool		limit_refused;	/* it may not start now */
 
 	/* under mutex */
 	slock_t		mutex;
@@ -125,6 +153,13 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 refill;
 	pg_atomic_uint32 released;
 	pg_atomic_uint32 grow;
+	pg_atomic_uint32 limits;	/* a configured task queue has something new, or an end */
+	pg_atomic_uint32 settings;	/* read them again */
+	pg_atomic_uint32 running[TPG_LANE_CLASSES]; /* in the hands of executors, by class */
+	pg_atomic_uint32 stopped;	/* workers: by the table, as it was read last */
+	pg_atomic_uint32 stopping;	/* sessions that are in stop_workers() */
+	volatile int nlimits;		/* configured task queues */
+	volatile bool limits_loaded;
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
 
@@ -146,6 +181,8 @@ typedef struct TpgShared
 
 	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
 	TpgQueue	queues[TPG_MAX_QUEUES];
+	volatile int nlimits;		/* entries of limits that were ever used */
+	TpgLimits	limits[TPG_MAX_TASK_QUEUES];
 } TpgShared;
 
 extern TpgShared *tpg_shared;
@@ -159,6 +196,7 @@ extern TpgSlot *tpg_slots;
 extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);
 extern void tpg_databases_reset(void);
+extern void tpg_limits_reset(void);
 
 /* Neither fails nor allocates; a process that is there no more is no harm. */
 static inline void

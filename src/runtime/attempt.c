@@ -239,6 +239,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 			case TPG_INTERRUPT_CLOSED:
 				return TPG_ATTEMPT_RUN_CLOSED;
 			case TPG_INTERRUPT_YIELD:
+			case TPG_INTERRUPT_SHUTDOWN:
 				return TPG_ATTEMPT_PUT_ASIDE;
 			case TPG_INTERRUPT_CANCEL:
 				a->end = TPG_ATTEMPT_CANCELED;

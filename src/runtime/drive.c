@@ -25,6 +25,7 @@
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "engine/testenv.h"
+#include "ipc/limits.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -53,6 +54,15 @@ is_ours(Oid owner)
 {
 	/* a test runs them all in the caller's backend */
 	return !tpg_in_executor() || owner == GetUserId();
+}
+
+/* May it start now?  A test's transaction has no queues. */
+static bool
+may_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TimestampTz again;
+
+	return !tpg_in_executor() || tpg_limits_start(namespace_id, task_queue, kind, &again);
 }
 
 /* ---------- workflow tasks ---------- */
@@ -207,6 +217,8 @@ drive_run(TpgRun *run, TimestampTz now)
 		return outcome;
 	}
 
+	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));
@@ -362,6 +374,8 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 
 		return outcome;
 	}
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor() && tpg_careful_mode() && task->started_at == 0)
 	{
 		/* alone, and recorded by a commit of its own before it starts */
@@ -393,7 +407,8 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 			break;
 		case TPG_ATTEMPT_PUT_ASIDE:
-			break;				/* cannot be: nobody waits for the run lock of an activity */
+			/* workers are being stopped: it has not happened, and is done again when they are back */
+			return outcome_of(TPG_TASK_NOTHING);
 	}
 	return outcome_of(TPG_TASK_DONE);
 }
@@ -445,6 +460,9 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 		tpg_careful_end();
 	}
 	if (task == NULL)
+		return;
+	/* stopped outside of the function: no attempt */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)
 		return;
 
 	/*

@@ -20,16 +20,17 @@
 
 #define TASK_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure"
+	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.priority_key"
 #define WITH_EVENT \
 	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
-	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-	12, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID}
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, priority_key, "
+	"fairness_key, fairness_weight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+	15, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID, TEXTOID, FLOAT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
@@ -94,7 +95,8 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->timeout_at = row_time(r, 13, DT_NOEND);
 	t->started_at = row_time(r, 14, 0);
 	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 16, ctx);
+	t->priority.key = tpg_row_int16(r, 16);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, 17, ctx);
 }
 
 void
@@ -108,8 +110,8 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[12];
-		char		nulls[13] = "            ";
+		Datum		values[15];
+		char		nulls[16] = "               ";
 
 		values[0] = Int64GetDatum(t->execution_key);
 		values[1] = Int32GetDatum(t->scheduled_event_id);
@@ -127,6 +129,13 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		values[11] = PointerGetDatum(t->last_failure);
 		if (t->last_failure == NULL)
 			nulls[11] = 'n';
+		values[12] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
+		values[13] = t->priority.fairness_key ? CStringGetTextDatum(t->priority.fairness_key) : (Datum) 0;
+		if (t->priority.fairness_key == NULL)
+			nulls[13] = 'n';
+		values[14] = Float8GetDatum(t->priority.fairness_weight);
+		if (t->priority.fairness_weight == 0)
+			nulls[14] = 'n';
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);

@@ -6,6 +6,7 @@
 #define TPG_STORE_ACTIVITY_H
 
 #include "datatype/timestamp.h"
+#include "model/priority.h"
 #include "utils/jsonb.h"
 
 typedef struct TpgActivityTask
@@ -24,6 +25,7 @@ typedef struct TpgActivityTask
 	TimestampTz due_at;
 	TimestampTz timeout_at;		/* DT_NOEND: none */
 	TimestampTz started_at;		/* 0: no attempt recorded */
+	TpgPriority priority;		/* its own or inherited; read: only the key */
 	Jsonb	   *last_failure;	/* may be NULL */
 	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event; NULL where not read */
 } TpgActivityTask;
