@@ -537,6 +537,19 @@ tpg_limits_take_news(TpgLimitRef ref, TpgLimitKind kind)
 	return news;
 }
 
+int
+tpg_limits_open(TpgLimitRef ref, TpgLimitKind kind)
+{
+	TpgLimits  *l = lock_limits(ref);
+	int			open;
+
+	if (l == NULL)
+		return 0;
+	open = l->kinds[kind].open;
+	SpinLockRelease(&l->mutex);
+	return open;
+}
+
 void
 tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open)
 {
@@ -544,6 +557,8 @@ tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open)
 
 	if (l == NULL)
 		return;
+	if (open < l->kinds[kind].open)
+		l->kinds[kind].news = true;
 	l->kinds[kind].open = open;
 	SpinLockRelease(&l->mutex);
 }

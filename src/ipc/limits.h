@@ -56,12 +56,12 @@ extern bool tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimi
 /*
  * For attempts that stay open beyond the transaction that starts them, outside of
  * executors.  keep_open: the last start goes on counting after COMMIT.
- * open_ended: at COMMIT, one of them counts no more.  set_open: how many there
- * are, by the table (after a restart of the server); for the dispatcher.
+ * open_ended: at COMMIT, one of them counts no more.  The dispatcher counts
+ * them in the table when it reads the settings, and again with every sweep: what
+ * ends without a word (a run that closes with its activities) is found there.
  */
 extern void tpg_limits_keep_open(void);
 extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind);
-extern void tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open);
 
 /* ---------- for the dispatcher ---------- */
 
@@ -82,6 +82,10 @@ extern bool tpg_limits_loaded(void);
 
 /* How many may start now, besides `pending` that were given out; 0: *again as above, and an end is reported. */
 extern int	tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again);
+
+/* Open attempts: how many are known; set. */
+extern int	tpg_limits_open(TpgLimitRef ref, TpgLimitKind kind);
+extern void tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open);
 
 extern bool tpg_limits_take_news(TpgLimitRef ref, TpgLimitKind kind);
 

@@ -58,7 +58,7 @@ static TpgPlan activities_plan = TPG_PLAN(
 	"SELECT a.execution_key, a.scheduled_event_id, a.activity_type, a.priority_key, a.fairness_key, a.fairness_weight, a.due_at AS due, "
 	"row_number() OVER (PARTITION BY a.priority_key, a.fairness_key ORDER BY a.due_at, a.execution_key, a.scheduled_event_id) AS nth "
 	"FROM temporal_internal.activity_task a "
-	"WHERE NOT a.paused AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2) t " ORDER_AND_LIMIT,
+	"WHERE NOT a.paused AND a.mode <> 3 AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2) t " ORDER_AND_LIMIT,
 	4, {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID}
 );
 static TpgPlan runs_plan = TPG_PLAN(
@@ -73,6 +73,10 @@ static TpgPlan runs_plan = TPG_PLAN(
 	4, {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID}
 );
 
+static TpgPlan open_plan = TPG_PLAN(
+	"SELECT count(*)::int4 FROM temporal_internal.activity_task "
+	"WHERE namespace_id = $1 AND task_queue = $2 AND mode = 3 AND started_at IS NOT NULL AND due_at = 'infinity'", 2, {INT4OID, TEXTOID}
+);
 static TpgPlan stopped_plan = TPG_PLAN(
 	"SELECT workers_stopped_at FROM temporal_internal.home WHERE database_oid = $1", 1, {OIDOID}
 );
@@ -204,6 +208,20 @@ tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, Ti
 		r->weight = row_float8(i, 6);
 		r->due = tpg_row_int64(i, 7);
 	}
+	tpg_store_end(&scope);
+	return n;
+}
+
+int
+tpg_task_queue_open_attempts(int32 namespace_id, const char *name)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int32GetDatum(namespace_id), CStringGetTextDatum(name)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&open_plan, values, NULL, false, 1);
+	n = tpg_row_int32(0, 1);
 	tpg_store_end(&scope);
 	return n;
 }

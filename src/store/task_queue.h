@@ -48,6 +48,9 @@ typedef struct TpgBacklogRow
  */
 extern int	tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, TimestampTz now, int limit, TpgBacklogRow **rows);
 
+/* Attempts that outside workers have in hand (recorded, and not ended). */
+extern int	tpg_task_queue_open_attempts(int32 namespace_id, const char *name);
+
 /* stop_workers(): since when; 0: they are not stopped. */
 extern TimestampTz tpg_workers_stopped_at(void);
 extern void tpg_workers_set_stopped(bool stopped);

@@ -103,6 +103,9 @@ typedef struct Queue
 	int32		namespace_id;
 	char	   *name;
 	TpgLimitRef ref;
+	bool		limits_activities;
+	int			counted;		/* by the last recount: in the table, and in ipc/limits; -1: not yet */
+	int			known;
 	Backlog		backlogs[TPG_LIMIT_KINDS];
 } Queue;
 
@@ -187,11 +190,39 @@ tpg_backlog_load(void)
 		q->namespace_id = settings[i].namespace_id;
 		q->name = pstrdup(settings[i].name);
 		q->ref = ref;
+		q->limits_activities = settings[i].max_concurrent_activities >= 0;
+		q->counted = q->known = -1;
 		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
 			backlog_init(&q->backlogs[kind], ref, kind);
 	}
 	tpg_limits_load_end();
 	MemoryContextSwitchTo(old);
+	tpg_backlog_recount();
+}
+
+/*
+ * A commit is seen in the table before its process counts it, so a difference is
+ * believed only when the next sweep finds it unchanged; at first there is nothing
+ * else to believe.
+ */
+void
+tpg_backlog_recount(void)
+{
+	for (int i = 0; i < nqueues; i++)
+	{
+		Queue	   *q = &queues[i];
+		int			counted;
+		int			known;
+
+		if (!q->limits_activities)
+			continue;
+		counted = tpg_task_queue_open_attempts(q->namespace_id, q->name);
+		known = tpg_limits_open(q->ref, TPG_LIMIT_ACTIVITY);
+		if (counted != known && (known == 0 || (q->counted == counted && q->known == known)))
+			tpg_limits_set_open(q->ref, TPG_LIMIT_ACTIVITY, counted);
+		q->counted = counted;
+		q->known = known;
+	}
 }
 
 /* ---------------------------------------------------------------------

@@ -126,6 +126,8 @@ work(Turn *turn)
 		}
 		if (ours)
 			tpg_engine_sweep(now);
+		if (ours && turn->sweep)
+			tpg_backlog_recount();
 		commit_transaction();
 	}
 
