@@ -196,14 +196,15 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 {
 	TpgDatabase *db = my_database();
 	TpgSlot    *slot = tpg_my_slot >= 0 ? &tpg_slots[tpg_my_slot] : NULL;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now;
 	TpgLimitRef ref;
 	TpgLimits  *l;
 	bool		may;
 
 	*again = DT_NOEND;
-	if (db == NULL)
+	if (db == NULL || (db->limits_loaded && db->nlimits == 0))
 		return true;
+	now = GetCurrentTimestamp();
 	if (!db->limits_loaded)
 	{
 		*again = TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS);
@@ -212,10 +213,11 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 	/* a second round with the same item */
 	if (slot != NULL && slot->limit_held)
 		return true;
+	/* as many in one transaction as can be remembered: the next one takes more */
 	if (slot == NULL && (!tpg_wake_expect() || nheld >= MAX_HELD))
 	{
 		*again = now;
-		return nheld < MAX_HELD;
+		return false;
 	}
 	ref = tpg_limits_find(namespace_id, task_queue);
 	l = lock_limits(ref);

@@ -166,6 +166,14 @@ run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *cl
 	return result;
 }
 
+Jsonb *
+tpg_attempt_call(TpgAttemptInfo *info, TpgDefinition *def)
+{
+	bool		closed;
+
+	return run_function(info, def, false, &closed);
+}
+
 TpgAttemptKind
 tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
 				bool local, int64 eager_us, bool check_open, TpgAttempt *a)

@@ -25,6 +25,8 @@ typedef struct TpgAttemptInfo
 	bool		local;
 	bool		in_task;		/* within the workflow task of its run: eager or local */
 	bool		stays_open;		/* it has called complete_async() */
+	const Jsonb *heartbeat_details; /* of the last attempt; may be NULL */
+	void		(*heartbeat) (const Jsonb *details);	/* instead of what temporal.heartbeat() does; NULL: that */
 } TpgAttemptInfo;
 
 extern TpgAttemptInfo *tpg_current_attempt;
@@ -36,6 +38,9 @@ extern TpgAttemptInfo *tpg_current_attempt;
  */
 extern TpgAttemptKind tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
 									  bool local, int64 eager_us, bool check_open, TpgAttempt *attempt);
+
+/* The function itself, as its owner and under its settings; nothing is caught.  For runtime/testactivity. */
+extern Jsonb *tpg_attempt_call(TpgAttemptInfo *info, TpgDefinition *def);
 
 /*
  * Somebody wants to work on a run in this process.  Where that is the run of the

@@ -311,6 +311,15 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
+/* Workers are being stopped: it has not happened, and is done again when they are back. */
+static void
+put_aside(TpgActivityTask *task)
+{
+	/* recorded in careful mode, and no crash */
+	if (task->started_at != 0)
+		tpg_activity_retry(task);
+}
+
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
@@ -342,8 +351,6 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 
 		return outcome;
 	}
-	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
-		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor() && tpg_careful_mode() && task->started_at == 0)
 	{
 		/* alone, and recorded by a commit of its own before it starts */
@@ -355,12 +362,20 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_careful_end();
 			return outcome_of(TPG_TASK_AGAIN);
 		}
+		if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		{
+			tpg_careful_end();
+			return outcome_of(TPG_TASK_LIMITED);
+		}
 		tpg_activity_record_start(task->execution_key, task->scheduled_event_id, tpg_clock_now());
 		careful_key = task->execution_key;
 		careful_event = task->scheduled_event_id;
 		return outcome_of(TPG_TASK_AGAIN);
 	}
 
+	/* with what it starts at once, and not before: a place that is asked for is taken */
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	/* in flight since before the look for a cancellation: one of the two finds it (worker/executor) */
@@ -378,7 +393,7 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 			break;
 		case TPG_ATTEMPT_PUT_ASIDE:
-			/* workers are being stopped: it has not happened, and is done again when they are back */
+			put_aside(task);
 			return outcome_of(TPG_TASK_NOTHING);
 	}
 	return outcome_of(TPG_TASK_DONE);
@@ -434,7 +449,10 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 		return;
 	/* stopped outside of the function: no attempt */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)
+	{
+		put_aside(task);
 		return;
+	}
 
 	/*
 	 * Its COMMIT failed, or the attempt could not even begin: an attempt like any
