@@ -227,6 +227,7 @@ tpg_slot_reserve(Oid dboid, Oid owner, uint32 *generation)
 			slot->workflow_tasks = 0;
 			slot->activities = 0;
 			slot->failures = 0;
+			slot->limit_held = slot->limit_refused = false;
 			pg_atomic_write_u32(&slot->retire, 0);
 			*generation = slot->generation;
 			tpg_queue_join(ref, i);

@@ -41,7 +41,7 @@ typedef enum TpgInterruptReason
 	TPG_INTERRUPT_TIMEOUT = 2,	/* the attempt has timed out */
 	TPG_INTERRUPT_CANCEL = 3,	/* cancellation was requested */
 	TPG_INTERRUPT_PAUSE = 4,	/* the activity was paused */
-	TPG_INTERRUPT_SHUTDOWN = 6, /* stop_workers(): put aside whatever it is */
+	TPG_INTERRUPT_SHUTDOWN = 7, /* stop_workers(): put aside whatever it is */
 	TPG_INTERRUPT_YIELD = 5		/* somebody waits for the run lock: put the eager activity aside */
 } TpgInterruptReason;
 

@@ -27,11 +27,10 @@
 
 static LocalTransactionId heartbeats_lxid = InvalidLocalTransactionId;
 static List *heartbeats = NIL;
-static bool cancel_next = false;
 
-/* What temporal.heartbeat() does in this attempt: every one is kept (K-09). */
+/* Every one is kept (K-09). */
 static void
-record_heartbeat(const Jsonb *details)
+record_heartbeat(void *arg, const Jsonb *details)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 	TpgTestHeartbeat *h = palloc(sizeof(TpgTestHeartbeat));
@@ -40,13 +39,6 @@ record_heartbeat(const Jsonb *details)
 	h->at = tpg_clock_now();
 	heartbeats = lappend(heartbeats, h);
 	MemoryContextSwitchTo(old);
-	if (cancel_next)
-	{
-		cancel_next = false;
-		ereport(ERROR,
-				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("activity was cancelled")));
-	}
 }
 
 Jsonb *
@@ -57,7 +49,8 @@ tpg_test_activity(int32 namespace_id, const char *activity_type, Jsonb *input, i
 	TpgExecution exec = {.namespace_id = namespace_id, .workflow_id = "test", .workflow_type = "test", .task_queue = "test"};
 	TpgActivityTask task = {.namespace_id = namespace_id, .attempt = attempt, .mode = TPG_MODE_TRANSACTIONAL,
 	.activity_id = "test", .activity_type = (char *) activity_type, .task_queue = "test"};
-	TpgAttemptInfo info = {.task = &task, .exec = &exec, .heartbeat_details = heartbeat_details, .heartbeat = record_heartbeat};
+	TpgAttemptTest test = {.on_heartbeat = record_heartbeat, .cancelled = cancelled, .heartbeat_details = heartbeat_details};
+	TpgAttemptInfo info = {.task = &task, .exec = &exec, .context = CurrentMemoryContext, .test = &test};
 	TpgAttemptInfo *outer_attempt = tpg_current_attempt;
 	bool		outer_read_only = XactReadOnly;
 	TpgJson    *b = tpg_json_object();
@@ -73,7 +66,6 @@ tpg_test_activity(int32 namespace_id, const char *activity_type, Jsonb *input, i
 	task.scheduled_at = task.attempt_scheduled_at = task.due_at = info.started_at = tpg_clock_now();
 	heartbeats_lxid = tpg_my_lxid();
 	heartbeats = NIL;
-	cancel_next = cancelled;
 	tpg_current_attempt = &info;
 	PG_TRY();
 	{

@@ -41,7 +41,7 @@
 /* rows read at once */
 #define BATCH_ROWS 1000
 /* reading takes at most one part in so many of the time */
-#define READ_SHARE 5
+#define READ_SHARE 10
 /* no room in the ring */
 #define FULL_MS 20
 /* more keys than that are forgotten, all at once */
