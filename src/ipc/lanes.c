@@ -20,7 +20,7 @@
 
 /* how much of the room items of a priority may fill, 1 to 5 */
 static const int room[TPG_PRIORITIES] = {
-	TPG_RING_SIZE, TPG_RING_SIZE - 64, TPG_RING_SIZE - 128, TPG_RING_SIZE / 2, TPG_RING_SIZE / 2
+	TPG_RING_SIZE, TPG_RING_SIZE - 64, TPG_RING_SIZE - 128, 512, 512
 };
 
 static inline uint32

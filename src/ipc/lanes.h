@@ -10,7 +10,7 @@
 
 #include "ipc/wake.h"
 
-#define TPG_RING_SIZE 1024
+#define TPG_RING_SIZE 1152
 #define TPG_RECENT_SIZE 1024	/* power of two */
 #define TPG_PRIORITIES 5
 #define TPG_DEFAULT_PRIORITY 3

@@ -14,8 +14,9 @@
  *
  * and it counts until
  *	  - an executor is through with the item in its hands, in whatever way;
- *	  - elsewhere, the transaction ends; after tpg_limits_keep_open() and a
- *		COMMIT, until tpg_limits_open_ended() has been committed.
+ *	  - elsewhere, the transaction ends (a rollback to a savepoint ends nothing);
+ *		after tpg_limits_keep_open() and a COMMIT, until tpg_limits_open_ended() has
+ *		been committed.
  *
  *-------------------------------------------------------------------------
  */
