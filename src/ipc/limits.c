@@ -501,14 +501,6 @@ tpg_limits_forget_database(Oid dboid)
 	LWLockRelease(tpg_shared_lock);
 }
 
-bool
-tpg_limits_loaded(void)
-{
-	TpgDatabase *db = my_database();
-
-	return db != NULL && db->limits_loaded;
-}
-
 int
 tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again)
 {

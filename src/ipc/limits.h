@@ -79,7 +79,6 @@ typedef struct TpgLimitSettings
 extern void tpg_limits_load_begin(void);
 extern TpgLimitRef tpg_limits_load_put(const TpgLimitSettings *settings);
 extern void tpg_limits_load_end(void);
-extern bool tpg_limits_loaded(void);
 
 /* How many may start now, besides `pending` that were given out; 0: *again as above, and an end is reported. */
 extern int	tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again);

@@ -34,7 +34,6 @@
 #include "engine/sweep.h"
 #include "ipc/databases.h"
 #include "ipc/dispatch.h"
-#include "ipc/limits.h"
 #include "ipc/queue.h"
 #include "store/due.h"
 #include "store/extension.h"
@@ -82,6 +81,9 @@ leave(uint32 requests)
 /* a copy whose workflows run elsewhere gets no executors, whatever is started in it */
 static bool home_is_ours = false;
 
+/* what a restored copy had when it was made is not what it has now */
+static bool settings_read = false;
+
 /*
  * Begins a transaction; returns whether workflows of this database run here.
  * The requests are read before the extension is looked for: one that comes
@@ -91,6 +93,7 @@ static bool
 begin_transaction(void)
 {
 	uint32		requests = tpg_dispatcher_requests();
+	bool		was_ours;
 
 	tpg_bgw_begin();
 	if (!tpg_extension_lock())
@@ -98,7 +101,10 @@ begin_transaction(void)
 		tpg_bgw_commit();
 		leave(requests);
 	}
+	was_ours = home_is_ours;
 	home_is_ours = tpg_home_is_ours();
+	if (!was_ours)
+		settings_read = false;
 	return home_is_ours;
 }
 
@@ -165,6 +171,7 @@ read_settings(void)
 	pgstat_report_activity(STATE_RUNNING, "read settings");
 	if (begin_transaction())
 	{
+		settings_read = true;
 		tpg_backlog_load();
 		tpg_database_set_stopped(MyDatabaseId, tpg_workers_stopped_at() != 0);
 	}
@@ -265,7 +272,7 @@ tpg_dispatcher_main(Datum main_arg)
 		}
 
 		/* a restored copy has become ours */
-		if (home_is_ours && !tpg_limits_loaded())
+		if (home_is_ours && !settings_read)
 			read_settings();
 
 		wakeup = Min(next_sweep, next_due);
