@@ -48,6 +48,19 @@ tpg_future_op(TpgActivation *act, Datum future)
 	return op;
 }
 
+TpgOp *
+tpg_future_child(TpgActivation *act, Datum future)
+{
+	TpgOp	   *op = tpg_future_op(act, future);
+
+	if (op->kind != TPG_OP_CHILD)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the future is not that of a child workflow"),
+				 errhint("It comes from temporal.start_child_workflow().")));
+	return op;
+}
+
 TpgOp **
 tpg_future_ops(TpgActivation *act, Datum array, int *n)
 {

@@ -28,6 +28,9 @@ extern int64 tpg_failure_detail_delay(const Jsonb *detail);
  */
 extern Jsonb *tpg_failure_detail(const Jsonb *failure);
 
+/* The message of the error that it is raised as: the one at the top and the innermost one. sqlstate: as below. */
+extern char *tpg_failure_error_message(const Jsonb *failure, int sqlstate);
+
 /*
  * Raises the failure as an SQL error: SQLSTATE of its kind or the one given (0:
  * of its kind), the message at the top followed by the innermost one, DETAIL the

@@ -200,7 +200,7 @@ tpg_activation_check(TpgActivation *act)
 }
 
 void
-tpg_activation_throw(TpgActivation *act, Jsonb *failure)
+tpg_activation_tell(TpgActivation *act, Jsonb *failure)
 {
 	MemoryContext old = MemoryContextSwitchTo(act->context);
 	TpgRaised  *raised = palloc(sizeof(TpgRaised));
@@ -210,6 +210,12 @@ tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 	act->raised = lappend(act->raised, raised);
 	act->fiber->last_failure = failure;
 	MemoryContextSwitchTo(old);
+}
+
+void
+tpg_activation_throw(TpgActivation *act, Jsonb *failure)
+{
+	tpg_activation_tell(act, failure);
 	/* cancellation passes through WHEN OTHERS */
 	tpg_failure_throw(failure, tpg_failure_kind(failure) == TPG_FAILURE_CANCELED ? ERRCODE_QUERY_CANCELED : tpg_external_sqlstate(failure));
 }
@@ -517,7 +523,7 @@ suspend(TpgActivation *act)
 	int			level = f->kind == TPG_FIBER_RUN ? act->base_nest_level : f->nest_level;
 
 	/* inside an EXCEPTION block, or in another language, it could be swallowed: then say where */
-	if (GetCurrentTransactionNestLevel() > level)
+	if (GetCurrentTransactionNestLevel() > level || act->called_from_c)
 	{
 		MemoryContext old = MemoryContextSwitchTo(act->context);
 

@@ -70,6 +70,7 @@ typedef struct TpgOp
 	struct TpgOp *backoff_for;	/* of such a timer: the local activity */
 
 	Jsonb	   *args;			/* of a condition */
+	bool		(*predicate) (const Jsonb *state, const Jsonb *args);	/* of one in C; NULL: type is its SQL expression */
 	struct TpgFiber *holder;	/* of a lock */
 } TpgOp;
 
@@ -224,6 +225,7 @@ typedef struct TpgActivation
 	bool		guarded;		/* its code runs: the hooks of runtime/guard watch */
 	bool		warned;			/* by them, of something */
 	Oid			invoked;		/* the function that the runtime called last */
+	bool		called_from_c;	/* through the C interface */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
 	bool		in_condition;	/* it is a condition */
 
@@ -375,7 +377,10 @@ extern void tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message
 /* Unwinds the code when what it did cannot count any more: interrupted, fatal, failed by a handler. */
 extern void tpg_activation_check(TpgActivation *act);
 
-/* Remembers a failure and raises it to the code. */
+/* Remembers a failure that the code is told of. */
+extern void tpg_activation_tell(TpgActivation *act, Jsonb *failure);
+
+/* The same, and raises it to the code. */
 extern void tpg_activation_throw(TpgActivation *act, Jsonb *failure) pg_attribute_noreturn();
 
 /* The failure that was raised with this DETAIL, or NULL. */
