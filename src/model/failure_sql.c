@@ -103,7 +103,7 @@ tpg_failure_detail(const Jsonb *failure)
 			break;
 		case TPG_FAILURE_TIMEOUT:
 			info = tpg_json_get(failure, "timeoutFailureInfo");
-			tpg_json_add_text(b, "type", tpg_timeout_type_name(tpg_failure_timeout_type(failure)));
+			tpg_json_add_text(b, "type", tpg_failure_timeout_name(failure));
 			tpg_json_add_jsonb(b, "last_heartbeat_details", tpg_json_get(info, "lastHeartbeatDetails"));
 			break;
 		case TPG_FAILURE_CANCELED:
