@@ -40,6 +40,13 @@ TpgActivation *tpg_current_activation = NULL;
 
 /* ---------- the object ---------- */
 
+/* Of the subtransaction in which the code at work was called. */
+static int
+code_nest_level(const TpgActivation *act)
+{
+	return act->fiber->kind == TPG_FIBER_RUN ? act->base_nest_level : act->fiber->nest_level;
+}
+
 /*
  * A cancel from outside (statement_timeout, an executor that is to make way) is
  * raised as cancellation is, and code that catches that catches this, too.  So it
@@ -53,6 +60,9 @@ notice_error(void *arg)
 	MemoryContext old;
 	ErrorData  *edata;
 
+	/* in an EXCEPTION block, or in another language */
+	if (GetCurrentTransactionNestLevel() > code_nest_level(act))
+		tpg_last_error_note(&act->last_error);
 	if (act->interrupted != NULL || geterrcode() != ERRCODE_QUERY_CANCELED || tpg_timer_fired())
 		return;
 	old = MemoryContextSwitchTo(act->context);
@@ -77,6 +87,7 @@ tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live)
 	act->phase = 2;
 	act->errors.callback = notice_error;
 	act->errors.arg = act;
+	act->last_error.context = context;
 	act->errors.previous = &tpg_timer_context;
 	act->log_min_messages = log_min_messages;
 	act->client_min_messages = client_min_messages;
@@ -520,10 +531,9 @@ static void
 suspend(TpgActivation *act)
 {
 	TpgFiber   *f = act->fiber;
-	int			level = f->kind == TPG_FIBER_RUN ? act->base_nest_level : f->nest_level;
 
 	/* inside an EXCEPTION block, or in another language, it could be swallowed: then say where */
-	if (GetCurrentTransactionNestLevel() > level || act->called_from_c)
+	if (GetCurrentTransactionNestLevel() > code_nest_level(act) || act->called_from_c)
 	{
 		MemoryContext old = MemoryContextSwitchTo(act->context);
 

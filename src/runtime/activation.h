@@ -12,6 +12,7 @@
 #include "common/pg_prng.h"
 #include "engine/chain.h"
 #include "engine/run.h"
+#include "runtime/languages.h"
 #include "store/definition.h"
 
 typedef enum TpgOpKind
@@ -294,6 +295,7 @@ typedef struct TpgActivation
 	ErrorData  *fatal;			/* fails the task, whatever the code does about it */
 	ErrorData  *interrupted;	/* this process was told to stop, whatever the code has made of that */
 	ErrorContextCallback errors;	/* at the bottom of the code's stack: hears of all errors */
+	TpgLastError last_error;	/* for languages that hand on its message only */
 
 	/*
 	 * The driver's offer to run what the code is blocked on without unwinding;

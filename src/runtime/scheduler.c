@@ -228,6 +228,7 @@ tpg_scheduler_call(TpgActivation *act, TpgDefinition *def, const char *name, Jso
 
 		MemoryContextSwitchTo(caller);
 		edata = CopyErrorData();
+		tpg_last_error_restore(&act->last_error, edata);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
@@ -364,6 +365,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	{
 		MemoryContextSwitchTo(act->context);
 		edata = CopyErrorData();
+		tpg_last_error_restore(&act->last_error, (ErrorData *) edata);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
