@@ -392,6 +392,17 @@ typedef struct TpgApi
 	/* temporal.heartbeat(); details: NULL or how far it has come.  Raises query_canceled when it is to end. */
 	void		(*heartbeat) (const Jsonb *details);
 
+	/* Activities: what they have done is committed when they return, and the attempt stays open for one of the calls below. */
+	void		(*complete_async) (void);
+
+	/* Any function, with the task token of an open attempt (TP013: it is not). failure: as the detail of a TpgFailure. */
+	void		(*complete_activity) (const char *task_token, const Jsonb *result);
+	void		(*fail_activity) (const char *task_token, const Jsonb *failure);
+	void		(*report_activity_cancelled) (const char *task_token, const Jsonb *details);
+
+	/* True: its workflow wants it to end. */
+	bool		(*heartbeat_activity) (const char *task_token, const Jsonb *details);
+
 	/* ---------- clients: any function, trigger or activity, in its transaction ---------- */
 
 	/* The workflow id; the id of the run in *run_id unless that is NULL.  TP011: it is open already. */
@@ -540,6 +551,11 @@ tpg_api_at(const char *where)
 
 #define tpg_activity_info() (TPG_CALL(activity_info) ())
 #define tpg_heartbeat(details) (TPG_CALL(heartbeat) (details))
+#define tpg_complete_async() (TPG_CALL(complete_async) ())
+#define tpg_complete_activity(task_token, result) (TPG_CALL(complete_activity) (task_token, result))
+#define tpg_fail_activity(task_token, failure) (TPG_CALL(fail_activity) (task_token, failure))
+#define tpg_report_activity_cancelled(task_token, details) (TPG_CALL(report_activity_cancelled) (task_token, details))
+#define tpg_heartbeat_activity(task_token, details) (TPG_CALL(heartbeat_activity) (task_token, details))
 
 /* (type, input, opts, &run_id), (workflow_id, signal_name, input, opts), (type, signal_name, signal_input, input, opts) */
 #define tpg_start_workflow(...) (TPG_CALL(start_workflow) (__VA_ARGS__, sizeof(TpgStartOpts)))

@@ -129,7 +129,6 @@ extern bool tpg_capi_is_replaying(void);
 extern void tpg_capi_log(const char *level, const char *message, const Jsonb *fields);
 extern bool tpg_capi_patched(const char *patch_id);
 extern void tpg_capi_deprecate_patch(const char *patch_id);
-extern TpgWorkflowInfo *tpg_capi_workflow_info(void);
 extern bool tpg_capi_cancel_requested(void);
 extern Jsonb *tpg_capi_memo(void);
 extern void tpg_capi_upsert_memo(const Jsonb *memo);
@@ -140,8 +139,16 @@ extern Jsonb *tpg_capi_last_failure(void);
 extern TpgFailure *tpg_capi_failure(void);
 extern void tpg_capi_raise_failure(const TpgFailure *failure);
 extern void tpg_capi_raise_application_error(const char *message, const TpgErrorOpts *opts, size_t size);
+
+/* capi_activity.c */
+extern TpgWorkflowInfo *tpg_capi_workflow_info(void);
 extern TpgActivityInfo *tpg_capi_activity_info(void);
 extern void tpg_capi_heartbeat(const Jsonb *details);
+extern void tpg_capi_complete_async(void);
+extern void tpg_capi_complete_activity(const char *task_token, const Jsonb *result);
+extern void tpg_capi_fail_activity(const char *task_token, const Jsonb *failure);
+extern void tpg_capi_report_activity_cancelled(const char *task_token, const Jsonb *details);
+extern bool tpg_capi_heartbeat_activity(const char *task_token, const Jsonb *details);
 
 /* capi_client.c */
 extern char *tpg_capi_start_workflow(const char *type, const Jsonb *input, const TpgStartOpts *opts, pg_uuid_t *run_id, size_t size);

@@ -77,9 +77,8 @@ tpg_call_begin(TpgCall *c, const char *function, int nargs)
 {
 	Assert(nargs <= TPG_CALL_MAX_ARGS);
 	c->function = function;
-	/* other code runs while this one waits */
+	/* a copy: other code runs while this one waits.  Of calls within a call it is the inner one's, which stands beside it. */
 	c->where = tpg_capi_where;
-	tpg_capi_where = NULL;
 	c->caller = CurrentMemoryContext;
 	c->scratch = AllocSetContextCreate(c->caller, "temporal_pg call from C", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(c->scratch);

@@ -25,6 +25,8 @@ PG_FUNCTION_INFO_V1(capi_next);
 PG_FUNCTION_INFO_V1(capi_attempt);
 PG_FUNCTION_INFO_V1(capi_fail);
 PG_FUNCTION_INFO_V1(capi_beat);
+PG_FUNCTION_INFO_V1(capi_later);
+PG_FUNCTION_INFO_V1(capi_end);
 PG_FUNCTION_INFO_V1(capi_client);
 
 #define ARG_TEXT(n) text_to_cstring(PG_GETARG_TEXT_PP(n))
@@ -409,6 +411,36 @@ capi_beat(PG_FUNCTION_ARGS)
 {
 	tpg_heartbeat(tpg_jsonb("{\"done\": 1}"));
 	PG_RETURN_TEXT_P(cstring_to_text("beaten"));
+}
+
+/* Somebody else ends it. */
+Datum
+capi_later(PG_FUNCTION_ARGS)
+{
+	SPI_connect();
+	SPI_execute(psprintf("INSERT INTO token VALUES ('%s', '%s')", ARG_TEXT(0), tpg_activity_info()->task_token), false, 0);
+	SPI_finish();
+	tpg_complete_async();
+	PG_RETURN_VOID();
+}
+
+/* (how, token) */
+Datum
+capi_end(PG_FUNCTION_ARGS)
+{
+	char	   *how = ARG_TEXT(0);
+	char	   *token = ARG_TEXT(1);
+
+	if (strcmp(how, "completed") == 0)
+		tpg_complete_activity(token, tpg_jsonb("\"from outside\""));
+	else if (strcmp(how, "failed") == 0)
+		tpg_fail_activity(token, tpg_jsonb("{\"message\": \"no\", \"type\": \"Outside\", \"non_retryable\": true}"));
+	else if (strcmp(how, "cancelled") == 0)
+	{
+		if (tpg_heartbeat_activity(token, NULL))
+			tpg_report_activity_cancelled(token, NULL);
+	}
+	PG_RETURN_VOID();
 }
 
 /* ---------- clients ---------- */

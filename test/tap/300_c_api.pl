@@ -71,7 +71,7 @@ my @functions = (
 	'capi_tour() RETURNS text', 'capi_child(how boolean DEFAULT NULL) RETURNS text', 'capi_branch(n int) RETURNS void', 'capi_handler(n int) RETURNS void',
 	'capi_loop(n int) RETURNS bigint', 'capi_swallow(how text) RETURNS text', 'capi_finally() RETURNS int', 'capi_cancelled() RETURNS text',
 	'capi_bad(what text) RETURNS text', 'capi_timeout() RETURNS void', 'capi_next(n int) RETURNS text', 'capi_attempt() RETURNS text',
-	'capi_fail(message text) RETURNS void', 'capi_beat() RETURNS text', 'capi_client(call text, id text) RETURNS text');
+	'capi_fail(message text) RETURNS void', 'capi_beat() RETURNS text', 'capi_later(how text) RETURNS void', 'capi_end(how text, token text) RETURNS void', 'capi_client(call text, id text) RETURNS text');
 foreach my $f (@functions)
 {
 	my ($name) = $f =~ /^(\w+)/;
@@ -158,6 +158,24 @@ else
 	$pg->(q{SELECT temporal.terminate('beat')});
 }
 
+# attempts that end elsewhere
+$pg->(q{
+	CREATE TABLE token (how text, token text);
+	CREATE FUNCTION capi_waits(how text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+		RETURN temporal.execute_activity('capi_later', how, cancellation_type => 'wait_cancellation_completed') #>> '{}'; END $$;
+	SELECT temporal.register_activity('capi_later'), temporal.register_workflow('capi_waits');
+	SELECT temporal.start_workflow('capi_waits', to_jsonb(how), id => how) FROM unnest('{completed,failed,cancelled}'::text[]) how});
+$node->wait_for('SELECT count(*) = 3 FROM token');
+$pg->(q{SELECT temporal.cancel('cancelled')});
+$pg->(q{SELECT capi_end(how, token) FROM token WHERE how <> 'cancelled'});
+is($pg->(q{SELECT temporal.result('completed', timeout => '60 s')}), '"from outside"', 'complete_activity()');
+like(($node->try_query(q{SELECT temporal.result('failed', timeout => '60 s')}))[2], qr/"type": "Outside"/, 'fail_activity()');
+$node->wait_for(q{SELECT capi_end(how, token) IS NULL FROM token WHERE how = 'cancelled' AND EXISTS (SELECT FROM temporal.history
+	WHERE workflow_id = 'cancelled' AND event_type = 'ActivityTaskCancelRequested')}, expected => 'f');
+$node->wait_for(q{SELECT status = 'Canceled' FROM temporal.workflow WHERE workflow_id = 'cancelled'});
+pass('heartbeat_activity() tells of the cancellation, report_activity_cancelled() confirms it');
+like(($node->try_query(q{SELECT capi_end(how, token) FROM token WHERE how = 'completed'}))[2], qr/C code capi_test\.c:\d+, in tpg_complete_activity/, 'one that has ended');
+
 # clients
 is($pg->(q{SELECT capi_client('status', 'service')}), '', 'no such workflow, no status');
 is($pg->(q{SELECT capi_client('start', 'service')}), 'service', 'start_workflow()');
@@ -184,11 +202,11 @@ $pg->(q{SELECT temporal.terminate('handled')});
 
 # --- cancellation, failures raised again
 
-$pg->(q{SELECT temporal.start_workflow('capi_cancelled', id => 'cancelled')});
-$node->wait_for(q{SELECT EXISTS (SELECT FROM temporal.explain('cancelled') e WHERE e::text ~ 'signal wake')});
-$pg->(q{SELECT capi_client('cancel', 'cancelled')});
-$node->wait_for(q{SELECT status = 'Canceled' FROM temporal.workflow WHERE workflow_id = 'cancelled'});
-is($pg->(q{SELECT count(*) FROM temporal.history WHERE workflow_id = 'cancelled' AND event_type = 'ActivityTaskCompleted'}), '1', 'cancelled, after it has cleaned up');
+$pg->(q{SELECT temporal.start_workflow('capi_cancelled', id => 'cleaning')});
+$node->wait_for(q{SELECT EXISTS (SELECT FROM temporal.explain('cleaning') e WHERE e::text ~ 'signal wake')});
+$pg->(q{SELECT capi_client('cancel', 'cleaning')});
+$node->wait_for(q{SELECT status = 'Canceled' FROM temporal.workflow WHERE workflow_id = 'cleaning'});
+is($pg->(q{SELECT count(*) FROM temporal.history WHERE workflow_id = 'cleaning' AND event_type = 'ActivityTaskCompleted'}), '1', 'cancelled, after it has cleaned up');
 $pg->(q{SELECT temporal.start_workflow('capi_timeout', id => 'again')});
 like(($node->try_query(q{SELECT temporal.result('again', timeout => '60 s')}))[2], qr/"activity_type": "capi_fail"/, 'a failure that is raised again is as it came');
 
