@@ -80,7 +80,8 @@ tpg_call_begin(TpgCall *c, const char *function, int nargs)
 	/* a copy: other code runs while this one waits.  Of calls within a call it is the inner one's, which stands beside it. */
 	c->where = tpg_capi_where;
 	c->caller = CurrentMemoryContext;
-	c->scratch = AllocSetContextCreate(c->caller, "temporal_pg call from C", ALLOCSET_SMALL_SIZES);
+	/* of the default size: one of those that PostgreSQL keeps for the next, and large enough for jsonb to be built in */
+	c->scratch = AllocSetContextCreate(c->caller, "temporal_pg call from C", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(c->scratch);
 	c->errors.callback = call_context;
 	c->errors.arg = c;

@@ -30,7 +30,7 @@ my $pg = sub { return $node->query(@_) };
 
 # --- the example
 
-$pg->('CREATE SCHEMA shop; CREATE EXTENSION c_workflow; SELECT shop.register()');
+$pg->('CREATE EXTENSION c_workflow; SELECT shop.register()');
 $pg->(q{INSERT INTO shop.stock VALUES ('lamp', 20)});
 my $id = $pg->(q{SELECT shop.place_order('lamp', 2)});
 is($pg->("SELECT memo FROM temporal.workflow WHERE workflow_id = '$id'"), '{"item": "lamp", "price": 100}', 'a client in C starts a workflow in C');
