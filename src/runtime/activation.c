@@ -60,9 +60,8 @@ notice_error(void *arg)
 	MemoryContext old;
 	ErrorData  *edata;
 
-	/* in an EXCEPTION block, or in another language */
-	if (GetCurrentTransactionNestLevel() > code_nest_level(act))
-		tpg_last_error_note(&act->last_error);
+	act->last_error.nest_level = code_nest_level(act);
+	tpg_last_error_note(&act->last_error);
 	if (act->interrupted != NULL || geterrcode() != ERRCODE_QUERY_CANCELED || tpg_timer_fired())
 		return;
 	old = MemoryContextSwitchTo(act->context);

@@ -217,6 +217,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	tpg_attempt_execution_key = exec->key;
 	attempt_reentered = false;
 	BeginInternalSubTransaction(NULL);
+	last_error.nest_level = GetCurrentTransactionNestLevel();
 	MemoryContextSwitchTo(caller_context);
 	PG_TRY();
 	{

@@ -138,14 +138,14 @@ SELECT is(pg_temp.run('py_fails', '"caught"'), 'Activity task failed: went wrong
 SELECT matches(pg_temp.run('py_fails', to_jsonb(h)), '^TF007 workflow .* failed: went wrong', 'PL/Python: ' || h) FROM unnest('{uncaught,raised again}'::text[]) h;
 SELECT is((SELECT attributes #>> '{failure,cause,applicationFailureInfo,type}' FROM temporal.history WHERE workflow_id = 'py_fails raised again' AND event_type = 'WorkflowExecutionFailed'),
 	'Mine', '... as it came');
-SELECT matches(pg_temp.run('py_fails', '"raised"'), '^TF007 .* failed: .*from Python', 'PL/Python: raise_application_error()');
+SELECT matches(pg_temp.run('py_fails', '"raised"'), '^TF007 .* failed: from Python$', 'PL/Python: raise_application_error()');
 SELECT matches(pg_temp.run('py_fails', '"error"'), '^TF007 .* failed: .*from plpy', 'PL/Python: plpy.error with a SQLSTATE of a failure');
 SELECT matches(pg_temp.task_failure('py_fails', '"python"'), 'ValueError: from the language', 'PL/Python: any other exception fails the task');
 SELECT is(pg_temp.run('pl_fails', '"caught"'), 'Activity task failed: went wrong at line 6.; Mine', 'PL/Perl catches a failure');
 SELECT matches(pg_temp.run('pl_fails', to_jsonb(h)), '^TF007 workflow .* failed: went wrong', 'PL/Perl: ' || h) FROM unnest('{uncaught,raised again}'::text[]) h;
 SELECT is((SELECT attributes #>> '{failure,cause,applicationFailureInfo,type}' FROM temporal.history WHERE workflow_id = 'pl_fails ' || h AND event_type = 'WorkflowExecutionFailed'),
 	'Mine', '... as it came') FROM unnest('{uncaught,raised again}'::text[]) h;
-SELECT matches(pg_temp.run('pl_fails', '"raised"'), '^TF007 .* failed: from Perl', 'PL/Perl: raise_application_error()');
+SELECT matches(pg_temp.run('pl_fails', '"raised"'), '^TF007 .* failed: from Perl$', 'PL/Perl: raise_application_error()');
 SELECT is((SELECT attributes #>> '{failure,applicationFailureInfo,type}' FROM temporal.history WHERE workflow_id = 'pl_fails raised' AND event_type = 'WorkflowExecutionFailed'), 'Pl', '... with its type');
 SELECT matches(pg_temp.task_failure('pl_fails', '"perl"'), 'from the language.*38000', 'PL/Perl: any other error fails the task');
 SELECT matches(pg_temp.task_failure('pl_fails', '"more"'), 'giving up.*38000', 'PL/Perl: an error with more to say is another one');
@@ -166,16 +166,16 @@ CREATE FUNCTION calls(activity text, how text) RETURNS text LANGUAGE plpgsql AS 
 BEGIN
 	RETURN temporal.execute_activity(activity, how, retry_policy => temporal.retry_policy(maximum_attempts => 2)) #>> '{}';
 EXCEPTION WHEN SQLSTATE 'TF002' THEN
-	RETURN temporal.failure_type() || ' ' || (temporal.failure() ->> 'retry_state');
+	RETURN temporal.failure_type() || ' ' || (temporal.failure() ->> 'retry_state') || ': ' || (temporal.failure() #>> '{cause,message}');
 END $$;
 SELECT temporal.register_activity(a) FROM unnest('{py_activity,pl_activity}'::text[]) a;
 SELECT temporal.register_workflow('calls');
 SELECT is(temporal.test_run('calls', '["py_activity", "well"]') #>> '{}', 'well in attempt 1', 'an activity in PL/Python');
 SELECT is(temporal.test_run('calls', '["pl_activity", "well"]') #>> '{}', 'well in attempt 1', 'an activity in PL/Perl');
-SELECT is(temporal.test_run('calls', '["py_activity", "fails"]') #>> '{}', 'Py non_retryable_failure', 'PL/Python: its failure has its type, and is not tried again');
-SELECT is(temporal.test_run('calls', '["pl_activity", "fails"]') #>> '{}', 'Pl non_retryable_failure', 'PL/Perl');
-SELECT is(temporal.test_run('calls', '["py_activity", "sql"]') #>> '{}', '22012 maximum_attempts_reached', 'PL/Python: an SQL error is told by its SQLSTATE');
-SELECT is(temporal.test_run('calls', '["pl_activity", "sql"]') #>> '{}', '22012 maximum_attempts_reached', 'PL/Perl');
+SELECT is(temporal.test_run('calls', '["py_activity", "fails"]') #>> '{}', 'Py non_retryable_failure: from Python', 'PL/Python: its failure has its type, and is not tried again');
+SELECT is(temporal.test_run('calls', '["pl_activity", "fails"]') #>> '{}', 'Pl non_retryable_failure: from Perl', 'PL/Perl');
+SELECT is(temporal.test_run('calls', '["py_activity", "sql"]') #>> '{}', '22012 maximum_attempts_reached: spiexceptions.DivisionByZero: division by zero', 'PL/Python: an SQL error is told by its SQLSTATE');
+SELECT is(temporal.test_run('calls', '["pl_activity", "sql"]') #>> '{}', '22012 maximum_attempts_reached: division by zero at line 3.', 'PL/Perl');
 
 -- ---------- handlers ----------
 
