@@ -201,11 +201,20 @@ capi_branch(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Unwound at each wait, and run again over what it was told. */
 Datum
 capi_handler(PG_FUNCTION_ARGS)
 {
+	TpgFailure *failure;
+	TpgFailure *none;
+	Jsonb	   *echo;
+
+	tpg_try_execute_activity("capi_fail", tpg_jsonb("\"oops\""), NULL, &failure);
+	echo = tpg_try_execute_activity("capi_echo", tpg_jsonb("\"echo\""), NULL, &none);
+	tpg_wait_predicate("never", never, NULL, TPG_MILLISECONDS(1));
 	tpg_sleep(TPG_MILLISECONDS(1));
-	tpg_set_state("handled", tpg_to_jsonb(PG_GETARG_DATUM(0), INT4OID));
+	tpg_set_state("handled", tpg_jsonb(psprintf("[%d, \"%s\", %s, %s]", PG_GETARG_INT32(0), failure ? failure->type : "no failure",
+											   tpg_jsonb_text(echo), none ? "true" : "false")));
 	PG_RETURN_VOID();
 }
 

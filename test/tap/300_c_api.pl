@@ -196,8 +196,8 @@ is($pg->(q{SELECT count(*) FROM temporal.workflow WHERE workflow_id = 'next'}), 
 
 # handlers that wait
 $pg->(q{SELECT temporal.start_workflow('capi_service', id => 'handled'); SELECT temporal.signal('handled', 'handle', '5')});
-$node->wait_for(q{SELECT temporal.query('handled', 'state') = '{"handled": 5}'});
-pass('a signal handler in C waits');
+$node->wait_for(q{SELECT temporal.query('handled', 'state') = '{"handled": [5, "Oops", "echo", false]}'});
+pass('a signal handler in C waits, and is told the same each time');
 $pg->(q{SELECT temporal.terminate('handled')});
 
 # --- cancellation, failures raised again
