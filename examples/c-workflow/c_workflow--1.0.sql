@@ -2,6 +2,8 @@
 
 CREATE TABLE stock (item text PRIMARY KEY, quantity integer NOT NULL CHECK (quantity >= 0));
 CREATE TABLE payment (order_id text PRIMARY KEY, amount integer NOT NULL);
+SELECT pg_catalog.pg_extension_config_dump('stock', '');
+SELECT pg_catalog.pg_extension_config_dump('payment', '');
 
 -- activities
 CREATE FUNCTION reserve(item text, quantity integer) RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'shop_reserve';

@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
 #include "utils/array.h"
@@ -96,6 +97,8 @@ tpg_call_begin(TpgCall *c, const char *function, int nargs)
 	/* PG_CATCH needs no subtransaction to swallow a suspension */
 	if (tpg_current_activation != NULL)
 		tpg_current_activation->called_from_c = true;
+	/* code in C seldom does, and one that computes without end is to be stopped, too */
+	CHECK_FOR_INTERRUPTS();
 }
 
 void

@@ -370,6 +370,11 @@ capi_bad(PG_FUNCTION_ARGS)
 		SPI_execute("SELECT count(*) FROM pg_catalog.pg_class", true, 0);
 		SPI_finish();
 	}
+	else if (strcmp(what, "spin") == 0)
+	{
+		for (;;)
+			(void) tpg_now();
+	}
 	else if (strcmp(what, "clock") == 0)
 	{
 		SPI_connect();

@@ -274,6 +274,19 @@ foreach my $bad (@bad)
 $pg->(q{SELECT temporal.start_workflow('capi_bad', '"options of before"', id => 'before')});
 is($pg->(q{SELECT temporal.result('before', timeout => '60 s') #>> '{}'}), '"old"', 'a library with fewer options');
 
+$pg->(q{SELECT temporal.start_workflow('capi_bad', '"spin"', id => 'spin', task_timeout => '1 s')});
+$node->wait_for(q{SELECT last_task_failure::text ~ 'longer than its task timeout' FROM temporal.workflow WHERE workflow_id = 'spin'});
+like($pg->(q{SELECT last_task_failure FROM temporal.workflow WHERE workflow_id = 'spin'}), qr/C code capi_test\.c:\d+, in tpg_now/, 'code that computes without end is interrupted');
+$pg->(q{SELECT temporal.terminate('spin')});
+
+# --- the determinism guard
+
+is($pg->(q{SELECT reason FROM temporal.check_workflow('capi_tour')}), 'code in language c cannot be looked into', 'check_workflow() says that it cannot tell');
+like(($node->try_query(q{CREATE FUNCTION capi_caller() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM capi_branch(1); END $$;
+	SELECT temporal.register_workflow('capi_caller')}))[2], qr/capi_branch\(\) is volatile/, 'called by other workflow code it counts as volatile');
+$pg->(q{ALTER FUNCTION capi_branch(int) IMMUTABLE; SELECT temporal.register_workflow('capi_caller'); SELECT temporal.start_workflow('capi_caller', id => 'caller')});
+is($pg->(q{SELECT temporal.result('caller', timeout => '60 s')}), 'null', '... unless it says that it is immutable');
+
 # --- memory
 
 $pg->(q{SELECT temporal.start_workflow('capi_loop', '1000', id => 'loop')});
