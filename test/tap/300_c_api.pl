@@ -65,6 +65,9 @@ my $none = $pg->(q{SELECT shop.place_order('lamp', 18)});
 $pg->("SELECT temporal.signal('$none', 'confirm', '\"cid\"')");
 like(($node->try_query("SELECT temporal.result('$none', timeout => '60 s')"))[2], qr/not enough lamp/, 'a failure that nobody caught');
 
+like($pg->(q{BEGIN; SELECT temporal.test_start(); SELECT temporal.test_run('delivery', '["lamp", 86400000]'); ROLLBACK}), qr/"lamp delivered"/,
+	'the test environment skips its time');
+
 # --- every call
 
 my @functions = (
