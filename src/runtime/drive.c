@@ -186,7 +186,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 static TpgTaskOutcome
 drive_run(TpgRun *run, TimestampTz now)
 {
-	TpgDefinition *def = tpg_definition_lookup(run->exec->namespace_id, TPG_DEF_WORKFLOW, run->exec->workflow_type, true);
+	TpgDefinition *def = tpg_definition_of_run(run->exec->namespace_id, run->exec->workflow_type, run->exec->version);
 	TpgEagerBudget budget;
 	TpgTaskOutcome outcome;
 	bool		again;

@@ -158,17 +158,17 @@ INSERT INTO tried VALUES
 -- ---------- registering, namespaces ----------
 
 CREATE FUNCTION reads_clock() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()';
-INSERT INTO tried VALUES ('check_workflow', 1, 'client', 'temporal.check_workflow(NULL)', '22004', true), ('check_workflow', 1, 'client', $$temporal.check_workflow('')$$, '22023', true),
-	('check_workflow', 1, 'client', $$temporal.check_workflow('no_such_function')$$, '42883', false), ('check_workflow', 1, 'client', $$temporal.check_workflow('shop.one')$$, '42725', false),
-	('check_workflow', 1, 'client', $$temporal.check_workflow('no such function')$$, '42602', false),
-	('check_workflow', 1, 'client', $$temporal.check_workflow('shop.done')$$, 'ok', false), ('check_workflow', 1, 'tpg_nobody', $$temporal.check_workflow('shop.done')$$, 'ok', false),
-	('check_workflow', 1, 'workflow', $$temporal.check_workflow('shop.done')$$, 'TP021', false), ('register_workflow', 9, 'client', $$temporal.register_workflow('x', 'shop.reads_clock')$$, 'TP022', false),
+INSERT INTO tried VALUES ('check_workflow', 2, 'client', 'temporal.check_workflow(NULL)', '22004', true), ('check_workflow', 2, 'client', $$temporal.check_workflow('')$$, '22023', true),
+	('check_workflow', 2, 'client', $$temporal.check_workflow('no_such_function')$$, '42883', false), ('check_workflow', 2, 'client', $$temporal.check_workflow('shop.one')$$, '42725', false),
+	('check_workflow', 2, 'client', $$temporal.check_workflow('no such function')$$, '42602', false),
+	('check_workflow', 2, 'client', $$temporal.check_workflow('shop.done')$$, 'ok', false), ('check_workflow', 2, 'tpg_nobody', $$temporal.check_workflow('shop.done')$$, 'ok', false),
+	('check_workflow', 2, 'workflow', $$temporal.check_workflow('shop.done')$$, 'TP021', false), ('register_workflow', 9, 'client', $$temporal.register_workflow('x', 'shop.reads_clock')$$, 'TP022', false),
 	('register_query_handler', 3, 'client', $$temporal.register_query_handler('wf', 's', 'shop.reads_clock')$$, 'TP022', false);
 
 INSERT INTO tried SELECT 'register_workflow', 9, 'client', format($$temporal.register_workflow('x', %s)$$, argument), expected, no_hint FROM (VALUES
 	($$''$$, '22023', true), ($$'no such function'$$, '42602', true), ($$'no_such_function'$$, '42883', true), ($$'shop.one'$$, '42725', false), ($$'shop.one(uuid)'$$, '42883', true), ($$'((('$$, '42602', true), ($$'pg_catalog.count'$$, '42725', true), ($$'pg_catalog.count("any")'$$, '42809', true), ($$'shop.done', init => 'no_such_function'$$, '42883', true), ($$'shop.done', signals => '{}'$$, 'ok', true), ($$'shop.done', signals => '{"s": "no_such_function"}'$$, '42883', true), ($$'shop.done', signals => '{"": "shop.act"}'$$, '22023', true), ($$'shop.done', signals => '{"s": 1}'$$, '22023', false),
 	($$'shop.done', queries => '[]'$$, '22023', false), ($$'shop.done', updates => '1'$$, '22023', false), ($$'shop.done', updates => '{"u": []}'$$, '22023', false), ($$'shop.done', updates => '{"u": ["shop.act", "shop.act", "shop.act"]}'$$, '22023', false), ($$'shop.done', task_queue => ''$$, '22023', true), ($$'shop.done', task_queue => shop.long()$$, '22023', true),
-	($$'shop.done', failure_sqlstates => '{NULL}'$$, '22004', true), ($$'shop.done', failure_sqlstates => '{x}'$$, '22023', false), ($$'shop.done', failure_sqlstates => '{p0001}'$$, '22023', false), ($$'shop.done', failure_sqlstates => '{}'$$, 'ok', false), ($$'shop.done', versioning_behavior => 'pinned'$$, '0A000', true),
+	($$'shop.done', failure_sqlstates => '{NULL}'$$, '22004', true), ($$'shop.done', failure_sqlstates => '{x}'$$, '22023', false), ($$'shop.done', failure_sqlstates => '{p0001}'$$, '22023', false), ($$'shop.done', failure_sqlstates => '{}'$$, 'ok', false), ($$'shop.done', versioning_behavior => 'pinned'$$, 'ok', false),
 	($$'shop.done', versioning_behavior => ''$$, '22023', false)) v (argument, expected, no_hint);
 INSERT INTO tried VALUES ('register_workflow', 9, 'client', $$temporal.register_workflow('__temporal_x', 'shop.done')$$, '22023', false), ('register_workflow', 9, 'client', $$temporal.register_workflow('*')$$, '22004', false),
 	('register_activity', 13, 'client', $$temporal.register_activity('__temporal_x', 'shop.done')$$, '22023', false), ('register_activity', 13, 'client', $$temporal.register_activity('*')$$, '22004', false);
