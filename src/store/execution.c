@@ -136,7 +136,7 @@ static TpgPlan retry_mail_plan = TPG_PLAN(
 	2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan expired_plan = TPG_PLAN(
-	"SELECT max(e.key), array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention "
+	"SELECT CASE WHEN count(*) = $3 THEN max(e.key) END, array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention "
 	/* what it has to tell others is told first */
 	"AND NOT EXISTS (SELECT FROM temporal_internal.outbox o WHERE o.execution_key = e.key)), "
 	"array_agg(DISTINCT e.version) FILTER (WHERE e.version IS NOT NULL) "

@@ -208,6 +208,15 @@ attribute_or_null(HeapTuple tuple, AttrNumber column)
 	return isnull ? (Datum) 0 : value;
 }
 
+/* As ProcedureCreate() wants it: with the long header. */
+static Datum
+array_or_null(HeapTuple tuple, AttrNumber column)
+{
+	Datum		value = attribute_or_null(tuple, column);
+
+	return value == (Datum) 0 ? value : PointerGetDatum(DatumGetArrayTypePCopy(value));
+}
+
 static Node *
 tree_or_null(HeapTuple tuple, AttrNumber column)
 {
@@ -269,11 +278,11 @@ copy_function(Oid function, Oid schema, const char *version, const char *what)
 						   tree_or_null(tuple, Anum_pg_proc_prosqlbody), proc->prokind, proc->prosecdef,
 						   proc->proleakproof, proc->proisstrict, proc->provolatile, proc->proparallel,
 						   buildoidvector(proc->proargtypes.values, proc->pronargs),
-						   attribute_or_null(tuple, Anum_pg_proc_proallargtypes),
-						   attribute_or_null(tuple, Anum_pg_proc_proargmodes),
-						   attribute_or_null(tuple, Anum_pg_proc_proargnames),
+						   array_or_null(tuple, Anum_pg_proc_proallargtypes),
+						   array_or_null(tuple, Anum_pg_proc_proargmodes),
+						   array_or_null(tuple, Anum_pg_proc_proargnames),
 						   (List *) tree_or_null(tuple, Anum_pg_proc_proargdefaults),
-						   attribute_or_null(tuple, Anum_pg_proc_protrftypes), TPG_TRANSFORM_OIDS(NIL)
+						   array_or_null(tuple, Anum_pg_proc_protrftypes), TPG_TRANSFORM_OIDS(NIL)
 						   copied_config(tuple, version), proc->prosupport, proc->procost, proc->prorows);
 	CommandCounterIncrement();
 	copy_acl(copy.objectId, tuple);

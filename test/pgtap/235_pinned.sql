@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(98);
+SELECT plan(101);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -175,13 +175,13 @@ END $$;
 SELECT chain_of('c1');
 SELECT pg_temp.pin('chain') AS c1 \gset
 SELECT temporal.start_workflow('chain', '[2]', id => 'keeps'), temporal.start_workflow('chain', '[1, "auto_upgrade"]', id => 'moves'),
-	temporal.start_workflow('chain', '[1, "pinned"]', id => 'stays'), temporal.start_workflow('chain', '[1, "sideways"]', id => 'bad'),
+	temporal.start_workflow('chain', '[1, "pinned"]', id => 'stays'),
 	temporal.start_workflow('chain', '[0, "fails"]', id => 'retries', retry_policy => temporal.retry_policy('1 min', maximum_attempts => 2)),
 	temporal.start_workflow('chain', id => 'cron', cron_schedule => '0 12 * * *');
 SELECT temporal.test_drive();
 SELECT chain_of('c2');
 SELECT pg_temp.pin('chain') AS c2 \gset
-SELECT temporal.signal(id, 'next') FROM unnest('{keeps,moves,stays,retries,bad}'::text[]) id;
+SELECT temporal.signal(id, 'next') FROM unnest('{keeps,moves,stays,retries}'::text[]) id;
 SELECT temporal.test_drive();
 SELECT is(pg_temp.run_version('keeps'), :'c1', 'continue-as-new keeps the version');
 SELECT is((temporal.describe('keeps')).versioning, jsonb_build_object('behavior', 'pinned', 'version', :'c1', 'inherited', true), 'describe() tells that it was inherited');
@@ -191,7 +191,9 @@ SELECT is(pg_temp.run_version('moves'), :'c2', 'unless the code wants the one of
 SELECT is((SELECT attributes ->> 'initialVersioningBehavior' FROM temporal.history WHERE workflow_id = 'moves' AND event_type = 'WorkflowExecutionContinuedAsNew'),
 	'CONTINUE_AS_NEW_VERSIONING_BEHAVIOR_AUTO_UPGRADE', 'which stands in the event');
 SELECT is(pg_temp.run_version('stays'), :'c1', 'pinned says what holds anyway');
-SELECT matches((SELECT last_task_failure ->> 'message' FROM temporal.workflow WHERE workflow_id = 'bad'), 'invalid initial_versioning_behavior: "sideways"', 'other words are an error');
+SELECT temporal.start_workflow('chain', '[1, "sideways"]', id => 'bad');
+SELECT temporal.signal('bad', 'next');
+SELECT is(pg_temp.message_of('SELECT temporal.test_drive()'), 'workflow task of "bad" failed: invalid initial_versioning_behavior: "sideways"', 'other words are an error');
 SELECT temporal.terminate('bad');
 SELECT is(pg_temp.run_version('retries'), :'c2', 'a retry takes the version of today');
 SELECT temporal.signal('keeps', 'next');
@@ -275,7 +277,7 @@ ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO PUBLIC;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC;
 SELECT pg_temp.pin('use_rich') AS r \gset
 SELECT is((SELECT count(*) FROM pg_proc WHERE pronamespace = :'r'::regnamespace), 3::bigint, 'code that wants no check is looked into all the same');
-SELECT is(replace(pg_get_functiondef((:'r' || '.rich')::regproc), :'r' || ', ', '') , replace(pg_get_functiondef('app.rich'::regproc), 'app.rich', :'r' || '.rich'),
+SELECT is(replace(pg_get_functiondef((:'r' || '.rich')::regproc), quote_literal(:'r') || ', ', '') , replace(pg_get_functiondef('app.rich'::regproc), 'app.rich', :'r' || '.rich'),
 	'a copy has all that its original has, with the version in front of its own search_path');
 SELECT matches(pg_get_functiondef((:'r' || '.rich')::regproc), 'SET search_path TO ''temporal_[0-9a-f]*'', ''app'', ''pg_temp''', 'there it stands');
 SELECT is(pg_get_functiondef((:'r' || '.rich_inner')::regproc), replace(pg_get_functiondef('app.rich_inner'::regproc), 'app.', :'r' || '.'), 'defaults and VARIADIC as well');
@@ -293,12 +295,13 @@ SELECT is(temporal.result('rich'), '"(3,8MB)"', 'a function that sets its own se
 -- ---------- refused ----------
 
 CREATE FUNCTION plus(a point, b point) RETURNS point LANGUAGE sql IMMUTABLE AS $$SELECT a$$;
-CREATE OPERATOR +++ (LEFTARG = point, RIGHTARG = point, FUNCTION = plus);
+CREATE OPERATOR <+> (LEFTARG = point, RIGHTARG = point, FUNCTION = plus);
 CREATE FUNCTION total(s int, n int) RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT s + n$$;
 CREATE AGGREGATE totals(int) (SFUNC = total, STYPE = int, INITCOND = 0);
 CREATE FUNCTION one() RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 1$$;
 CREATE FUNCTION with_default(n int DEFAULT one()) RETURNS int LANGUAGE sql AS $$SELECT n$$;
-CREATE DOMAIN odd AS int CHECK (VALUE % 2 = one());
+CREATE FUNCTION is_odd(n int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN n % 2 = 1; END $$;
+CREATE DOMAIN odd AS int CHECK (is_odd(VALUE));
 CREATE FUNCTION other.one() RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 1$$;
 CREATE FUNCTION pg_temp.gone() RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 1$$;
 CREATE FUNCTION theirs() RETURNS int LANGUAGE sql IMMUTABLE AS $$SELECT 1$$;
@@ -311,7 +314,7 @@ BEGIN
 END $$;
 CREATE FUNCTION calls_itself(n int) RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN CASE n WHEN 0 THEN 0 ELSE app.calls_itself(n - 1) END; END $$;
 CREATE FUNCTION calls_atomic() RETURNS int BEGIN ATOMIC SELECT one(); END;
-CREATE FUNCTION calls_operator() RETURNS point LANGUAGE plpgsql AS $$BEGIN RETURN '(1,1)'::point +++ '(1,1)'::point; END $$;
+CREATE FUNCTION calls_operator() RETURNS point LANGUAGE plpgsql AS $$BEGIN RETURN '(1,1)'::point <+> '(1,1)'::point; END $$;
 CREATE FUNCTION calls_aggregate() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT totals(n) FROM generate_series(1, 3) n); END $$;
 CREATE FUNCTION calls_default() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN with_default(); END $$;
 CREATE FUNCTION calls_domain() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN 1::odd; END $$;
@@ -336,8 +339,10 @@ SELECT is(pg_temp.sqlstate_of($$SELECT temporal.check_workflow('whatever', 'side
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'whatever', queries => '{"q": "other.one", "r": "app.one"}', versioning_behavior => 'pinned')$$), '42723',
 	'two functions of one name cannot lie in one schema');
 SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('pass')$$), '42725', 'ambiguous names are told as ever');
+SET LOCAL temporal_pg.determinism = off;
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'pass()', versioning_behavior => 'pinned')$$), '42P13', 'a function of an extension is not copied');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'pg_temp.gone()', versioning_behavior => 'pinned')$$), '42P13', 'nor a temporary one');
+RESET temporal_pg.determinism;
 
 -- a refused registration leaves all as it was
 SELECT pg_temp.schemas() AS schemas \gset
@@ -345,7 +350,7 @@ SELECT pg_temp.version_of('whatever') IS NULL AS none \gset
 CREATE OR REPLACE FUNCTION whatever() RETURNS text LANGUAGE sql AS $$SELECT app.one()::text$$;
 SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('whatever')$$), '42P13', 'refused');
 SELECT is((SELECT versioning_behavior FROM temporal.definition WHERE name = 'whatever'), 'auto_upgrade', 'what was registered stays');
-SELECT is(pg_temp.schemas(), :schemas, 'and no schema');
+SELECT is(pg_temp.schemas(), :schemas::bigint, 'and no schema');
 
 -- ---------- a copy that is gone ----------
 
