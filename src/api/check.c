@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "api/client.h"
@@ -67,6 +68,9 @@ tpg_sql_check_workflow(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid versioning_behavior: \"%s\"", behavior),
 				 errhint("Possible are auto_upgrade and pinned.")));
+	/* copies are made and undone */
+	if (strcmp(behavior, "pinned") == 0)
+		PreventCommandIfReadOnly("temporal.check_workflow(versioning_behavior => 'pinned')");
 	oid = tpg_function_by_text(function);
 	findings = tpg_check_function(oid)->findings;
 	if (strcmp(behavior, "pinned") == 0)

@@ -220,7 +220,8 @@ tpg_engine_unroutable(TpgDueRow *row, bool activity)
 {
 	TimestampTz now = tpg_clock_now();
 	Jsonb	   *failure;
-	char	   *message = psprintf("%s type \"%s\" has no function", activity ? "activity" : "workflow", row->type);
+	char	   *message = row->version == NULL ? psprintf("%s type \"%s\" has no function", activity ? "activity" : "workflow", row->type) :
+		psprintf("version \"%s\" of workflow type \"%s\" has no function", row->version, row->type);
 
 	if (activity)
 	{

@@ -193,8 +193,9 @@ drive_run(TpgRun *run, TimestampTz now)
 
 	if (def == NULL || !OidIsValid(def->function))
 	{
-		Jsonb	   *failure = tpg_failure_application(psprintf("workflow type \"%s\" has no function", run->exec->workflow_type),
-													  "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+		char	   *message = run->exec->version == NULL ? psprintf("workflow type \"%s\" has no function", run->exec->workflow_type) :
+			psprintf("version \"%s\" of workflow type \"%s\" has no function", run->exec->version, run->exec->workflow_type);
+		Jsonb	   *failure = tpg_failure_application(message, "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
 
 		put_back_group(run, now);
 		tpg_task_write_failure(run, failure, "WORKFLOW_WORKER_UNHANDLED_FAILURE", now);

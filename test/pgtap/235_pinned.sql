@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(101);
+SELECT plan(104);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -336,6 +336,9 @@ SELECT matches((SELECT string_agg(severity || ' ' || reason, '') FROM temporal.c
 SELECT matches((SELECT string_agg(severity || ' ' || reason, '|') FROM temporal.check_workflow('calls_dynamic', 'pinned')), 'warning dynamic SQL is known only when it runs: functions', 'what cannot be seen is a warning');
 SELECT is((SELECT count(*) FROM temporal.check_workflow('whatever', 'pinned')), 0::bigint, 'none where all is well');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.check_workflow('whatever', 'sideways')$$), '22023', 'other words are an error');
+SELECT is(pg_temp.sqlstate_of($$DO $b$BEGIN SET LOCAL transaction_read_only = on; PERFORM temporal.check_workflow('whatever', 'pinned'); END $b$$$), '25006', 'nor in a read-only transaction');
+SELECT is((SELECT severity || ' ' || reason FROM temporal.check_workflow('calls_theirs', 'pinned') WHERE severity = 'error'),
+	'error it cannot be pinned: app.theirs() belongs to "tpg_pin"; a version has copies of functions of one role only, here "' || current_user || '".', 'or whose function it is');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'whatever', queries => '{"q": "other.one", "r": "app.one"}', versioning_behavior => 'pinned')$$), '42723',
 	'two functions of one name cannot lie in one schema');
 SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('pass')$$), '42725', 'ambiguous names are told as ever');
@@ -360,6 +363,7 @@ SELECT pg_temp.run_version('broken') AS b \gset
 DROP FUNCTION :b.chain(int, text);
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('broken', '__stack_trace')$$), 'TP014', 'a run whose copy was dropped has no code');
 SELECT matches(pg_temp.hint_of($$SELECT temporal.query('broken', '__stack_trace')$$), 'Registering the same functions again', 'the hint says how to get it back');
+SELECT matches((SELECT string_agg(e::text, ' ') FROM temporal.explain('broken') e), 'version .*' || :'b' || '.* does not exist', 'explain() tells it');
 SELECT is(pg_temp.pin('chain'), :'b', 'registering the same code');
 SELECT temporal.signal('broken', 'next');
 SELECT temporal.test_drive('closed', 'broken');
