@@ -336,7 +336,7 @@ SELECT matches((SELECT string_agg(severity || ' ' || reason, '') FROM temporal.c
 SELECT matches((SELECT string_agg(severity || ' ' || reason, '|') FROM temporal.check_workflow('calls_dynamic', 'pinned')), 'warning dynamic SQL is known only when it runs: functions', 'what cannot be seen is a warning');
 SELECT is((SELECT count(*) FROM temporal.check_workflow('whatever', 'pinned')), 0::bigint, 'none where all is well');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.check_workflow('whatever', 'sideways')$$), '22023', 'other words are an error');
-SELECT is(pg_temp.sqlstate_of($$DO $b$BEGIN SET LOCAL transaction_read_only = on; PERFORM temporal.check_workflow('whatever', 'pinned'); END $b$$$), '25006', 'nor in a read-only transaction');
+SELECT is(pg_temp.sqlstate_of('DO $b$BEGIN SET LOCAL transaction_read_only = on; PERFORM temporal.check_workflow(''whatever'', ''pinned''); END $b$'), '25006', 'nor in a read-only transaction');
 SELECT is((SELECT severity || ' ' || reason FROM temporal.check_workflow('calls_theirs', 'pinned') WHERE severity = 'error'),
 	'error it cannot be pinned: app.theirs() belongs to "tpg_pin"; a version has copies of functions of one role only, here "' || current_user || '".', 'or whose function it is');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'whatever', queries => '{"q": "other.one", "r": "app.one"}', versioning_behavior => 'pinned')$$), '42723',
