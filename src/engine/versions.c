@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -57,6 +58,8 @@ tpg_versions_seen(const List *versions)
 	}
 }
 
+#define LOCK_TIMEOUT_TEXT "50ms"
+
 /* What stands in the way, such as an object of somebody that depends on a copy, is for him to remove. */
 static void
 drop(const char *version, int64 after)
@@ -68,6 +71,9 @@ drop(const char *version, int64 after)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		/* the dispatcher has no time to wait for who is about to drop or alter a copy */
+		(void) NewGUCNestLevel();
+		(void) set_config_option("lock_timeout", LOCK_TIMEOUT_TEXT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		if (tpg_version_drop(version, after))
 			ereport(LOG,
 					(errmsg("version \"%s\" of workflow code was dropped: no run has it any more", version)));
@@ -81,6 +87,7 @@ drop(const char *version, int64 after)
 		edata = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		/* told to end */
 		if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		{
 			CurrentResourceOwner = owner;

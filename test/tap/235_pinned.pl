@@ -170,9 +170,21 @@ new_sweep();
 gone($bank4);
 is(is_there($bank1), '1 1 true', 'that of a closed run stays');
 
+# somebody is altering a copy: the dispatcher does not wait for that
+($in, $answer, $trouble) = ("BEGIN; ALTER FUNCTION $bank1.helper(text) COST 200; SELECT 'altered';\n", '', '');
+$client = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$answer, '2>', \$trouble, IPC::Run::timeout(60));
+$client->pump until $answer =~ /altered/ || $trouble ne '';
+$node->query(q{SELECT temporal.start_workflow('bank', id => 'meanwhile'), temporal.delete_workflow('late')});
+$log = -s $node->logfile;
+new_sweep();
+$node->wait_for_log(qr/version "$bank1" of workflow code could not be dropped: canceling statement due to lock timeout/, $log);
+asleep('meanwhile', 11);
+pass('timers go on while a version cannot be dropped');
+$in .= "ROLLBACK;\n\\q\n";
+$client->finish;
+
 # something of somebody else depends on a copy
 $node->query(qq{GRANT USAGE ON SCHEMA $bank1 TO mallory; CREATE VIEW m.v AS SELECT $bank1.helper('x')});
-$node->query(q{SELECT temporal.delete_workflow('late')});
 $log = -s $node->logfile;
 new_sweep();
 $node->wait_for_log(qr/version "$bank1" of workflow code could not be dropped: cannot drop desired object/, $log);
