@@ -59,13 +59,30 @@ is_of_user(Oid function)
 	return function >= FirstNormalObjectId && !OidIsValid(getExtensionOfObject(ProcedureRelationId, function));
 }
 
+/* "app.f(integer, text)" */
+static char *
+shown(Oid function)
+{
+	Oid		   *types;
+	int			n;
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%s(", quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function)));
+	(void) get_func_signature(function, &types, &n);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "", format_type_be(types[i]));
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
 static void
 refuse(const Code *code, Oid function, int sqlstate, const char *detail, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(sqlstate),
 			 errmsg("%s cannot be pinned", code->what),
-			 errdetail("%s %s", tpg_function_signature(tpg_function_name(function)), detail),
+			 errdetail("%s %s", shown(function), detail),
 			 errhint("%s", hint)));
 }
 
@@ -187,7 +204,7 @@ reason_of(const TpgReached *r)
 		return pstrdup(r->why);
 	return psprintf(r->by_name ? "it calls %s by its schema" :
 					"it is bound to %s otherwise than by its name alone (a default, an operator, a cast, BEGIN ATOMIC, a name in a text)",
-					tpg_function_signature(tpg_function_name(r->function)));
+					shown(r->function));
 }
 
 /* "line 3 of f(): it calls app.g(integer) by its schema" and so on */
@@ -313,7 +330,7 @@ tpg_pin_findings(Oid function)
 	Code		code = {.owner = tpg_function_owner(function),.roots = list_make1_oid(function)};
 	List	   *volatile findings = NIL;
 
-	code.what = psprintf("function %s", tpg_function_signature(tpg_function_name(function)));
+	code.what = psprintf("function %s", shown(function));
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
