@@ -104,8 +104,8 @@ COMMENT ON FUNCTION temporal.register_activity(text, text, text, text, interval,
 $$Registers a function as the code of an activity type, in the namespace of the session (temporal_pg.namespace). Registering a type again replaces what was registered.
 
 activity_type: name of the type, at most 1000 bytes; '*' registers the function that runs every type without one of its own, called as f(name text, input jsonb).
-function: the function: name, schema.name, or name(argument types) where the name is overloaded; the name of the type when not given.
-mode: transactional: what the attempt does and the record of its completion are one transaction, so it happens exactly once. autonomous and external are not supported yet.
+function: the function: name, schema.name, or name(argument types) where the name is overloaded; the name of the type when not given. An external activity has none.
+mode: transactional: what the attempt does and the record of its completion are one transaction, so it happens exactly once. external: workers outside of the database poll for it, see temporal.poll_activity_task(). autonomous is not supported yet.
 task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5; these two and heartbeat_timeout are kept, without effect yet.
 settings: settings for each attempt, for example {"statement_timeout": "5s"}; the function's owner must be allowed to set them.
 

@@ -169,7 +169,7 @@ COMMENT ON COLUMN temporal.timer.started_event_id IS 'Its TimerStarted event in 
 
 CREATE VIEW temporal.definition WITH (security_barrier) AS
 	SELECT n.name AS namespace, d.kind, nullif(d.workflow_type, '') AS workflow_type, nullif(d.name, '') AS name,
-		format('%I.%I(%s)', d.function_schema, d.function_name, d.function_arguments) AS function,
+		CASE WHEN d.function_name <> '' THEN format('%I.%I(%s)', d.function_schema, d.function_name, d.function_arguments) END AS function,
 		d.task_queue, d.mode,
 		CASE d.kind WHEN 'activity' THEN d.options END AS options,
 		coalesce(w.settings, d.settings) AS settings,
@@ -186,7 +186,7 @@ COMMENT ON VIEW temporal.definition IS 'The workflow and activity types, and the
 COMMENT ON COLUMN temporal.definition.kind IS 'workflow or activity; of a handler: signal, query, update, validator or init.';
 COMMENT ON COLUMN temporal.definition.workflow_type IS 'Of a handler: the workflow type that it belongs to.';
 COMMENT ON COLUMN temporal.definition.name IS 'Name of the type, or of the signal, query or update; * is the one for every name without a function of its own. An init has none.';
-COMMENT ON COLUMN temporal.definition.function IS 'The function by its signature. It may be dropped and created again.';
+COMMENT ON COLUMN temporal.definition.function IS 'The function by its signature. It may be dropped and created again. An external activity has none.';
 COMMENT ON COLUMN temporal.definition.options IS 'Default options of the activity.';
 COMMENT ON COLUMN temporal.definition.settings IS 'Settings under which the code runs: those of the session that registered it (a handler: of the one that registered its workflow type), and those given for each attempt.';
 COMMENT ON COLUMN temporal.definition.failure_sqlstates IS 'SQLSTATEs of errors that end a run as Failed, besides temporal failures.';

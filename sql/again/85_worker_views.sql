@@ -10,7 +10,12 @@ COMMENT ON VIEW temporal_internal.in_flight IS 'What executors of this database 
 CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 	SELECT n.name AS namespace, e.workflow_id, e.run_id, a.activity_id, a.activity_type,
 		CASE WHEN f.pid IS NOT NULL AND a.paused THEN 'PauseRequested'
+			WHEN e.activity_cancels > 0 AND EXISTS (
+				SELECT FROM temporal_internal.history c
+				WHERE c.execution_key = a.execution_key AND c.event_id > a.scheduled_event_id AND c.event_type = 15
+				  AND (c.attributes ->> 'scheduledEventId')::integer = a.scheduled_event_id) THEN 'CancelRequested'
 			WHEN f.pid IS NOT NULL THEN 'Started'
+			WHEN a.started_at IS NOT NULL AND a.paused THEN 'PauseRequested'
 			WHEN a.paused THEN 'Paused'
 			WHEN a.started_at IS NOT NULL THEN 'Started'
 			ELSE 'Scheduled' END::temporal.pending_activity_state AS state,
@@ -26,7 +31,10 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		a.task_queue, a.priority_key, a.paused, a.crash_count,
 		h.attributes -> 'input' AS input,
 		h.user_metadata ->> 'summary' AS summary,
-		a.scheduled_event_id
+		a.scheduled_event_id,
+		(ARRAY['transactional', 'autonomous', 'external'])[a.mode] AS mode,
+		b.heartbeat_at AS last_heartbeat_time,
+		b.details AS heartbeat_details
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.activity_task a ON a.execution_key = e.key
@@ -35,6 +43,7 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		FROM temporal_internal.history l
 		WHERE l.execution_key = a.execution_key AND l.event_id = a.scheduled_event_id
 		OFFSET 0) h	-- by its key, never by reading the whole history
+	LEFT JOIN temporal_internal.activity_heartbeat b ON b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id
 	LEFT JOIN temporal_internal.in_flight f ON f.execution_key = a.execution_key AND f.event_id = a.scheduled_event_id
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.pending_activity IS 'The activities that have been scheduled and have not ended, in the namespaces that you may see.';
@@ -49,6 +58,9 @@ COMMENT ON COLUMN temporal.pending_activity.last_failure_message IS 'Message of 
 COMMENT ON COLUMN temporal.pending_activity.priority_key IS '1 (first) to 5.';
 COMMENT ON COLUMN temporal.pending_activity.crash_count IS 'How many attempts took their server process down; after three it is paused.';
 COMMENT ON COLUMN temporal.pending_activity.scheduled_event_id IS 'Its ActivityTaskScheduled event in the history.';
+COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous or external.';
+COMMENT ON COLUMN temporal.pending_activity.last_heartbeat_time IS 'When the present attempt, or one before it, was last heard of by a heartbeat.';
+COMMENT ON COLUMN temporal.pending_activity.heartbeat_details IS 'What that heartbeat told.';
 
 CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 	SELECT n.name AS namespace, q.task_queue, q.kind,

@@ -193,6 +193,7 @@ CREATE TABLE temporal_internal.activity_task (
 	attempt				integer NOT NULL DEFAULT 1,
 	crash_count			smallint NOT NULL DEFAULT 0,
 	priority_key		smallint NOT NULL DEFAULT 3,
+	mode				smallint NOT NULL DEFAULT 1,
 	paused				boolean NOT NULL DEFAULT false,
 	activity_id			text NOT NULL,
 	activity_type		text NOT NULL,
@@ -202,12 +203,23 @@ CREATE TABLE temporal_internal.activity_task (
 	options				jsonb,
 	PRIMARY KEY (execution_key, scheduled_event_id)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused;
+CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused AND mode <> 3;
 CREATE INDEX activity_task_timeout_at_idx ON temporal_internal.activity_task (timeout_at) WHERE timeout_at IS NOT NULL;
 COMMENT ON TABLE temporal_internal.activity_task IS 'One pending activity. Its input and options stand in its ActivityTaskScheduled event. An attempt in the database is claimed by a lock on this row.';
 COMMENT ON COLUMN temporal_internal.activity_task.due_at IS 'When the next attempt may start; infinity while a started attempt is recorded.';
-COMMENT ON COLUMN temporal_internal.activity_task.timeout_at IS 'The earlier of the schedule-to-start deadline of this attempt and the schedule-to-close deadline; null when there is none.';
-COMMENT ON COLUMN temporal_internal.activity_task.started_at IS 'Set in a commit of its own before the attempt runs, in careful mode only: an attempt found started after a crash took its process down.';
+COMMENT ON COLUMN temporal_internal.activity_task.timeout_at IS 'When to look for a timeout: while no attempt is recorded as started, the earlier of its schedule-to-start and the schedule-to-close deadline; else the earliest of its start-to-close, heartbeat and schedule-to-close deadlines, where a heartbeat that has come since puts it off. Null when there is none.';
+COMMENT ON COLUMN temporal_internal.activity_task.started_at IS 'Start of an attempt that is recorded before its end is: with due_at infinity one that stays open beyond its transaction (completed by its token); else one of careful mode, which found started after a crash took its process down.';
+COMMENT ON COLUMN temporal_internal.activity_task.mode IS 'Who runs it: 1 transactional, 2 autonomous, 3 external.';
+
+CREATE TABLE temporal_internal.activity_heartbeat (
+	execution_key		bigint NOT NULL,
+	heartbeat_at		timestamptz NOT NULL,
+	scheduled_event_id	integer NOT NULL,
+	attempt				integer NOT NULL,
+	details				jsonb,
+	PRIMARY KEY (execution_key, scheduled_event_id)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE temporal_internal.activity_heartbeat IS 'The last heartbeat of a pending activity, apart from its task, so that a heartbeat changes one short row. Outlives the attempt: the next one may go on from it.';
 
 CREATE TABLE temporal_internal.search_attribute (
 	execution_key	bigint NOT NULL,
@@ -248,6 +260,7 @@ SELECT pg_catalog.pg_extension_config_dump('temporal_internal.history', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.message', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.outbox', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.activity_task', '');
+SELECT pg_catalog.pg_extension_config_dump('temporal_internal.activity_heartbeat', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.search_attribute', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.signal_request', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.namespace_id_seq', '');

@@ -22,6 +22,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/attempt.h"
 #include "model/retry.h"
 #include "runtime/pin.h"
 #include "runtime/settings.h"
@@ -142,11 +143,29 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 static void
 check_mode(const char *mode)
 {
-	if (strcmp(mode, "transactional") == 0)
+	if (strcmp(mode, "transactional") == 0 || strcmp(mode, "external") == 0)
 		return;
-	if (strcmp(mode, "autonomous") == 0 || strcmp(mode, "external") == 0)
+	if (strcmp(mode, "autonomous") == 0)
 		not_supported(psprintf("activity mode \"%s\"", mode), "The default, transactional, makes what an attempt does and the record of its completion one transaction.");
 	invalid_word("mode", mode, "transactional, autonomous and external");
+}
+
+/* A worker outside runs it, with whatever it calls the code. */
+static void
+set_no_function(TpgDefinitionRow *row, const char *function, bool settings)
+{
+	if (function != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an external activity has no function"),
+				 errhint("Workers outside of the database run it: see temporal.poll_activity_task().")));
+	if (settings)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an external activity has no settings"),
+				 errhint("They are those of the worker's own sessions.")));
+	row->function_schema = row->function_name = row->function_arguments = "";
+	tpg_register_check_present(row->namespace_id, row->kind, row->name);
 }
 
 /* A timeout among the default options; zero is none. */
@@ -248,9 +267,15 @@ tpg_sql_register_activity(PG_FUNCTION_ARGS)
 
 	row.namespace_id = tpg_namespace_current_for_write();
 	tpg_access_require(row.namespace_id, TPG_ACCESS_AUTHOR);
-	oid = tpg_register_function(&row, function);
-	row.settings = merged_settings(PG_ARGISNULL(12) ? NULL : PG_GETARG_JSONB_P(12), tpg_function_owner(oid));
+	if (tpg_activity_mode_from_name(row.mode) == TPG_MODE_EXTERNAL)
+		set_no_function(&row, function, !PG_ARGISNULL(12));
+	else
+	{
+		oid = tpg_register_function(&row, function);
+		row.settings = merged_settings(PG_ARGISNULL(12) ? NULL : PG_GETARG_JSONB_P(12), tpg_function_owner(oid));
+	}
 	tpg_definition_put(&row);
+	tpg_engine_activity_mode_changed(row.namespace_id, row.name);
 	PG_RETURN_VOID();
 }
 

@@ -17,6 +17,7 @@
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "engine/openattempt.h"
 #include "runtime/attempt.h"
 #include "runtime/scheduler.h"
 #include "runtime/upserts.h"
@@ -140,22 +141,11 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	return make_row(fcinfo, values, nulls);
 }
 
-static TpgAttemptInfo *
-attempt_require(const char *what)
-{
-	if (tpg_current_attempt == NULL)
-		ereport(ERROR,
-				(errcode(TPG_ERR_WRONG_CONTEXT),
-				 errmsg("temporal.%s() can only be called by an activity", what),
-				 errhint("Register the function that calls it with temporal.register_activity().")));
-	return tpg_current_attempt;
-}
-
 /* reference D-47; order of the type temporal.activity_info */
 Datum
 tpg_sql_activity_info(PG_FUNCTION_ARGS)
 {
-	TpgAttemptInfo *info = attempt_require("activity_info");
+	TpgAttemptInfo *info = tpg_attempt_require("activity_info");
 	const TpgActivityTask *t = info->task;
 	const TpgExecution *e = info->exec;
 	Datum		values[19] = {0};
@@ -170,8 +160,7 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n++] = UUIDPGetDatum(&e->run_id);
 	values[n] = text_or_null(e->workflow_type, &nulls[n]), n++;
 	values[n] = text_or_null(t->task_queue, &nulls[n]), n++;
-	/* names this attempt; its parts are nobody's business but ours */
-	values[n] = text_or_null(psprintf(INT64_FORMAT ".%d.%d", t->execution_key, t->scheduled_event_id, t->attempt), &nulls[n]), n++;
+	values[n] = text_or_null(info->local ? NULL : tpg_engine_attempt_token(t, info->started_at), &nulls[n]), n++;
 	nulls[n++] = true;			/* heartbeat_details: a transactional attempt starts from nothing */
 	values[n++] = TimestampTzGetDatum(t->scheduled_at);
 	values[n++] = TimestampTzGetDatum(t->attempt_scheduled_at);

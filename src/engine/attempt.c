@@ -15,8 +15,10 @@
 #include "engine/attempt.h"
 #include "engine/mail.h"
 #include "engine/task.h"
+#include "ipc/wake.h"
 #include "model/failure.h"
 #include "model/retry.h"
+#include "store/heartbeat.h"
 
 static TpgRetryPolicy *
 policy_of(const TpgActivityTask *t)
@@ -151,7 +153,17 @@ void
 tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
 {
 	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	/* a first attempt within one transaction leaves none, unless its process has written some */
+	if (t->attempt > 1 || t->started_at != 0 || t->heartbeats_kept)
+		tpg_heartbeat_delete(t->execution_key, t->scheduled_event_id);
 	tpg_mail_send(exec, TPG_MESSAGE_ACTIVITY, t->scheduled_event_id, o->time, tpg_outcome_to_jsonb(o));
+}
+
+void
+tpg_engine_activity_mode_changed(int32 namespace_id, const char *activity_type)
+{
+	if (tpg_activity_take_mode(namespace_id, strcmp(activity_type, "*") == 0 ? NULL : activity_type) > 0)
+		tpg_wake_scan();
 }
 
 void

@@ -58,6 +58,12 @@ extern Jsonb *tpg_attempt_timeout_failure(TpgTimeoutType type, const Jsonb *caus
  */
 extern void tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *attempt, const TpgExecution *exec);
 
+/*
+ * A type has been registered: pending activities of it that are not being run
+ * take the mode that it has now.  '*': all types that have no registration of their own.
+ */
+extern void tpg_engine_activity_mode_changed(int32 namespace_id, const char *activity_type);
+
 /* Puts an outcome into the mailbox and deletes the task. */
 extern void tpg_engine_activity_outcome(const TpgActivityTask *task, const TpgOutcome *outcome, const TpgExecution *exec);
 

@@ -45,7 +45,7 @@ tpg_engine_cancel_activity(TpgRun *run, int32 scheduled_event_id)
 	TpgActivityTask *task = tpg_activity_claim(run->exec->key, scheduled_event_id);
 	TpgOutcome	o = {.type = TPG_EVENT_ACTIVITY_TASK_CANCELED};
 
-	if (task == NULL)
+	if (task == NULL || tpg_activity_is_open(task))
 	{
 		/* it runs, or has ended just now; who ends an attempt finds the request in history */
 		tpg_wake_interrupt(run->exec->key, scheduled_event_id, TPG_INTERRUPT_CANCEL);

@@ -15,6 +15,7 @@
 #include "engine/attempt.h"
 #include "engine/close.h"
 #include "engine/mail.h"
+#include "engine/openattempt.h"
 #include "engine/sweep.h"
 #include "engine/task.h"
 #include "engine/versions.h"
@@ -42,6 +43,23 @@ open_execution(int64 key)
 	if (!tpg_execution_lock(key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
 		return NULL;
 	return tpg_execution_by_key(key);
+}
+
+/* An attempt that is recorded as started: retried, where its policy lets it (D-18, D-19). */
+static void
+fire_open_timeout(TpgActivityTask *t, TimestampTz now)
+{
+	TpgHeartbeat *heartbeat;
+	TpgTimeoutType type;
+	TpgAttempt	a = {.end = TPG_ATTEMPT_TIMED_OUT, .ended_at = now, .identity = t->worker_identity};
+
+	if (!tpg_engine_attempt_overdue(t, now, &type, &heartbeat))
+		return;
+	a.started_at = t->started_at;
+	a.failure = tpg_failure_timeout(type, heartbeat ? heartbeat->details : NULL,
+									type == TPG_TIMEOUT_SCHEDULE_TO_CLOSE ? t->last_failure : NULL);
+	(void) tpg_engine_attempt_end(t, &a);
+	TPG_FAULT("activity_timeout_recorded");
 }
 
 /* No attempt is running: schedule-to-start, or schedule-to-close during a backoff (S-7, S-8). */
@@ -74,7 +92,12 @@ tpg_engine_fire_timeouts(int64 execution_key, TimestampTz now)
 	int			n = tpg_activity_timed_out(execution_key, now, TIMEOUT_BATCH, &tasks);
 
 	for (int i = 0; i < n; i++)
-		fire_timeout(&tasks[i], now);
+	{
+		if (tpg_activity_is_open(&tasks[i]))
+			fire_open_timeout(&tasks[i], now);
+		else
+			fire_timeout(&tasks[i], now);
+	}
 	return n;
 }
 
@@ -162,6 +185,7 @@ tpg_engine_delete_run(int64 execution_key)
 {
 	tpg_message_delete_all(execution_key);
 	tpg_activity_delete_all(execution_key);
+	tpg_heartbeat_delete_all(execution_key);
 	tpg_history_delete(execution_key);
 	tpg_request_delete_all(execution_key);
 	tpg_outbox_delete_all(execution_key);

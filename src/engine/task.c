@@ -27,6 +27,7 @@
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/definition.h"
+#include "store/heartbeat.h"
 #include "store/search_attribute.h"
 
 #define TASK_RETRY_FIRST_US INT64CONST(1000000)
@@ -65,6 +66,15 @@ tpg_task_timeout_at(const TpgActivityTask *t)
 	return at;
 }
 
+/* As its type is registered now; a type that is registered otherwise later changes its tasks itself. */
+static TpgActivityMode
+mode_of(const TpgActivityTask *t)
+{
+	TpgDefinition *def = tpg_definition_lookup(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type, true);
+
+	return def ? tpg_activity_mode_from_name(def->mode) : TPG_MODE_TRANSACTIONAL;
+}
+
 void
 tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivityTask *t)
 {
@@ -78,6 +88,7 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->task_queue = name_of(event->attributes, "taskQueue");
 	if (t->task_queue == NULL)
 		t->task_queue = exec->task_queue;
+	t->mode = mode_of(t);
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
 	t->timeout_at = tpg_task_timeout_at(t);
@@ -273,6 +284,7 @@ tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
 	if (run->exec->pending_activities > 0)
 	{
 		tpg_activity_delete_all(run->exec->key);
+		tpg_heartbeat_delete_all(run->exec->key);
 		tpg_wake_interrupt(run->exec->key, 0, TPG_INTERRUPT_CLOSED);
 	}
 	run->exec->pending_activities = 0;

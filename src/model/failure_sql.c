@@ -252,6 +252,12 @@ failure_from_detail(const Jsonb *detail, int sqlstate, const char *message, cons
 	return tpg_json_finish(b);
 }
 
+Jsonb *
+tpg_failure_from_detail(const Jsonb *detail, const char *message, const char *source)
+{
+	return failure_from_detail(detail, 0, message, source);
+}
+
 /*
  * The failure that a DETAIL describes; NULL when it describes none.  Users write
  * these by hand, and a mistake there must not hide the error itself.  *complete: it is

@@ -29,6 +29,13 @@ extern int64 tpg_failure_detail_delay(const Jsonb *detail);
 extern Jsonb *tpg_failure_detail(const Jsonb *failure);
 
 /*
+ * The other way round: a failure that somebody writes by hand, of that form or
+ * only in part ({"message": "card declined", "type": "CardDeclined"}), is an
+ * application failure where it does not say otherwise.
+ */
+extern Jsonb *tpg_failure_from_detail(const Jsonb *detail, const char *message, const char *source);
+
+/*
  * Raises the failure as an SQL error: SQLSTATE of its kind or the one given (0:
  * of its kind), the message at the top followed by the innermost one, DETAIL the
  * chain as JSON.

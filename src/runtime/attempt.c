@@ -62,6 +62,38 @@ tpg_attempt_check_reentry(int64 execution_key, const char *what)
 			 errmsg_internal("activity works on its own run and is put aside")));
 }
 
+TpgAttemptInfo *
+tpg_attempt_require(const char *what)
+{
+	if (tpg_current_attempt == NULL)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("temporal.%s() can only be called by an activity", what),
+				 errhint("Register the function that calls it with temporal.register_activity().")));
+	return tpg_current_attempt;
+}
+
+void
+tpg_attempt_stay_open(void)
+{
+	TpgAttemptInfo *info = tpg_attempt_require("complete_async");
+
+	if (info->local)
+		ereport(ERROR,
+				(errcode(TPG_ERR_WRONG_CONTEXT),
+				 errmsg("a local activity cannot be completed later"),
+				 errhint("Use temporal.execute_activity().")));
+	if (info->in_task)
+	{
+		/* its row is written by the task in which it runs: done again alone */
+		attempt_reentered = true;
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg_internal("activity is to stay open and is put aside")));
+	}
+	info->stays_open = true;
+}
+
 const char *
 tpg_attempt_identity(void)
 {
@@ -191,7 +223,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		closed = run_closed;
 		/* a result that cannot be kept fails the attempt (D-17): its effects go, too */
 		if (closed || timed_out || attempt_reentered ||
-			(a->result != NULL && VARSIZE(a->result) > (Size) tpg_guc_max_payload_size))
+			(!info.stays_open && a->result != NULL && VARSIZE(a->result) > (Size) tpg_guc_max_payload_size))
 			RollbackAndReleaseCurrentSubTransaction();
 		else
 			ReleaseCurrentSubTransaction();
@@ -229,6 +261,8 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	}
 	if (edata == NULL)
 	{
+		if (info.stays_open)
+			return TPG_ATTEMPT_STAYS_OPEN;
 		a->end = TPG_ATTEMPT_COMPLETED;
 		return TPG_ATTEMPT_ENDED;
 	}

@@ -12,6 +12,7 @@ typedef enum TpgAttemptKind
 {
 	TPG_ATTEMPT_ENDED,			/* *attempt says how */
 	TPG_ATTEMPT_PUT_ASIDE,		/* took too long for an eager one, or somebody needs the run: nothing has happened */
+	TPG_ATTEMPT_STAYS_OPEN,		/* what it did stays, and someone else will end it: complete_async() */
 	TPG_ATTEMPT_RUN_CLOSED		/* the run has closed meanwhile: nothing has happened, nothing is to be recorded */
 } TpgAttemptKind;
 
@@ -23,6 +24,7 @@ typedef struct TpgAttemptInfo
 	TimestampTz started_at;
 	bool		local;
 	bool		in_task;		/* within the workflow task of its run: eager or local */
+	bool		stays_open;		/* it has called complete_async() */
 } TpgAttemptInfo;
 
 extern TpgAttemptInfo *tpg_current_attempt;
@@ -41,6 +43,12 @@ extern TpgAttemptKind tpg_attempt_run(TpgActivityTask *task, const TpgExecution 
  * (the error that this raises does not reach its caller); a local one cannot be.
  */
 extern void tpg_attempt_check_reentry(int64 execution_key, const char *what);
+
+/* The attempt that is running has called complete_async(): when its function returns, the attempt stays open. */
+extern void tpg_attempt_stay_open(void);
+
+/* TP021 outside of an activity. */
+extern TpgAttemptInfo *tpg_attempt_require(const char *what);
 
 /* "12345@host": who runs attempts here; palloc'd once. */
 extern const char *tpg_attempt_identity(void);

@@ -22,6 +22,7 @@
 #include "engine/chain.h"
 #include "engine/close.h"
 #include "engine/mail.h"
+#include "engine/openattempt.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "engine/testenv.h"
@@ -299,39 +300,6 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
-/* Has the code cancelled it? */
-static bool
-is_cancelled(const TpgActivityTask *task, const TpgExecution *exec)
-{
-	return exec->activity_cancels > 0 && tpg_history_cancel_requested(task->execution_key, task->scheduled_event_id);
-}
-
-static void
-record_attempt(TpgActivityTask *task, TpgAttempt *attempt)
-{
-	TpgStatus	status;
-	TpgExecution *exec;
-
-	/*
-	 * An attempt that may be followed by another waits for a workflow task that
-	 * is being written: that may cancel the activity, and either finds it between
-	 * two attempts or is seen here (engine/cancel).
-	 */
-	if (!tpg_execution_lock(task->execution_key, attempt->end == TPG_ATTEMPT_COMPLETED ? TPG_ROW_KEY_SHARE : TPG_ROW_SHARE, &status) ||
-		!tpg_status_is_open(status))
-	{
-		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
-		return;
-	}
-	exec = tpg_execution_by_key(task->execution_key);
-	attempt->cancel_requested = is_cancelled(task, exec);
-	tpg_engine_attempt_record(task, attempt, exec);
-	if (attempt->end == TPG_ATTEMPT_COMPLETED)
-		TPG_FAULT("activity_recorded");
-	else
-		TPG_FAULT("activity_retry_recorded");
-}
-
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
@@ -339,12 +307,12 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	TpgAttempt	attempt = {0};
 
 	/* between two attempts, when nobody had the row */
-	if (is_cancelled(task, exec))
+	if (tpg_engine_attempt_cancelled(task, exec))
 	{
 		attempt.end = TPG_ATTEMPT_CANCELED;
 		attempt.result = tpg_json_string(TPG_NOT_STARTED);
 		attempt.ended_at = tpg_clock_now();
-		record_attempt(task, &attempt);
+		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
 	if (def == NULL || !OidIsValid(def->function))
@@ -354,7 +322,7 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		attempt.identity = tpg_attempt_identity();
 		attempt.failure = tpg_failure_application(psprintf("activity type \"%s\" has no function", task->activity_type),
 												  "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
-		record_attempt(task, &attempt);
+		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
 	if (!is_ours(def->owner))
@@ -388,7 +356,10 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	{
 		case TPG_ATTEMPT_ENDED:
 			TPG_FAULT("activity_executed");
-			record_attempt(task, &attempt);
+			tpg_engine_attempt_end(task, &attempt);
+			break;
+		case TPG_ATTEMPT_STAYS_OPEN:
+			tpg_engine_attempt_open(task, attempt.started_at, attempt.identity);
 			break;
 		case TPG_ATTEMPT_RUN_CLOSED:
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
@@ -457,7 +428,7 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	attempt.started_at = attempt.ended_at = tpg_clock_now();
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
-	record_attempt(task, &attempt);
+	tpg_engine_attempt_end(task, &attempt);
 }
 
 /* ---------- outboxes ---------- */

@@ -20,19 +20,26 @@
 
 #define TASK_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure"
+	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity"
 #define WITH_EVENT \
 	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
-	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-	12, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID}
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+	13, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
+);
+static TpgPlan lock_plan = TPG_PLAN(
+	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR UPDATE OF a", 3, {INT8OID, INT4OID, TEXTOID}
+);
+static TpgPlan lock_shared_plan = TPG_PLAN(
+	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR SHARE OF a", 3, {INT8OID, INT4OID, TEXTOID}
 );
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
@@ -46,13 +53,21 @@ static TpgPlan start_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET started_at = $3 WHERE execution_key = $1 AND scheduled_event_id = $2",
 	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
 );
+static TpgPlan open_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET started_at = $3, due_at = 'infinity', timeout_at = $4, worker_identity = $5 "
+	"WHERE execution_key = $1 AND scheduled_event_id = $2", 5, {INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
+);
+static TpgPlan put_off_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET timeout_at = $3 WHERE execution_key = $1 AND scheduled_event_id = $2",
+	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
+);
 static TpgPlan crash_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET started_at = NULL, crash_count = $3, paused = $4, attempt = $5, due_at = $6, "
 	"last_failure = $7 WHERE execution_key = $1 AND scheduled_event_id = $2",
 	7, {INT8OID, INT4OID, INT2OID, BOOLOID, INT4OID, TIMESTAMPTZOID, JSONBOID}
 );
 static TpgPlan crashed_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.started_at IS NOT NULL LIMIT $1 FOR UPDATE OF a SKIP LOCKED", 1, {INT4OID}
+	WITH_EVENT "WHERE a.started_at IS NOT NULL AND a.due_at < 'infinity' LIMIT $1 FOR UPDATE OF a SKIP LOCKED", 1, {INT4OID}
 );
 static TpgPlan timed_out_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
@@ -60,6 +75,15 @@ static TpgPlan timed_out_plan = TPG_PLAN(
 static TpgPlan timed_out_run_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused AND a.execution_key = $3 ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED",
 	3, {TIMESTAMPTZOID, INT4OID, INT8OID}
+);
+static TpgPlan take_mode_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task a SET mode = d.number FROM ("
+	"SELECT name, array_position('{transactional,autonomous,external}'::text[], mode) AS number FROM temporal_internal.definition "
+	"WHERE namespace_id = $1 AND kind = 'activity') d "
+	"WHERE a.namespace_id = $1 AND a.started_at IS NULL AND a.mode <> d.number AND ("
+	"a.activity_type = d.name AND d.name = $2 OR $2 IS NULL AND d.name = '*' AND NOT EXISTS ("
+	"SELECT FROM temporal_internal.definition o WHERE o.namespace_id = $1 AND o.kind = 'activity' AND o.name = a.activity_type))",
+	2, {INT4OID, TEXTOID}
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
@@ -94,7 +118,9 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->timeout_at = row_time(r, 13, DT_NOEND);
 	t->started_at = row_time(r, 14, 0);
 	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 16, ctx);
+	t->mode = tpg_row_int16(r, 16);
+	t->worker_identity = tpg_row_text(r, 17, ctx);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, 18, ctx);
 }
 
 void
@@ -108,8 +134,8 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[12];
-		char		nulls[13] = "            ";
+		Datum		values[13];
+		char		nulls[14] = "             ";
 
 		values[0] = Int64GetDatum(t->execution_key);
 		values[1] = Int32GetDatum(t->scheduled_event_id);
@@ -127,20 +153,20 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		values[11] = PointerGetDatum(t->last_failure);
 		if (t->last_failure == NULL)
 			nulls[11] = 'n';
+		values[12] = Int16GetDatum((int16) t->mode);
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);
 }
 
-TpgActivityTask *
-tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
+static TpgActivityTask *
+read_one(TpgPlan *plan, Datum *values, const char *nulls)
 {
 	TpgStoreScope scope;
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
 	TpgActivityTask *task = NULL;
 
 	tpg_store_begin(&scope);
-	tpg_plan_execute(&claim_plan, values, NULL, false, 1);
+	tpg_plan_execute(plan, values, nulls, false, 1);
 	if (SPI_processed == 1)
 	{
 		task = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask));
@@ -148,6 +174,37 @@ tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
 	}
 	tpg_store_end(&scope);
 	return task;
+}
+
+TpgActivityTask *
+tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+
+	return read_one(&claim_plan, values, NULL);
+}
+
+static TpgActivityTask *
+lock_task(TpgPlan *plan, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
+{
+	Datum		values[3] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+
+	if (activity_id == NULL)
+		return read_one(plan, values, "  n");
+	values[2] = CStringGetTextDatum(activity_id);
+	return read_one(plan, values, NULL);
+}
+
+TpgActivityTask *
+tpg_activity_lock(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
+{
+	return lock_task(&lock_plan, execution_key, scheduled_event_id, activity_id);
+}
+
+TpgActivityTask *
+tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
+{
+	return lock_task(&lock_shared_plan, execution_key, scheduled_event_id, activity_id);
 }
 
 bool
@@ -198,6 +255,43 @@ tpg_activity_record_start(int64 execution_key, int32 scheduled_event_id, Timesta
 
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&start_plan, values, NULL, false, 0);
+	tpg_store_end(&scope);
+}
+
+static Datum
+time_or_null(TimestampTz at, char *isnull)
+{
+	*isnull = TIMESTAMP_NOT_FINITE(at) ? 'n' : ' ';
+	return TimestampTzGetDatum(at);
+}
+
+void
+tpg_activity_open(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	Datum		values[5] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), TimestampTzGetDatum(t->started_at)};
+	char		nulls[6] = "     ";
+
+	tpg_store_begin(&scope);
+	values[3] = time_or_null(t->timeout_at, &nulls[3]);
+	if (t->worker_identity == NULL)
+		nulls[4] = 'n';
+	else
+		values[4] = CStringGetTextDatum(t->worker_identity);
+	tpg_plan_execute(&open_plan, values, nulls, false, 0);
+	tpg_store_end(&scope);
+}
+
+void
+tpg_activity_put_off(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id)};
+	char		nulls[4] = "   ";
+
+	tpg_store_begin(&scope);
+	values[2] = time_or_null(t->timeout_at, &nulls[2]);
+	tpg_plan_execute(&put_off_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }
 
@@ -252,6 +346,22 @@ tpg_activity_timed_out(int64 execution_key, TimestampTz now, int limit, TpgActiv
 	Datum		values[3] = {TimestampTzGetDatum(now), Int32GetDatum(limit), Int64GetDatum(execution_key)};
 
 	return read_tasks(execution_key == 0 ? &timed_out_plan : &timed_out_run_plan, values, tasks);
+}
+
+int
+tpg_activity_take_mode(int32 namespace_id, const char *activity_type)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int32GetDatum(namespace_id), (Datum) 0};
+	int			n;
+
+	tpg_store_begin(&scope);
+	if (activity_type != NULL)
+		values[1] = CStringGetTextDatum(activity_type);
+	tpg_plan_execute(&take_mode_plan, values, activity_type ? NULL : " n", false, 0);
+	n = (int) SPI_processed;
+	tpg_store_end(&scope);
+	return n;
 }
 
 void

@@ -6,6 +6,7 @@
 #define TPG_STORE_ACTIVITY_H
 
 #include "datatype/timestamp.h"
+#include "model/activitymode.h"
 #include "utils/jsonb.h"
 
 typedef struct TpgActivityTask
@@ -15,6 +16,7 @@ typedef struct TpgActivityTask
 	int32		namespace_id;
 	int32		attempt;
 	int32		crash_count;
+	TpgActivityMode mode;
 	bool		paused;
 	char	   *activity_id;
 	char	   *activity_type;
@@ -24,9 +26,18 @@ typedef struct TpgActivityTask
 	TimestampTz due_at;
 	TimestampTz timeout_at;		/* DT_NOEND: none */
 	TimestampTz started_at;		/* 0: no attempt recorded */
+	bool		heartbeats_kept;	/* not in the table: this process knows of heartbeats in theirs */
+	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */
 	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event; NULL where not read */
 } TpgActivityTask;
+
+/* Is an attempt of it recorded that stays open beyond its transaction? */
+static inline bool
+tpg_activity_is_open(const TpgActivityTask *t)
+{
+	return t->started_at != 0 && TIMESTAMP_IS_NOEND(t->due_at);
+}
 
 /* Several at once. */
 extern void tpg_activity_insert(const TpgActivityTask *tasks, int ntasks);
@@ -37,6 +48,15 @@ extern void tpg_activity_insert(const TpgActivityTask *tasks, int ntasks);
  */
 extern TpgActivityTask *tpg_activity_claim(int64 execution_key, int32 scheduled_event_id);
 
+/*
+ * The same, but waits for whoever has it; as it is then.  By the event, or (event 0)
+ * by the id of the activity.
+ */
+extern TpgActivityTask *tpg_activity_lock(int64 execution_key, int32 scheduled_event_id, const char *activity_id);
+
+/* As tpg_activity_lock, with a lock that lets others do the same and nobody write it: for heartbeats. */
+extern TpgActivityTask *tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id);
+
 /* Still there?  (the run's close deletes it) */
 extern bool tpg_activity_delete(int64 execution_key, int32 scheduled_event_id);
 
@@ -46,14 +66,26 @@ extern void tpg_activity_retry(const TpgActivityTask *task);
 /* Careful mode: records that an attempt starts, in a commit of its own. */
 extern void tpg_activity_record_start(int64 execution_key, int32 scheduled_event_id, TimestampTz now);
 
+/* An attempt begins that stays open beyond this transaction: started_at, timeout_at, worker_identity; due_at becomes infinity. */
+extern void tpg_activity_open(const TpgActivityTask *task);
+
+/* timeout_at alone. */
+extern void tpg_activity_put_off(const TpgActivityTask *task);
+
 /* After a crash: a recorded attempt that never ended. */
 extern void tpg_activity_record_crash(const TpgActivityTask *task);
 
-/* Tasks whose attempt was recorded as started and that nobody holds any more. */
+/* Tasks whose attempt was recorded as started in careful mode and that nobody holds any more. */
 extern int	tpg_activity_crashed(int limit, TpgActivityTask **tasks);
 
 /* Locks (SKIP LOCKED) and gives the tasks, of one run or (0) of all, whose timeout_at has passed. */
 extern int	tpg_activity_timed_out(int64 execution_key, TimestampTz now, int limit, TpgActivityTask **tasks);
+
+/*
+ * Tasks of a type (NULL: of all types that only '*' runs) without a recorded attempt take the
+ * mode in which their type is registered.  How many.
+ */
+extern int	tpg_activity_take_mode(int32 namespace_id, const char *activity_type);
 
 extern void tpg_activity_delete_all(int64 execution_key);
 

@@ -312,7 +312,9 @@ tpg_definition_put(const TpgDefinitionRow *row)
 	values[11] = PointerGetDatum(construct_array(codes, row->nfailure_sqlstates, TEXTOID, -1, false, TYPALIGN_INT));
 	values[12] = CStringGetTextDatum(row->versioning_behavior != NULL ? row->versioning_behavior : "auto_upgrade");
 	values[13] = BoolGetDatum(row->with_workflow);
-	values[14] = CStringGetTextDatum(GetUserNameFromId(tpg_function_owner(tpg_function_by_name(&function)), false));
+	/* an external activity has no function: it is its registrar's */
+	values[14] = CStringGetTextDatum(GetUserNameFromId(row->function_name[0] == '\0' ? GetUserId() :
+													   tpg_function_owner(tpg_function_by_name(&function)), false));
 
 	tpg_definition_announce_change();
 	tpg_store_begin(&scope);

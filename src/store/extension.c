@@ -178,12 +178,33 @@ static TpgPlan home_check_plan = TPG_PLAN(
 	"SELECT EXISTS (SELECT FROM temporal_internal.home WHERE database_oid = $1) "
 	"OR NOT EXISTS (SELECT FROM temporal_internal.namespace)", 1, {OIDOID}
 );
+static TpgPlan home_epoch_plan = TPG_PLAN(
+	"SELECT epoch FROM temporal_internal.home WHERE database_oid = $1", 1, {OIDOID}
+);
 static TpgPlan home_claim_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.home (database_oid, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, {OIDOID, UUIDOID}
 );
 static TpgPlan home_clear_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.home", 0, {0}
 );
+
+void
+tpg_home_epoch(pg_uuid_t *epoch)
+{
+	TpgStoreScope scope;
+	Datum		value = ObjectIdGetDatum(MyDatabaseId);
+
+	memset(epoch, 0, sizeof(pg_uuid_t));
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&home_epoch_plan, &value, NULL, false, 1);
+	if (SPI_processed == 1)
+	{
+		bool		isnull;
+
+		memcpy(epoch, DatumGetUUIDP(tpg_row_datum(0, 1, &isnull)), sizeof(pg_uuid_t));
+	}
+	tpg_store_end(&scope);
+}
 
 bool
 tpg_home_is_ours(void)

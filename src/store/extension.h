@@ -42,6 +42,10 @@ extern Oid	tpg_extension_table(const char *name);
 /* True where the workflows of this database run here (see table home), or nothing was made yet. */
 extern bool tpg_home_is_ours(void);
 
+/* What tells this copy of the database from others, in task tokens: made anew by post_restore(). Zeros before there is any. */
+struct pg_uuid_t;
+extern void tpg_home_epoch(struct pg_uuid_t *epoch);
+
 /* Makes this database the home: inserted with the first namespace, and by post_restore(). */
 extern void tpg_home_claim(bool replace);
 

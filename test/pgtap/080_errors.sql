@@ -82,7 +82,7 @@ INSERT INTO tried SELECT name, nargs, context, command, 'TP021' FROM (VALUES
 	('is_replaying', 0, 'temporal.is_replaying()'), ('failure', 0, 'temporal.failure()'), ('failure_type', 0, 'temporal.failure_type()')) f (name, nargs, command), unnest('{client,activity,tpg_nobody}'::text[]) context;
 INSERT INTO tried VALUES
 	('log', 3, 'client', $$temporal.log('info', 'x')$$, 'TP021', false), ('log', 3, 'workflow', $$temporal.log('debug', 'x')$$, 'ok', false), ('log', 3, 'activity', $$temporal.log('debug', 'x')$$, 'ok', false),
-	('activity_info', 0, 'client', $$temporal.activity_info()$$, 'TP021', false), ('activity_info', 0, 'workflow', $$temporal.activity_info()$$, 'TP021', false), ('activity_info', 0, 'activity', $$temporal.activity_info()$$, 'ok', false);
+	('complete_async', 0, 'client', $$temporal.complete_async()$$, 'TP021', false), ('complete_async', 0, 'workflow', $$temporal.complete_async()$$, 'TP021', false), ('activity_info', 0, 'client', $$temporal.activity_info()$$, 'TP021', false), ('activity_info', 0, 'workflow', $$temporal.activity_info()$$, 'TP021', false), ('activity_info', 0, 'activity', $$temporal.activity_info()$$, 'ok', false);
 -- not workflow code
 INSERT INTO tried SELECT name, nargs, 'workflow', command, 'TP021' FROM (VALUES
 	('start_workflow', 18, $$temporal.start_workflow('wf')$$), ('start_workflow_execution', 18, $$temporal.start_workflow_execution('wf')$$), ('result', 4, $$temporal.result('wf-1')$$), ('terminate', 4, $$temporal.terminate('wf-1')$$),
@@ -173,7 +173,7 @@ INSERT INTO tried SELECT 'register_workflow', 9, 'client', format($$temporal.reg
 INSERT INTO tried VALUES ('register_workflow', 9, 'client', $$temporal.register_workflow('__temporal_x', 'shop.done')$$, '22023', false), ('register_workflow', 9, 'client', $$temporal.register_workflow('*')$$, '22004', false),
 	('register_activity', 13, 'client', $$temporal.register_activity('__temporal_x', 'shop.done')$$, '22023', false), ('register_activity', 13, 'client', $$temporal.register_activity('*')$$, '22004', false);
 INSERT INTO tried SELECT 'register_activity', 13, 'client', format($$temporal.register_activity('x', 'shop.done', %s)$$, argument), expected, no_hint FROM (VALUES
-	($$mode => 'external'$$, '0A000', true), ($$mode => 'autonomous'$$, '0A000', true), ($$mode => ''$$, '22023', false), ($$task_queue => ''$$, '22023', true), ($$schedule_to_close_timeout => '-1 s'$$, '22023', true), ($$schedule_to_start_timeout => '-1 s'$$, '22023', true),
+	($$mode => 'external'$$, '22023', false), ($$mode => 'autonomous'$$, '0A000', true), ($$mode => ''$$, '22023', false), ($$task_queue => ''$$, '22023', true), ($$schedule_to_close_timeout => '-1 s'$$, '22023', true), ($$schedule_to_start_timeout => '-1 s'$$, '22023', true),
 	($$start_to_close_timeout => '-1 s'$$, '22023', true), ($$heartbeat_timeout => '-1 s'$$, '22023', true), ($$start_to_close_timeout => '178000000 years'$$, '22023', true), ('retry_policy => shop.policy(-1)', '22023', true), ($$cancellation_type => ''$$, '22023', false),
 	($$summary => repeat('x', 401)$$, 'TP025', false), ('priority_key => 0', '22023', true), ($$settings => '[]'$$, '22023', false), ($$settings => '{"nonsense": "1"}'$$, '42704', true), ($$settings => '{"work_mem": null}'$$, '22004', true), ($$settings => '{"role": "postgres"}'$$, '22023', true),
 	($$settings => '{"session_authorization": "postgres"}'$$, '22023', true), ($$settings => '{"work_mem": "x"}'$$, '22023', false), ($$settings => '{"shared_buffers": "1GB"}'$$, '55P02', true)) v (argument, expected, no_hint);
@@ -246,6 +246,16 @@ INSERT INTO tried SELECT name, nargs, context, command, 'TP021', false FROM (VAL
 INSERT INTO tried SELECT name, nargs, 'workflow', command, 'TP021', false FROM (VALUES
 	('signal_with_start', 20, $$temporal.signal_with_start('wf', 's')$$), ('update', 5, $$temporal.update('asked-1', 'u')$$), ('start_update', 6, $$temporal.start_update('asked-1', 'u')$$), ('update_result', 3, $$temporal.update_result('asked-1', 'x')$$),
 	('update_with_start', 21, $$temporal.update_with_start('asked_wf', 'u')$$), ('query', 5, $$temporal.query('asked-1', 'q')$$)) f (name, nargs, command);
+-- the end of an attempt, from outside of it: by token, and by ids
+INSERT INTO tried SELECT f.name, 2, c.context, format('temporal.%s(%s, %s)', f.name, c.token, f.payload), c.expected, c.context = 'workflow' FROM (VALUES
+	('complete_activity', '''1'''), ('fail_activity', '''"no"'''), ('heartbeat_activity', '''1'''), ('report_activity_cancelled', '''1''')) f (name, payload), (VALUES
+	('client', 'NULL', '22004'), ('client', '''''', '22023'), ('client', '''x''', '22023'), ('client', 'repeat(''g'', 80)', '22023'), ('client', 'repeat(''0'', 80)', 'TP013'), ('client', 'repeat(''f'', 80)', 'TP013'),
+	('tpg_nobody', 'repeat(''0'', 80)', 'TP013'), ('workflow', 'repeat(''0'', 80)', 'TP021'), ('activity', 'repeat(''0'', 80)', 'TP013')) c (context, token, expected);
+INSERT INTO tried SELECT f.name, 4, c.context, format('temporal.%s(%s, %s)', f.name, c.ids, f.payload), c.expected, c.context = 'workflow' OR c.expected IN ('22004', '22023', 'TP010') FROM (VALUES
+	('complete_activity', '''1'''), ('fail_activity', '''"no"'''), ('heartbeat_activity', '''1'''), ('report_activity_cancelled', '''1''')) f (name, payload), (VALUES
+	('client', 'NULL, NULL, ''1''', '22004'), ('client', ''''', NULL, ''1''', '22023'), ('client', '''wf-1'', NULL, NULL', '22004'), ('client', '''wf-1'', NULL, ''''', '22023'), ('client', '''none'', NULL, ''1''', 'TP010'),
+	('client', '''asked-1'', ''00000000-0000-0000-0000-000000000000'', ''1''', 'TP010'), ('client', '''asked-1'', NULL, ''99''', 'TP013'), ('tpg_nobody', '''asked-1'', NULL, ''1''', '42501'), ('workflow', '''asked-1'', NULL, ''1''', 'TP021')) c (context, ids, expected);
+INSERT INTO tried SELECT name, 2, 'client', format('temporal.%s(repeat(''0'', 80), shop.big())', name), 'TP025', false FROM unnest('{complete_activity,fail_activity,heartbeat_activity,report_activity_cancelled}'::text[]) name;
 INSERT INTO tried VALUES ('execute_update', 7, 'client', $$CALL temporal.execute_update('asked-1', 'u')$$, '2D000', false), ('signal_trigger', 0, 'client', $$temporal.signal_trigger()$$, '39P01', true);
 INSERT INTO tried SELECT name, nargs, 'tpg_nobody', command, '42501', false FROM (VALUES
 	('signal', 6, $$temporal.signal('asked-1', 's')$$), ('signal', 6, $$temporal.signal('asked-1', 's', missing_ok => true)$$), ('signal_with_start', 20, $$temporal.signal_with_start('wf', 's')$$), ('update', 5, $$temporal.update('asked-1', 'u')$$), ('start_update', 6, $$temporal.start_update('asked-1', 'u')$$), ('update_result', 3, $$temporal.update_result('asked-1', 'x')$$),

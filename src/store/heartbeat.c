@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ * store/heartbeat.c - table temporal_internal.activity_heartbeat.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/timestamp.h"
+
+#include "store/heartbeat.h"
+#include "store/plan.h"
+
+static TpgPlan read_plan = TPG_PLAN(
+	"SELECT heartbeat_at, attempt, details FROM temporal_internal.activity_heartbeat WHERE execution_key = $1 AND scheduled_event_id = $2",
+	2, {INT8OID, INT4OID}
+);
+static TpgPlan put_plan = TPG_PLAN(
+	"INSERT INTO temporal_internal.activity_heartbeat (execution_key, scheduled_event_id, heartbeat_at, attempt, details) "
+	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution_key, scheduled_event_id) "
+	"DO UPDATE SET heartbeat_at = excluded.heartbeat_at, attempt = excluded.attempt, details = excluded.details",
+	5, {INT8OID, INT4OID, TIMESTAMPTZOID, INT4OID, JSONBOID}
+);
+static TpgPlan delete_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
+);
+static TpgPlan delete_all_plan = TPG_PLAN(
+	"DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key = $1", 1, {INT8OID}
+);
+
+TpgHeartbeat *
+tpg_heartbeat_read(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	TpgHeartbeat *h = NULL;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&read_plan, values, NULL, false, 1);
+	if (SPI_processed == 1)
+	{
+		h = MemoryContextAlloc(scope.caller_context, sizeof(TpgHeartbeat));
+		h->at = tpg_row_int64(0, 1);
+		h->attempt = tpg_row_int32(0, 2);
+		h->details = (Jsonb *) tpg_row_varlena(0, 3, scope.caller_context);
+	}
+	tpg_store_end(&scope);
+	return h;
+}
+
+void
+tpg_heartbeat_put(int64 execution_key, int32 scheduled_event_id, const TpgHeartbeat *h)
+{
+	TpgStoreScope scope;
+	Datum		values[5] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id), TimestampTzGetDatum(h->at),
+	Int32GetDatum(h->attempt), PointerGetDatum(h->details)};
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&put_plan, values, h->details ? NULL : "    n", false, 0);
+	tpg_store_end(&scope);
+}
+
+void
+tpg_heartbeat_delete(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&delete_plan, values, NULL, false, 0);
+	tpg_store_end(&scope);
+}
+
+void
+tpg_heartbeat_delete_all(int64 execution_key)
+{
+	TpgStoreScope scope;
+	Datum		value = Int64GetDatum(execution_key);
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
+	tpg_store_end(&scope);
+}
