@@ -240,6 +240,7 @@ tpg_check_reached(TpgCheck *check, Oid function, Node *node, const char *why)
 	r->function = function;
 	r->by_name = check->source != NULL && node != NULL &&
 		((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat == COERCE_EXPLICIT_CALL) || IsA(node, Aggref) || IsA(node, WindowFunc));
+	r->calls = check->function;
 	r->caller = check->signature;
 	r->line = check->line;
 	r->why = why ? pstrdup(why) : NULL;
@@ -362,6 +363,7 @@ check_one(TpgCheck *check, TpgChecked *f)
 		return;
 	f->xmin = HeapTupleHeaderGetRawXmin(a.tuple->t_data);
 	f->tid = a.tuple->t_self;
+	check->function = f->function;
 	check->signature = format_procedure(f->function);
 	if (check->name == NULL)
 		check->name = check->signature;

@@ -40,9 +40,11 @@ typedef struct TpgReached
 {
 	Oid			function;
 	bool		by_name;		/* the source has its name, with a schema or without; else it is bound otherwise */
-	const char *caller;			/* "public.f(integer)" */
+	Oid			calls;			/* the function that does it */
+	const char *caller;			/* the same as "public.f(integer)" */
 	int			line;			/* 0: not known */
 	const char *why;			/* no function: what cannot be seen */
+	bool		is_copy;		/* for runtime/pin */
 } TpgReached;
 
 typedef struct TpgCheck
@@ -55,6 +57,7 @@ typedef struct TpgCheck
 	List	   *reached;		/* of TpgReached, functions of PostgreSQL itself left out */
 
 	/* where the check is now */
+	Oid			function;
 	const char *signature;
 	const char *source;			/* text that locations of nodes refer to */
 	bool		source_is_body; /* else a piece of it, whose line is known */

@@ -50,6 +50,7 @@ typedef struct Code
 	const TpgDefinition *def;	/* whose settings hold; NULL: those of the session */
 	List	   *roots;			/* OIDs: what is called from outside */
 	List	   *functions;		/* OIDs: these, and what they reach */
+	List	   *called;			/* OIDs: those of them that are called from within */
 	List	   *unseen;			/* of TpgReached */
 } Code;
 
@@ -143,11 +144,18 @@ gather(Code *code)
 		const TpgReached *r = lfirst(lc);
 
 		if (!OidIsValid(r->function))
-			code->unseen = lappend(code->unseen, lfirst(lc));
-		else if (is_of_user(r->function) && !list_member_oid(code->functions, r->function))
 		{
-			check_function(code, r->function);
-			code->functions = lappend_oid(code->functions, r->function);
+			if (is_of_user(r->calls))
+				code->unseen = lappend(code->unseen, lfirst(lc));
+		}
+		else if (is_of_user(r->function))
+		{
+			if (!list_member_oid(code->functions, r->function))
+			{
+				check_function(code, r->function);
+				code->functions = lappend_oid(code->functions, r->function);
+			}
+			code->called = list_append_unique_oid(code->called, r->function);
 		}
 	}
 }
@@ -175,23 +183,33 @@ name_of(const Code *code, const char *definitions)
 	return tpg_version_name(buf.data);
 }
 
-/* What the copies reach outside of their schema: a list of TpgReached. */
+/*
+ * What the copies reach and the originals don't have for it: what lies outside of their schema,
+ * or a copy that a call finds now where it found something else, since it lay in no schema of
+ * the path before, such as a handler's.  A list of TpgReached.
+ */
 static List *
 verify(const Code *code, const char *version, Oid schema)
 {
 	List	   *copies = NIL;
+	List	   *called = NIL;
 	List	   *bound = NIL;
 	TpgCheck   *check;
 	ListCell   *lc;
 
 	foreach(lc, code->roots)
 		copies = lappend_oid(copies, tpg_version_copy_of(version, lfirst_oid(lc)));
+	foreach(lc, code->called)
+		called = lappend_oid(called, tpg_version_copy_of(version, lfirst_oid(lc)));
 	check = look(code, copies, version);
 	foreach(lc, check->reached)
 	{
 		TpgReached *r = lfirst(lc);
 
-		if (OidIsValid(r->function) && is_of_user(r->function) && get_func_namespace(r->function) != schema)
+		if (!OidIsValid(r->function) || !is_of_user(r->function))
+			continue;
+		r->is_copy = get_func_namespace(r->function) == schema;
+		if (!r->is_copy || !list_member_oid(called, r->function))
 			bound = lappend(bound, r);
 	}
 	return bound;
@@ -202,6 +220,9 @@ reason_of(const TpgReached *r)
 {
 	if (!OidIsValid(r->function))
 		return pstrdup(r->why);
+	if (r->is_copy)
+		return psprintf("it would call %s, which lies in a schema that its search_path does not have, in place of what it calls now",
+						get_func_name(r->function));
 	return psprintf(r->by_name ? "it calls %s by its schema" :
 					"it is bound to %s otherwise than by its name alone (a default, an operator, a cast, BEGIN ATOMIC, a name in a text)",
 					shown(r->function));

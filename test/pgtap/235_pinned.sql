@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(104);
+SELECT plan(106);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -346,6 +346,13 @@ SET LOCAL temporal_pg.determinism = off;
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'pass()', versioning_behavior => 'pinned')$$), '42P13', 'a function of an extension is not copied');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.register_workflow('x', 'pg_temp.gone()', versioning_behavior => 'pinned')$$), '42P13', 'nor a temporary one');
 RESET temporal_pg.determinism;
+
+-- a handler that lies in no schema of the path must not take the place of what is called there
+CREATE FUNCTION other.ok(b boolean) RETURNS text LANGUAGE sql AS $$SELECT 'the handler'$$;
+CREATE FUNCTION calls_ok() RETURNS text LANGUAGE plpgsql SET temporal_pg.determinism = off AS $$BEGIN RETURN ok(true); END $$;
+SELECT is((SELECT count(*) FROM temporal.check_workflow('calls_ok', 'pinned')), 0::bigint, 'a function of an extension may be called, and what it does is its own affair');
+SELECT matches(pg_temp.detail_of($$SELECT temporal.register_workflow('calls_ok', queries => '{"q": "other.ok"}', versioning_behavior => 'pinned')$$),
+	'^Line 1 of calls_ok\(\): it would call ok, which lies in a schema', 'and is not replaced by a handler of that name');
 
 -- a refused registration leaves all as it was
 SELECT pg_temp.schemas() AS schemas \gset
