@@ -141,7 +141,7 @@ static TpgPlan expired_plan = TPG_PLAN(
 	"AND NOT EXISTS (SELECT FROM temporal_internal.outbox o WHERE o.execution_key = e.key)), "
 	"array_agg(DISTINCT e.version) FILTER (WHERE e.version IS NOT NULL) "
 	"FROM (SELECT key, namespace_id, close_time, versioning ->> 'version' AS version FROM temporal_internal.execution WHERE key > $2 ORDER BY key LIMIT $3) e "
-	"JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
+	"LEFT JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
 );
 
 static TpgPlan open_runs_plan = TPG_PLAN(
