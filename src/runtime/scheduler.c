@@ -437,7 +437,8 @@ run_ready(TpgActivation *act)
 void
 tpg_scheduler_start(TpgActivation *act)
 {
-	TpgDefinition *init = tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_INIT, act->run->exec->workflow_type, "");
+	TpgDefinition *init = tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_INIT, act->run->exec->workflow_type,
+												 act->run->exec->version, "");
 
 	/* the constructor: before any handler (G-13) */
 	if (init != NULL)

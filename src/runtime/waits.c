@@ -56,7 +56,7 @@ kept_json(TpgActivation *act, const Jsonb *value)
 static TpgDefinition *
 signal_handler(TpgActivation *act, const char *name)
 {
-	return tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_SIGNAL, act->run->exec->workflow_type, name);
+	return tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_SIGNAL, act->run->exec->workflow_type, act->run->exec->version, name);
 }
 
 void
