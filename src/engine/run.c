@@ -197,6 +197,7 @@ tpg_run_load(int64 execution_key)
 		run->exec->workflow_id = pstrdup(exec->workflow_id);
 		run->exec->workflow_type = pstrdup(exec->workflow_type);
 		run->exec->task_queue = pstrdup(exec->task_queue);
+		run->exec->version = exec->version ? pstrdup(exec->version) : NULL;
 	}
 	else
 	{
@@ -205,6 +206,7 @@ tpg_run_load(int64 execution_key)
 		exec->workflow_id = kept->workflow_id;
 		exec->workflow_type = kept->workflow_type;
 		exec->task_queue = kept->task_queue;
+		exec->version = kept->version;
 		*kept = *exec;
 	}
 	MemoryContextSwitchTo(old);
@@ -256,6 +258,7 @@ tpg_run_release(TpgRun *run, bool keep)
 			run->exec->parent = NULL;
 			run->exec->priority.fairness_key = NULL;
 			run->exec->last_task_failure = NULL;
+			run->exec->versioning = NULL;
 			run->eager_outcome = NULL;
 			run->in_use = false;
 			/* a lowered setting takes effect as the runs beyond it are done with */

@@ -64,7 +64,7 @@ static TpgPlan count_plan = TPG_PLAN(
 	"WHERE NOT a.paused AND a.mode <> 3 AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2"
 #define ACTIVITIES(nth) \
 	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, coalesce(t.fairness_key, ''), " \
-	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due FROM (" \
+	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due, NULL::text FROM (" \
 	"SELECT a.execution_key, a.scheduled_event_id, a.activity_type, a.priority_key, a.fairness_key, a.fairness_weight, a.due_at AS due, " \
 	nth " AS nth " DUE_ACTIVITIES ") t " ORDER_AND_LIMIT
 
@@ -76,8 +76,8 @@ static TpgPlan count_plan = TPG_PLAN(
 	"WHERE e.namespace_id = $1 AND e.task_queue = $2 AND (e.wft_not_before IS NULL OR e.wft_not_before <= $3 OR r.forced)"
 #define RUNS(nth) \
 	"SELECT t.key, 0, t.workflow_type, t.priority_key, coalesce(t.priority ->> 'fairnessKey', ''), " \
-	WEIGHT("(t.priority ->> 'fairnessKey')", "(t.priority ->> 'fairnessWeight')::float8") ", t.due FROM (" \
-	"SELECT e.key, e.workflow_type, e.priority, r.due, " RUN_PRIORITY " AS priority_key, " nth " AS nth " DUE_RUNS ") t " ORDER_AND_LIMIT
+	WEIGHT("(t.priority ->> 'fairnessKey')", "(t.priority ->> 'fairnessWeight')::float8") ", t.due, t.versioning ->> 'version' FROM (" \
+	"SELECT e.key, e.workflow_type, e.priority, e.versioning, r.due, " RUN_PRIORITY " AS priority_key, " nth " AS nth " DUE_RUNS ") t " ORDER_AND_LIMIT
 
 #define BACKLOG_TYPES {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID}
 
@@ -230,6 +230,7 @@ tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, Ti
 		r->fairness_key = tpg_row_text(i, 5, scope.caller_context);
 		r->weight = row_float8(i, 6);
 		r->due = tpg_row_int64(i, 7);
+		r->version = tpg_row_text(i, 8, scope.caller_context);
 	}
 	tpg_store_end(&scope);
 	return n;

@@ -36,6 +36,7 @@ typedef struct TpgBacklogRow
 	int64		execution_key;
 	int32		event_id;		/* 0: a workflow task */
 	char	   *type;
+	char	   *version;		/* that the run is pinned to, or NULL */
 	int			priority_key;
 	char	   *fairness_key;	/* "": none */
 	double		weight;			/* of the queue's settings, else the task's, else 1 */

@@ -332,7 +332,8 @@ read_rows(Queue *q, Backlog *b)
 		Lane	   *lane = b->nlanes > 0 ? &b->lanes[b->nlanes - 1] : NULL;
 		int			priority = Min(Max(r->priority_key, 1), TPG_PRIORITIES) - 1;
 
-		b->owners[i] = tpg_definition_owner(q->namespace_id, activities ? TPG_DEF_ACTIVITY : TPG_DEF_WORKFLOW, r->type);
+		b->owners[i] = activities ? tpg_definition_owner_of_activity(q->namespace_id, r->type) :
+			tpg_definition_owner_of_run(q->namespace_id, r->type, r->version);
 		if (lane == NULL || lane->priority != priority || strcmp(lane->key, r->fairness_key) != 0)
 		{
 			lane = &b->lanes[b->nlanes++];
@@ -345,7 +346,7 @@ read_rows(Queue *q, Backlog *b)
 		if (!OidIsValid(b->owners[i]))
 		{
 			TpgDueRow	due = {.due = r->due, .execution_key = r->execution_key, .event_id = r->event_id,
-			.namespace_id = q->namespace_id, .type = r->type, .task_queue = q->name, .priority_key = r->priority_key};
+			.namespace_id = q->namespace_id, .type = r->type, .version = r->version, .task_queue = q->name, .priority_key = r->priority_key};
 
 			tpg_engine_unroutable(&due, activities);
 		}
