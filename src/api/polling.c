@@ -20,6 +20,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -33,6 +34,7 @@
 #include "engine/handout.h"
 #include "engine/openattempt.h"
 #include "engine/testenv.h"
+#include "ipc/databases.h"
 #include "ipc/pollers.h"
 #include "ipc/shmem.h"
 #include "ipc/wake.h"
@@ -48,6 +50,9 @@ PG_FUNCTION_INFO_V1(tpg_sql_pollers);
 #define MAX_TASKS 1000
 /* A sleep that nobody interrupts; whoever waits for longer sleeps again. */
 #define MAX_SLEEP_MS (60 * 60 * 1000L)
+
+/* And what it sleeps at least, where the limits of its queue are full. */
+#define MIN_SLEEP_US INT64CONST(1000)
 
 #define TASK_FIELDS 20
 
@@ -113,17 +118,19 @@ poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 {
 	TimestampTz deadline = GetCurrentTimestamp() + p->wait_us;
 	MemoryContext caller = CurrentMemoryContext;
+	TimestampTz again = DT_NOEND;
 	bool		more = false;
 	int			n = 0;
 
 	*tasks = NULL;
 	/* nothing comes while the clock stands still */
 	if (tpg_testenv_active())
-		return p->namespace_id == 0 ? 0 : tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks);
+		return p->namespace_id == 0 ? 0 : tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks, &again);
 
 	tpg_poller_begin(p->key, p->max_tasks);
 	for (;;)
 	{
+		TimestampTz now;
 		long		ms;
 
 		tpg_poller_check_client();
@@ -133,7 +140,7 @@ poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 		if (p->namespace_id == 0 && find_namespace(p))
 			tpg_poller_begin(p->key, p->max_tasks);
 		if (p->namespace_id != 0)
-			n = tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks);
+			n = tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks, &again);
 		if (n > 0)
 			break;
 		if (nonatomic)
@@ -141,13 +148,14 @@ poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 			SPI_commit();
 			MemoryContextSwitchTo(caller);
 		}
-		ms = (long) Min(Max(deadline - GetCurrentTimestamp(), 0) / 1000, MAX_SLEEP_MS);
-		if (ms == 0 || !tpg_poller_sleep(ms, &more))
-		{
-			if (GetCurrentTimestamp() < deadline - 1000 && ms == MAX_SLEEP_MS)
-				continue;
+		now = GetCurrentTimestamp();
+		if (now >= deadline)
 			break;
-		}
+		/* limits of the queue may let it start something before anybody tells it */
+		ms = (long) ((Min(deadline, Max(again, now + MIN_SLEEP_US)) - now + 999) / 1000);
+		(void) tpg_poller_sleep(Min(ms, MAX_SLEEP_MS), &more);
+		if (tpg_database_paused(MyDatabaseId))
+			break;
 	}
 	/* it was not said how many there are: whoever got all that he asked for leaves the rest to the next */
 	if (more && n == p->max_tasks)
@@ -207,7 +215,7 @@ task_values(const TpgLineTask *l, Datum *values, bool *nulls)
 	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_attempt_start_to_close(t)));
 	values[n] = duration_or_null(t->attributes, "heartbeatTimeout", &nulls[n]), n++;
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
-	values[n++] = Int32GetDatum(t->priority_key);
+	values[n++] = Int32GetDatum(t->priority.key);
 	values[n] = text_or_null(l->summary, &nulls[n]), n++;
 	Assert(n == TASK_FIELDS);
 }

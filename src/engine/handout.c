@@ -19,6 +19,7 @@
 #include "engine/handout.h"
 #include "engine/openattempt.h"
 #include "engine/testenv.h"
+#include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/wake.h"
 
@@ -28,14 +29,18 @@
 #define LINE_BATCH 500
 
 /*
- * How many of `wanted` tasks this queue may start now: the place where limits of task
- * queues are asked.  Asked before any row is locked, so that what may not start is in
- * nobody's way.
+ * May one more of this queue start now?  It counts there until the attempt has ended.  What may not stays
+ * locked until the end of the transaction, for which a poll does not wait long; *again: when to ask again.
  */
-static int
-allowance(int32 namespace_id, const char *task_queue, int wanted)
+static bool
+may_start(int32 namespace_id, const char *task_queue, TimestampTz *again)
 {
-	return wanted;
+	if (tpg_clock_is_virtual() || !tpg_limits_hold(namespace_id, task_queue, TPG_LIMIT_ACTIVITY))
+		return true;
+	if (!tpg_limits_start(namespace_id, task_queue, TPG_LIMIT_ACTIVITY, again))
+		return false;
+	tpg_limits_keep_open();
+	return true;
 }
 
 /* In a test environment: each of its runs in the order of their start. */
@@ -71,12 +76,14 @@ was_cancelled(TpgLineTask *t)
 
 /* Claims, and begins what was not cancelled; *found: how many were claimed. */
 static int
-claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity, int limit, TpgLineTask **tasks, int *found)
+claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity, int limit, TpgLineTask **tasks, int *found,
+				TimestampTz *again)
 {
 	TimestampTz now;
 	Size		bytes = 0;
 	int			begun = 0;
 	int			left = 0;
+	bool		refused = false;
 
 	*found = tpg_testenv_active() ? claim_own(namespace_id, task_queue, limit, tasks) :
 		tpg_line_claim(namespace_id, task_queue, limit, tasks);
@@ -93,28 +100,32 @@ claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity
 			left++;				/* as it was, after COMMIT for somebody else */
 			continue;
 		}
+		refused = !may_start(namespace_id, task_queue, again);
+		if (refused)
+			break;
 		tpg_engine_attempt_begin(&t->task, now, identity);
 		(*tasks)[begun++] = *t;
 	}
+	/* where the queue allows no more, there is nothing for anybody else either */
+	if (refused && begun == 0)
+		*found = 0;
 	if (left > 0 && !tpg_clock_is_virtual())
 		tpg_wake_pollers(tpg_poller_key(namespace_id, task_queue), left, false);
 	return begun;
 }
 
 int
-tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks)
+tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks, TimestampTz *again)
 {
 	TimestampTz first_timeout = DT_NOEND;
-	int			limit = allowance(namespace_id, task_queue, max_tasks);
 	int			found;
 	int			n = 0;
 
 	*tasks = NULL;
-	if (limit == 0)
-		return 0;
+	*again = DT_NOEND;
 	/* where all were cancelled, there may be more behind them */
 	do
-		n = claim_and_begin(namespace_id, task_queue, identity, limit, tasks, &found);
+		n = claim_and_begin(namespace_id, task_queue, identity, max_tasks, tasks, &found, again);
 	while (n == 0 && found > 0);
 	if (n == 0)
 		return 0;

@@ -79,6 +79,8 @@ mode_of(const TpgActivityTask *t)
 void
 tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivityTask *t)
 {
+	TpgPriority own;
+
 	memset(t, 0, sizeof(*t));
 	t->execution_key = exec->key;
 	t->scheduled_event_id = event->event_id;
@@ -89,8 +91,9 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->task_queue = name_of(event->attributes, "taskQueue");
 	if (t->task_queue == NULL)
 		t->task_queue = exec->task_queue;
+	own = tpg_priority_from_jsonb(tpg_json_get(event->attributes, "priority"));
+	t->priority = tpg_priority_inherit(&own, &exec->priority);
 	t->mode = mode_of(t);
-	t->priority_key = (int32) tpg_json_get_int(tpg_json_get(event->attributes, "priority"), "priorityKey", 3);
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
 	t->timeout_at = tpg_task_timeout_at(t);
@@ -107,11 +110,12 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 		tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, false);
 	else
 	{
-		Oid			owner = tpg_definition_owner(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type);
-		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY};
+		Oid			owner = tpg_definition_owner_of_activity(t->namespace_id, t->activity_type);
+		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY,
+		.priority = tpg_priority_effective(&t->priority)};
 
 		if (OidIsValid(owner))
-			tpg_wake_work(owner, item);
+			tpg_wake_task(owner, item, t->namespace_id, t->task_queue);
 		else
 			tpg_wake_scan();
 	}

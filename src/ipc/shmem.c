@@ -142,6 +142,7 @@ shmem_startup(void)
 		tpg_queues_reset();
 		tpg_databases_reset();
 		tpg_slots_reset();
+		tpg_limits_reset();
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

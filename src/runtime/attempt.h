@@ -16,6 +16,15 @@ typedef enum TpgAttemptKind
 	TPG_ATTEMPT_RUN_CLOSED		/* the run has closed meanwhile: nothing has happened, nothing is to be recorded */
 } TpgAttemptKind;
 
+/* What a test makes of the attempts that it runs. */
+typedef struct TpgAttemptTest
+{
+	void		(*on_heartbeat) (void *arg, const Jsonb *details);	/* may be NULL; details may be NULL */
+	void	   *arg;
+	bool		cancelled;		/* the first heartbeat raises query_canceled */
+	Jsonb	   *heartbeat_details;	/* what the attempt finds of an earlier one */
+} TpgAttemptTest;
+
 /* What the function may ask about itself: temporal.activity_info(). */
 typedef struct TpgAttemptInfo
 {
@@ -25,6 +34,8 @@ typedef struct TpgAttemptInfo
 	bool		local;
 	bool		in_task;		/* within the workflow task of its run: eager or local */
 	bool		stays_open;		/* it has called complete_async() */
+	MemoryContext context;		/* of whoever runs it: outlives its subtransaction */
+	const TpgAttemptTest *test; /* NULL: none */
 } TpgAttemptInfo;
 
 extern TpgAttemptInfo *tpg_current_attempt;
@@ -36,6 +47,9 @@ extern TpgAttemptInfo *tpg_current_attempt;
  */
 extern TpgAttemptKind tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
 									  bool local, int64 eager_us, bool check_open, TpgAttempt *attempt);
+
+/* The function itself, as its owner and under its settings; nothing is caught.  For runtime/testactivity. */
+extern Jsonb *tpg_attempt_call(TpgAttemptInfo *info, TpgDefinition *def);
 
 /*
  * Somebody wants to work on a run in this process.  Where that is the run of the

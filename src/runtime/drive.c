@@ -26,6 +26,7 @@
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "engine/testenv.h"
+#include "ipc/limits.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -55,6 +56,15 @@ is_ours(Oid owner)
 {
 	/* a test runs them all in the caller's backend */
 	return !tpg_in_executor() || owner == GetUserId();
+}
+
+/* May it start now?  A test's transaction has no queues. */
+static bool
+may_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TimestampTz again;
+
+	return !tpg_in_executor() || tpg_limits_start(namespace_id, task_queue, kind, &again);
 }
 
 /* ---------- workflow tasks ---------- */
@@ -188,15 +198,16 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 static TpgTaskOutcome
 drive_run(TpgRun *run, TimestampTz now)
 {
-	TpgDefinition *def = tpg_definition_lookup(run->exec->namespace_id, TPG_DEF_WORKFLOW, run->exec->workflow_type, true);
+	TpgDefinition *def = tpg_definition_of_run(run->exec->namespace_id, run->exec->workflow_type, run->exec->version);
 	TpgEagerBudget budget;
 	TpgTaskOutcome outcome;
 	bool		again;
 
 	if (def == NULL || !OidIsValid(def->function))
 	{
-		Jsonb	   *failure = tpg_failure_application(psprintf("workflow type \"%s\" has no function", run->exec->workflow_type),
-													  "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+		char	   *message = run->exec->version == NULL ? psprintf("workflow type \"%s\" has no function", run->exec->workflow_type) :
+			psprintf("version \"%s\" of workflow type \"%s\" has no function", run->exec->version, run->exec->workflow_type);
+		Jsonb	   *failure = tpg_failure_application(message, "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
 
 		put_back_group(run, now);
 		tpg_task_write_failure(run, failure, "WORKFLOW_WORKER_UNHANDLED_FAILURE", now);
@@ -209,6 +220,8 @@ drive_run(TpgRun *run, TimestampTz now)
 		return outcome;
 	}
 
+	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));
@@ -300,6 +313,15 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
+/* Workers are being stopped: it has not happened, and is done again when they are back. */
+static void
+put_aside(TpgActivityTask *task)
+{
+	/* recorded in careful mode, and no crash */
+	if (task->started_at != 0)
+		tpg_activity_retry(task);
+}
+
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
@@ -343,12 +365,20 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_careful_end();
 			return outcome_of(TPG_TASK_AGAIN);
 		}
+		if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		{
+			tpg_careful_end();
+			return outcome_of(TPG_TASK_LIMITED);
+		}
 		tpg_activity_record_start(task->execution_key, task->scheduled_event_id, tpg_clock_now());
 		careful_key = task->execution_key;
 		careful_event = task->scheduled_event_id;
 		return outcome_of(TPG_TASK_AGAIN);
 	}
 
+	/* with what it starts at once, and not before: a place that is asked for is taken */
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	/* in flight since before the look for a cancellation: one of the two finds it (worker/executor) */
@@ -366,7 +396,8 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 			break;
 		case TPG_ATTEMPT_PUT_ASIDE:
-			break;				/* cannot be: nobody waits for the run lock of an activity */
+			put_aside(task);
+			return outcome_of(TPG_TASK_NOTHING);
 	}
 	return outcome_of(TPG_TASK_DONE);
 }
@@ -419,6 +450,12 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	}
 	if (task == NULL)
 		return;
+	/* stopped outside of the function: no attempt */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)
+	{
+		put_aside(task);
+		return;
+	}
 
 	/*
 	 * Its COMMIT failed, or the attempt could not even begin: an attempt like any

@@ -25,10 +25,10 @@
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
-	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, pass) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-	15, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
-	INT2OID, INT2OID, INT8OID}
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, "
+	"fairness_key, fairness_weight, pass) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+	17, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID, INT2OID, TEXTOID, FLOAT8OID, INT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
@@ -119,7 +119,7 @@ tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
 	t->mode = tpg_row_int16(r, 16);
 	t->worker_identity = tpg_row_text(r, 17, ctx);
-	t->priority_key = tpg_row_int16(r, 18);
+	t->priority.key = tpg_row_int16(r, 18);
 	t->attributes = (Jsonb *) tpg_row_varlena(r, 19, ctx);
 }
 
@@ -134,8 +134,8 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[15];
-		char		nulls[16] = "               ";
+		Datum		values[17];
+		char		nulls[18] = "                 ";
 		int64		pass = tpg_line_pass(t);
 
 		values[0] = Int64GetDatum(t->execution_key);
@@ -155,10 +155,16 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		if (t->last_failure == NULL)
 			nulls[11] = 'n';
 		values[12] = Int16GetDatum((int16) t->mode);
-		values[13] = Int16GetDatum((int16) t->priority_key);
-		values[14] = Int64GetDatum(pass);
-		if (pass < 0)
+		values[13] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
+		values[14] = t->priority.fairness_key ? CStringGetTextDatum(t->priority.fairness_key) : (Datum) 0;
+		if (t->priority.fairness_key == NULL)
 			nulls[14] = 'n';
+		values[15] = Float8GetDatum(t->priority.fairness_weight);
+		if (t->priority.fairness_weight == 0)
+			nulls[15] = 'n';
+		values[16] = Int64GetDatum(pass);
+		if (pass < 0)
+			nulls[16] = 'n';
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);

@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "model/activitymode.h"
+#include "model/priority.h"
 #include "utils/jsonb.h"
 
 typedef struct TpgActivityTask
@@ -17,7 +18,6 @@ typedef struct TpgActivityTask
 	int32		attempt;
 	int32		crash_count;
 	TpgActivityMode mode;
-	int32		priority_key;
 	bool		paused;
 	char	   *activity_id;
 	char	   *activity_type;
@@ -27,6 +27,7 @@ typedef struct TpgActivityTask
 	TimestampTz due_at;
 	TimestampTz timeout_at;		/* DT_NOEND: none */
 	TimestampTz started_at;		/* 0: no attempt recorded */
+	TpgPriority priority;		/* its own or inherited; read: only the key */
 	bool		heartbeats_kept;	/* not in the table: this process knows of heartbeats in theirs */
 	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */

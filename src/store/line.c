@@ -176,7 +176,8 @@ int64
 tpg_line_pass(const TpgActivityTask *t)
 {
 	TpgStoreScope scope;
-	Datum		values[4] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int32GetDatum(t->priority_key)};
+	int			priority_key = tpg_priority_effective(&t->priority);
+	Datum		values[4] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int32GetDatum(priority_key)};
 	uint32		queue;
 	int			level;
 
@@ -184,20 +185,20 @@ tpg_line_pass(const TpgActivityTask *t)
 		return -1;
 	queue = queue_hash(t->task_queue);
 	if (last_place.lxid == tpg_my_lxid() && last_place.execution_key == t->execution_key &&
-		last_place.priority_key == t->priority_key && last_place.queue == queue)
+		last_place.priority_key == priority_key && last_place.queue == queue)
 		return ++last_place.pass;
 
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
 	values[1] = CStringGetTextDatum(t->task_queue);
-	last_place.pass = front_pass(values, t->namespace_id, queue, t->priority_key);
+	last_place.pass = front_pass(values, t->namespace_id, queue, priority_key);
 	values[3] = Int64GetDatum(t->execution_key);
 	tpg_plan_execute(&last_plan, values, NULL, false, 1);
 	if (SPI_processed == 1)
 		last_place.pass = Max(last_place.pass, tpg_row_int64(0, 1) + 1);
 	last_place.lxid = tpg_my_lxid();
 	last_place.execution_key = t->execution_key;
-	last_place.priority_key = t->priority_key;
+	last_place.priority_key = priority_key;
 	last_place.queue = queue;
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
@@ -255,7 +256,7 @@ tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTas
 		}
 		if (n > before)
 		{
-			claim_front.priority_key = tasks[before].task.priority_key;
+			claim_front.priority_key = tasks[before].task.priority.key;
 			claim_front.pass = tasks[before].pass;
 			claim_front.due_at = tasks[before].task.due_at;
 		}
@@ -266,7 +267,7 @@ tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTas
 		n = claim(&claim_plan, values, tasks, 0, scope.caller_context);
 		if (n > 0)
 		{
-			front_set(&claim_front, namespace_id, queue, tasks[0].task.priority_key, tasks[0].pass);
+			front_set(&claim_front, namespace_id, queue, tasks[0].task.priority.key, tasks[0].pass);
 			claim_front.due_at = tasks[0].task.due_at;
 		}
 	}

@@ -39,6 +39,8 @@
 #include "ipc/queue.h"
 #include "store/due.h"
 #include "store/extension.h"
+#include "store/task_queue.h"
+#include "worker/backlog.h"
 #include "worker/bgw.h"
 #include "worker/dispatcher.h"
 #include "worker/parked.h"
@@ -82,6 +84,9 @@ leave(uint32 requests)
 /* a copy whose workflows run elsewhere gets no executors, whatever is started in it */
 static bool home_is_ours = false;
 
+/* what a restored copy had when it was made is not what it has now */
+static bool settings_read = false;
+
 /*
  * Begins a transaction; returns whether workflows of this database run here.
  * The requests are read before the extension is looked for: one that comes
@@ -91,6 +96,7 @@ static bool
 begin_transaction(void)
 {
 	uint32		requests = tpg_dispatcher_requests();
+	bool		was_ours;
 
 	tpg_bgw_begin();
 	if (!tpg_extension_lock())
@@ -98,7 +104,10 @@ begin_transaction(void)
 		tpg_bgw_commit();
 		leave(requests);
 	}
+	was_ours = home_is_ours;
 	home_is_ours = tpg_home_is_ours();
+	if (!was_ours)
+		settings_read = false;
 	return home_is_ours;
 }
 
@@ -126,6 +135,8 @@ work(Turn *turn)
 		}
 		if (ours)
 			tpg_engine_sweep(now);
+		if (ours && turn->sweep)
+			tpg_backlog_recount();
 		commit_transaction();
 	}
 
@@ -156,6 +167,39 @@ work(Turn *turn)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
+/*
+ * What configure_task_queue() and stop_workers() have written.  A session in the
+ * midst of stop_workers() has the last word until it ends; then this is called again.
+ */
+static void
+read_settings(void)
+{
+	pgstat_report_activity(STATE_RUNNING, "read settings");
+	if (begin_transaction())
+	{
+		settings_read = true;
+		tpg_backlog_load();
+		tpg_database_set_stopped(MyDatabaseId, tpg_workers_stopped_at() != 0);
+	}
+	commit_transaction();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* The work of configured task queues.  When to look again. */
+static TimestampTz
+give_out_backlogs(TimestampTz now)
+{
+	if (tpg_backlog_wants_rows(now))
+	{
+		pgstat_report_activity(STATE_RUNNING, "look at task queues");
+		if (begin_transaction())
+			tpg_backlog_read(now);
+		commit_transaction();
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	return tpg_backlog_turn(now);
+}
+
 void
 tpg_dispatcher_main(Datum main_arg)
 {
@@ -183,6 +227,8 @@ tpg_dispatcher_main(Datum main_arg)
 	CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
 	tpg_parked_init();
 	tpg_pool_init();
+	tpg_backlog_init();
+	read_settings();
 	ereport(DEBUG1, (errmsg_internal("temporal_pg dispatcher started")));
 
 	for (;;)
@@ -214,6 +260,14 @@ tpg_dispatcher_main(Datum main_arg)
 		if (next_sweep > TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval))
 			turn.sweep = true;
 
+		if (tpg_dispatcher_take_settings())
+		{
+			read_settings();
+			/* what its queues no longer hold back */
+			turn.scan = true;
+		}
+		(void) tpg_dispatcher_take_limits();
+
 		tpg_parked_collect(now);
 		if (turn.scan || turn.refill || turn.due || turn.sweep)
 		{
@@ -223,9 +277,15 @@ tpg_dispatcher_main(Datum main_arg)
 				next_sweep = TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval);
 		}
 
+		/* a restored copy has become ours */
+		if (home_is_ours && !settings_read)
+			read_settings();
+
 		wakeup = Min(next_sweep, next_due);
 		wakeup = Min(wakeup, tpg_parked_turn(now, released));
 		if (home_is_ours)
+			wakeup = Min(wakeup, give_out_backlogs(now));
+		if (home_is_ours && !tpg_database_stopped(MyDatabaseId))
 			wakeup = Min(wakeup, tpg_pool_turn(now));
 		if (!tpg_dispatcher_plan(wakeup))
 			continue;

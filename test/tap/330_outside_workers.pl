@@ -246,6 +246,30 @@ is($node->query(q{SELECT string_agg(input::text, ' ') = (SELECT string_agg(i::te
 	is($node->query("CALL temporal.await_result('h1', NULL, '10 s')"), '"done"', 'and completes it');
 }
 
+# ---------- limits of the task queue ----------
+
+{
+	$node->query("SELECT temporal.configure_task_queue('limited', max_concurrent_activities => 2)");
+	$node->query("SELECT temporal.start_workflow('fan', '[4, \"limited\"]', id => 'l1')");
+	in_line('limited', 4);
+	is($node->query("SELECT count(*) FROM temporal.poll_activity_task('limited', 'me', '2 s', 10)"), '2', 'no more are given out than the queue allows');
+	my $s = session("SELECT count(*) FROM temporal.poll_activity_task('limited', 'me', '10 s', 10)");
+	polling('limited', 1);
+	$node->query("SELECT temporal.complete_activity('l1', NULL, (SELECT activity_id FROM temporal.pending_activity WHERE workflow_id = 'l1' AND state = 'Started' LIMIT 1))");
+	is(ended($s, 20), '1', 'when one ends, the next is given to the one that waits');
+	$s = session("CALL temporal.poll_activity_tasks('limited', 'me', '20 s', 10)");
+	polling('limited', 1);
+	$node->query("SELECT temporal.configure_task_queue('limited', max_concurrent_activities => 10)");
+	like(ended($s, 30), qr/"workflow_id": "l1"/, 'or when the limit is raised');
+	$node->query("SELECT temporal.pause_task_queue('limited')");
+	$node->query("SELECT temporal.start_workflow('fan', '[1, \"limited\"]', id => 'l2')");
+	$s = session("CALL temporal.poll_activity_tasks('limited', 'me', '20 s', 10)");
+	polling('limited', 1);
+	$node->query("SELECT temporal.unpause_task_queue('limited')");
+	like(ended($s, 30), qr/"workflow_id": "l2"/, 'or when the queue is unpaused');
+	$node->query("SELECT temporal.configure_task_queue('limited', -1)");
+}
+
 # ---------- 100 idle pollers ----------
 
 {
