@@ -151,7 +151,7 @@ BEGIN
 					WHEN t.due_at > clock THEN n.attempt || ' is to come'
 					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || executor_missing,
 						CASE WHEN careful THEN ' (soon after a crash of the server, activities run one at a time)' END, '') END,
-				'Heartbeat ' || temporal_internal.short_duration(greatest(clock - coalesce(s.heartbeat_at, b.heartbeat_at), '0')) || ' ago'
+				'Heartbeat ' || temporal_internal.short_duration(clock - coalesce(s.heartbeat_at, b.heartbeat_at)) || ' ago'
 					|| coalesce(': ' || temporal_internal.short_text((CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END)::text, 60), ''),
 				CASE WHEN t.attempt > 1 THEN 'Attempt ' || t.attempt - 1 || ' failed: ' || temporal_internal.failure_text(t.last_failure) END) AS detail
 		FROM temporal_internal.activity_task t
