@@ -154,11 +154,16 @@ cmp_ok($count, '>=', 2, 'a thousand heartbeats are written more than once');
 cmp_ok($count, '<=', $seconds + 2, '... but only once a second');
 is($node->query($left), 0, '... and leave nothing');
 
-# --- idle again: nobody is woken for heartbeats any more
+# --- idle again: nobody is woken for heartbeats any more, while an attempt that has sent one is open
 
+start_beating('quiet', '{"silent": true}');
+wait_until($kept, 'quiet', 1);
+sleep(1.2);    # the first was written at once; nothing is to follow
 $node->query('SELECT pg_stat_statements_reset()');
 sleep(3);
 is($node->query(q{SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE '%temporal_internal.%' AND query NOT LIKE '%pg_stat_statements%'}), 0, 'idle means idle: not a statement in three seconds');
+$node->query(q{SELECT temporal.terminate('quiet')});
+$node->wait_for($left, expected => 0);
 
 # --- a timeout
 
