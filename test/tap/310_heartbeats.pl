@@ -83,10 +83,10 @@ $node->query(q{
 		INSERT INTO done VALUES (id, 1);
 		RETURN jsonb_build_object('message', SQLERRM, 'details', temporal.cancellation_details());
 	END $$;
-	CREATE FUNCTION waits(activity text, input jsonb, heartbeat interval DEFAULT NULL, attempts int DEFAULT 1, way text DEFAULT 'wait_cancellation_completed') RETURNS jsonb LANGUAGE plpgsql AS $$
+	CREATE FUNCTION waits(activity text, input jsonb, heartbeat interval DEFAULT NULL, attempts int DEFAULT 1, way text DEFAULT 'wait_cancellation_completed', backoff interval DEFAULT '10 ms') RETURNS jsonb LANGUAGE plpgsql AS $$
 	BEGIN
 		RETURN temporal.execute_activity(activity, input, heartbeat_timeout => heartbeat, start_to_close_timeout => '5 min', cancellation_type => way,
-			retry_policy => temporal.retry_policy(maximum_attempts => attempts, initial_interval => '10 ms'));
+			retry_policy => temporal.retry_policy(maximum_attempts => attempts, initial_interval => backoff));
 	END $$;
 	SELECT temporal.register_activity(name) FROM unnest('{beats,thousand,per_second,cancelled}'::text[]) name;
 	SELECT temporal.register_workflow('waits');
@@ -174,6 +174,14 @@ like($error, qr/"type": "heartbeat".*"last_heartbeat_details": \{"n": 1, "id": "
 cmp_ok(time() - $began, '<', 5, 'at once, twice');
 is($node->query(q{SELECT attributes ->> 'attempt' FROM temporal.history WHERE workflow_id = 'silent' AND event_type = 'ActivityTaskStarted'}), 2, 'it was tried again');
 is($node->query(q{SELECT count(*) FROM done WHERE id = 'silent'}), 0, 'what it did is rolled back');
+is($node->query($left), 0, 'nothing is left of it');
+
+# a step within its workflow task, which takes 100 ms at most, has the same timeout
+start('step', 'beats', q{'["step", {"silent": true}]'::jsonb}, "'40 ms'", '2', "'abandon'", "'1 hour'");
+$node->wait_for(q{SELECT attempt = 2 FROM temporal.pending_activity WHERE workflow_id = 'step'});
+is($node->query(q{SELECT (last_failure #>> '{timeoutFailureInfo,timeoutType}', last_failure #> '{timeoutFailureInfo,lastHeartbeatDetails,n}', heartbeat_details -> 'n') FROM temporal.pending_activity WHERE workflow_id = 'step'}),
+	'(TIMEOUT_TYPE_HEARTBEAT,1,1)', 'a step within its task times out, and leaves its details to the next attempt');
+$node->query(q{SELECT temporal.terminate('step')});
 is($node->query($left), 0, 'nothing is left of it');
 
 # --- asked to stop
