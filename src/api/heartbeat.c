@@ -30,7 +30,7 @@ tpg_sql_heartbeat(PG_FUNCTION_ARGS)
 {
 	/* before the argument is looked at */
 	(void) tpg_attempt_require("heartbeat");
-	tpg_heartbeat(PG_ARGISNULL(0) ? NULL : tpg_any_arg_to_jsonb(fcinfo, 0));
+	tpg_attempt_heartbeat(PG_ARGISNULL(0) ? NULL : tpg_any_arg_to_jsonb(fcinfo, 0));
 	PG_RETURN_VOID();
 }
 

@@ -198,7 +198,7 @@ publish(TpgAttemptInfo *info)
 }
 
 void
-tpg_heartbeat(const Jsonb *details)
+tpg_attempt_heartbeat(const Jsonb *details)
 {
 	TpgAttemptInfo *info = tpg_attempt_require("heartbeat");
 

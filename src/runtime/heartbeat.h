@@ -12,7 +12,7 @@
  * is asked to stop, once a request; TF005 where its time is over; TP021 outside of an
  * activity, and in a local one; TP025.  What temporal.heartbeat() is.
  */
-extern void tpg_heartbeat(const Jsonb *details);
+extern void tpg_attempt_heartbeat(const Jsonb *details);
 
 /* What the last attempt told, where its work has survived; NULL: nothing. In the memory of the attempt. */
 extern const Jsonb *tpg_heartbeat_earlier(TpgAttemptInfo *attempt);
