@@ -33,8 +33,8 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		h.user_metadata ->> 'summary' AS summary,
 		a.scheduled_event_id,
 		(ARRAY['transactional', 'autonomous', 'external'])[a.mode] AS mode,
-		b.heartbeat_at AS last_heartbeat_time,
-		b.details AS heartbeat_details
+		coalesce(s.heartbeat_at, b.heartbeat_at) AS last_heartbeat_time,
+		CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END AS heartbeat_details
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.activity_task a ON a.execution_key = e.key
@@ -44,6 +44,9 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		WHERE l.execution_key = a.execution_key AND l.event_id = a.scheduled_event_id
 		OFFSET 0) h	-- by its key, never by reading the whole history
 	LEFT JOIN temporal_internal.activity_heartbeat b ON b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id
+	-- newer than in the table
+	LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = a.execution_key AND s.scheduled_event_id = a.scheduled_event_id
+		AND s.attempt = a.attempt AND s.heartbeat_at >= coalesce(b.heartbeat_at, '-infinity')
 	LEFT JOIN temporal_internal.in_flight f ON f.execution_key = a.execution_key AND f.event_id = a.scheduled_event_id
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.pending_activity IS 'The activities that have been scheduled and have not ended, in the namespaces that you may see.';

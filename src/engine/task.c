@@ -172,6 +172,8 @@ write_activity(TpgRun *run, const TpgEvent *e)
 		if (run->retries[i].scheduled_event_id == e->event_id)
 			task = run->retries[i];
 	tpg_activity_insert(&task, 1);
+	if (task.heartbeat != NULL)
+		tpg_heartbeat_put(task.execution_key, task.scheduled_event_id, task.heartbeat);
 	tpg_task_wake_activity(&task);
 }
 

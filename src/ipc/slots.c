@@ -290,6 +290,7 @@ executor_detach(int code, Datum arg)
 	TpgQueueRef ref = slot->queue;
 	bool		connected;
 
+	tpg_shared_heartbeat_clear();
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
 	connected = slot->status == TPG_SLOT_RUNNING;
 	free_slot(tpg_my_slot, !forsaken);

@@ -21,6 +21,7 @@
 #include "engine/attempt.h"
 #include "engine/chain.h"
 #include "engine/close.h"
+#include "engine/heartbeat.h"
 #include "engine/mail.h"
 #include "engine/openattempt.h"
 #include "engine/outbox.h"
@@ -389,6 +390,9 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			break;
 		case TPG_ATTEMPT_STAYS_OPEN:
 			tpg_engine_attempt_open(task, attempt.started_at, attempt.identity);
+			/* this process tells it to nobody any more */
+			if (attempt.heartbeat != NULL)
+				tpg_heartbeat_put(task->execution_key, task->scheduled_event_id, attempt.heartbeat);
 			break;
 		case TPG_ATTEMPT_RUN_CLOSED:
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
@@ -464,6 +468,9 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	attempt.started_at = attempt.ended_at = tpg_clock_now();
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
+	attempt.heartbeat = tpg_engine_heartbeat_shared(task);
+	if (attempt.heartbeat != NULL)
+		task->heartbeats_kept = true;
 	tpg_engine_attempt_end(task, &attempt);
 }
 

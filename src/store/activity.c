@@ -3,7 +3,8 @@
  *
  * An attempt in the database is claimed by a lock on its row, held by the
  * transaction that runs it; so nobody else writes the row meanwhile, and a
- * crash gives it back.  Lock order: this row, then the execution row FOR KEY
+ * crash gives it back.  The lock is one that lets the dispatcher share the key,
+ * which it needs to write the attempt's heartbeats (store/heartbeat).  Lock order: this row, then the execution row FOR KEY
  * SHARE (at the end of the attempt); whoever closes a run deletes its tasks
  * after it has locked the execution row, and skips none: it waits for the
  * attempt's last step, never for the attempt itself (see tpg_activity_delete_all).
@@ -21,8 +22,11 @@
 #define TASK_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
 	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, a.priority_key"
+/* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
+#define HEARTBEATS_KEPT \
+	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
 #define WITH_EVENT \
-	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TASK_COLUMNS ", h.attributes" HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
@@ -33,7 +37,7 @@ static TpgPlan insert_plan = TPG_PLAN(
 	INT2OID, INT2OID, TEXTOID, FLOAT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
+	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR NO KEY UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
 );
 static TpgPlan lock_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR UPDATE OF a", 3, {INT8OID, INT4OID, TEXTOID}
@@ -122,6 +126,7 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->worker_identity = tpg_row_text(r, 17, ctx);
 	t->priority.key = tpg_row_int16(r, 18);
 	t->attributes = (Jsonb *) tpg_row_varlena(r, 19, ctx);
+	t->heartbeats_kept = tpg_row_bool(r, 20);
 }
 
 void

@@ -31,6 +31,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "engine/heartbeat.h"
 #include "engine/sweep.h"
 #include "ipc/databases.h"
 #include "ipc/dispatch.h"
@@ -53,6 +54,9 @@ typedef struct Turn
 	bool		scan;			/* somebody asked to look at everything */
 	bool		refill;			/* a ring has drained */
 } Turn;
+
+/* reset at each turn */
+static MemoryContext turn_context = NULL;
 
 /* the earliest time at which something is due, as far as we know */
 static TimestampTz next_due = DT_NOBEGIN;
@@ -113,6 +117,28 @@ commit_transaction(void)
 {
 	tpg_bgw_commit();
 	pgstat_report_stat(false);
+}
+
+/* Heartbeats that are due into the table; gives the time of the next. */
+static TimestampTz
+keep_heartbeats(TimestampTz now)
+{
+	TpgKeptHeartbeat *kept = NULL;
+	int			n = 0;
+
+	pgstat_report_activity(STATE_RUNNING, "keep heartbeats");
+	if (begin_transaction())
+	{
+		MemoryContext old = MemoryContextSwitchTo(turn_context);
+
+		n = tpg_engine_heartbeats_keep(now, &kept);
+		MemoryContextSwitchTo(old);
+	}
+	commit_transaction();
+	for (int i = 0; i < n; i++)
+		tpg_shared_heartbeat_written(&kept[i].heartbeat, GetCurrentTimestamp(), kept[i].done);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return home_is_ours ? tpg_shared_heartbeat_next(MyDatabaseId) : DT_NOEND;
 }
 
 static void
@@ -198,8 +224,8 @@ void
 tpg_dispatcher_main(Datum main_arg)
 {
 	Oid			dboid;
-	MemoryContext turn_context;
 	TimestampTz next_sweep = DT_NOBEGIN;
+	TimestampTz next_heartbeat = DT_NOBEGIN;	/* the dispatcher before this one may have left some */
 	uint32		wait_event;
 
 	memcpy(&dboid, MyBgworkerEntry->bgw_extra, sizeof(dboid));
@@ -245,6 +271,9 @@ tpg_dispatcher_main(Datum main_arg)
 		/* it may lie in the past: its transaction took long */
 		seen_until = Min(seen_until, announced);
 
+		announced = tpg_dispatcher_take_heartbeat_due();
+		next_heartbeat = Min(next_heartbeat, announced);
+
 		released = tpg_dispatcher_take_released();
 		turn.scan = tpg_dispatcher_take_scan();
 		turn.refill = tpg_dispatcher_take_refill();
@@ -275,7 +304,15 @@ tpg_dispatcher_main(Datum main_arg)
 		if (home_is_ours && !settings_read)
 			read_settings();
 
-		wakeup = Min(next_sweep, next_due);
+		if (now >= next_heartbeat)
+		{
+			/* the first look is for free where there are none */
+			next_heartbeat = tpg_shared_heartbeat_next(MyDatabaseId);
+			if (now >= next_heartbeat)
+				next_heartbeat = keep_heartbeats(now);
+		}
+
+		wakeup = Min(Min(next_sweep, next_due), next_heartbeat);
 		wakeup = Min(wakeup, tpg_parked_turn(now, released));
 		if (home_is_ours)
 			wakeup = Min(wakeup, give_out_backlogs(now));

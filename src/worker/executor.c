@@ -36,6 +36,7 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "ipc/databases.h"
+#include "ipc/heartbeats.h"
 #include "ipc/queue.h"
 #include "ipc/slots.h"
 #include "runtime/drive.h"
@@ -249,6 +250,7 @@ run_item(TpgWorkItem *item)
 		CHECK_FOR_INTERRUPTS();
 	}
 	error_context_stack = callback.previous;
+	tpg_shared_heartbeat_clear();
 
 	if (there)
 	{
