@@ -144,11 +144,8 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 static void
 check_mode(const char *mode)
 {
-	if (strcmp(mode, "transactional") == 0 || strcmp(mode, "external") == 0)
-		return;
-	if (strcmp(mode, "autonomous") == 0)
-		not_supported(psprintf("activity mode \"%s\"", mode), "The default, transactional, makes what an attempt does and the record of its completion one transaction.");
-	invalid_word("mode", mode, "transactional, autonomous and external");
+	if (tpg_activity_mode_from_name(mode) == 0)
+		invalid_word("mode", mode, "transactional, autonomous and external");
 }
 
 /* A worker outside runs it, with whatever it calls the code. */

@@ -161,7 +161,8 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n] = text_or_null(e->workflow_type, &nulls[n]), n++;
 	values[n] = text_or_null(t->task_queue, &nulls[n]), n++;
 	values[n] = text_or_null(info->local ? NULL : tpg_engine_attempt_token(t, info->started_at), &nulls[n]), n++;
-	nulls[n++] = true;			/* heartbeat_details: a transactional attempt starts from nothing */
+	/* a transactional attempt starts from nothing */
+	values[n] = jsonb_or_null(info->heartbeat_details, &nulls[n]), n++;
 	values[n++] = TimestampTzGetDatum(t->scheduled_at);
 	values[n++] = TimestampTzGetDatum(t->attempt_scheduled_at);
 	values[n++] = TimestampTzGetDatum(info->started_at);

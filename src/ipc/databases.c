@@ -45,6 +45,7 @@ tpg_databases_reset(void)
 		pg_atomic_init_u32(&db->scan, 0);
 		pg_atomic_init_u32(&db->refill, 0);
 		pg_atomic_init_u32(&db->released, 0);
+		pg_atomic_init_u32(&db->lost, 0);
 		pg_atomic_init_u32(&db->grow, 0);
 		pg_atomic_init_u64(&db->next_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->planned, (uint64) DT_NOEND);
@@ -91,6 +92,7 @@ assign_entry(int i, Oid dboid)
 	pg_atomic_write_u32(&db->scan, 0);
 	pg_atomic_write_u32(&db->refill, 0);
 	pg_atomic_write_u32(&db->released, 0);
+	pg_atomic_write_u32(&db->lost, 0);
 	pg_atomic_write_u32(&db->grow, 0);
 	pg_atomic_write_u64(&db->next_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->planned, (uint64) DT_NOEND);
@@ -208,6 +210,15 @@ tpg_database_wake_released(int index, Oid dboid)
 
 	if (db)
 		raise_flag(db, &db->released);
+}
+
+void
+tpg_database_wake_lost(int index, Oid dboid)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		raise_flag(db, &db->lost);
 }
 
 /* Lowers next_due; the dispatcher need only know if that is before it wakes up anyway. */

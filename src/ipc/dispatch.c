@@ -118,6 +118,12 @@ tpg_dispatcher_take_released(void)
 	return pg_atomic_exchange_u32(&tpg_databases[my_entry].released, 0) != 0;
 }
 
+bool
+tpg_dispatcher_take_lost(void)
+{
+	return pg_atomic_exchange_u32(&tpg_databases[my_entry].lost, 0) != 0;
+}
+
 TimestampTz
 tpg_dispatcher_take_due(void)
 {

@@ -22,6 +22,7 @@ extern void tpg_dispatcher_confirm(void);
 extern bool tpg_dispatcher_take_scan(void);
 extern bool tpg_dispatcher_take_refill(void);
 extern bool tpg_dispatcher_take_released(void);
+extern bool tpg_dispatcher_take_lost(void);
 extern TimestampTz tpg_dispatcher_take_due(void);	/* DT_NOEND if none */
 extern void tpg_dispatcher_set_grow(bool wanted);
 

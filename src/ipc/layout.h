@@ -124,6 +124,7 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 scan;
 	pg_atomic_uint32 refill;
 	pg_atomic_uint32 released;
+	pg_atomic_uint32 lost;
 	pg_atomic_uint32 grow;
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */

@@ -131,6 +131,22 @@ tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason)
 	}
 }
 
+bool
+tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id)
+{
+	bool		found = false;
+
+	for (int i = 0; i < tpg_slot_count_all() && !found; i++)
+	{
+		TpgSlot    *slot = &tpg_slots[i];
+
+		SpinLockAcquire(&slot->mutex);
+		found = slot->inflight_key == execution_key && slot->inflight_event == event_id && slot->dboid == dboid && slot->pid != 0;
+		SpinLockRelease(&slot->mutex);
+	}
+	return found;
+}
+
 void
 tpg_slot_count(TpgWorkKind kind, bool failed)
 {
@@ -286,6 +302,8 @@ executor_detach(int code, Datum arg)
 {
 	TpgSlot    *slot = &tpg_slots[tpg_my_slot];
 	TpgQueueRef ref = slot->queue;
+	Oid			dboid = slot->dboid;
+	bool		attempt = slot->inflight_event > 0;
 	bool		connected;
 
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
@@ -296,6 +314,9 @@ executor_detach(int code, Datum arg)
 	LWLockRelease(tpg_shared_lock);
 	tpg_my_slot = -1;
 
+	/* an attempt that was recorded is over with us */
+	if (attempt)
+		tpg_database_wake_lost(tpg_database_find(dboid, false), dboid);
 	tpg_database_wake_growers();
 }
 

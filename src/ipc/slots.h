@@ -29,6 +29,9 @@ extern void tpg_slot_clear_inflight(void);
 extern int	tpg_slot_interrupt_reason(void);
 extern bool tpg_in_executor(void);
 
+/* Does an executor run this attempt, or has it in hand? */
+extern bool tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id);
+
 /* For statistics: one more of each kind, done or failed. */
 extern void tpg_slot_count(TpgWorkKind kind, bool failed);
 

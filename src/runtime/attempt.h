@@ -25,6 +25,8 @@ typedef struct TpgAttemptInfo
 	bool		local;
 	bool		in_task;		/* within the workflow task of its run: eager or local */
 	bool		stays_open;		/* it has called complete_async() */
+	bool		autonomous;		/* it may commit: its start is recorded */
+	Jsonb	   *heartbeat_details;	/* of an attempt before it; may be NULL */
 } TpgAttemptInfo;
 
 extern TpgAttemptInfo *tpg_current_attempt;

@@ -103,6 +103,8 @@ static TpgPlan delete_plans[] = {
 	.nargs = 1,.argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key IN (SELECT key FROM temporal_internal.execution WHERE namespace_id = $1)",
 	.nargs = 1, .argtypes = {INT4OID}},
+	{.sql = "DELETE FROM temporal_internal.activity_request WHERE execution_key IN (SELECT key FROM temporal_internal.execution WHERE namespace_id = $1)",
+	.nargs = 1, .argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.activity_task WHERE namespace_id = $1",
 	.nargs = 1,.argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.search_attribute WHERE namespace_id = $1",

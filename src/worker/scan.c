@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "engine/sweep.h"
+#include "engine/task.h"
 #include "ipc/queue.h"
 #include "store/definition.h"
 #include "store/due.h"
@@ -68,9 +69,9 @@ compare_cursors(const Cursor *a, const Cursor *b)
 static bool
 offer_row(TpgDueRow *row, TpgWorkKind kind)
 {
-	Oid			owner = tpg_definition_owner(row->namespace_id,
-											 kind == TPG_WORK_ACTIVITY ? TPG_DEF_ACTIVITY : TPG_DEF_WORKFLOW,
-											 row->type);
+	Oid			owner = kind == TPG_WORK_ACTIVITY ?
+		tpg_task_activity_owner(row->namespace_id, row->execution_key, row->type) :
+		tpg_definition_owner(row->namespace_id, TPG_DEF_WORKFLOW, row->type);
 	TpgWorkItem item = {0};
 	TpgOffer	offer;
 
