@@ -144,7 +144,7 @@ BEGIN
 					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
-					WHEN NOT EXISTS (
+					WHEN t.activity_type <> 'sql' AND NOT EXISTS (
 						SELECT FROM temporal_internal.definition d
 						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
 						THEN 'its type is not registered: see temporal.register_activity()'
@@ -155,7 +155,7 @@ BEGIN
 		FROM temporal_internal.activity_task t
 		JOIN temporal_internal.history h ON h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
 		CROSS JOIN LATERAL (
-			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((h.attributes #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
+			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((coalesce(h.attributes || t.options, h.attributes) #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
 		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = t.execution_key AND f.event_id = t.scheduled_event_id
 		WHERE t.execution_key = $1
 	), timer AS (

@@ -110,6 +110,8 @@ Datum
 tpg_sql_wake_scan(PG_FUNCTION_ARGS)
 {
 	tpg_wake_scan();
+	/* deadlines may have changed, too */
+	tpg_wake_due(GetCurrentTimestamp());
 	PG_RETURN_VOID();
 }
 

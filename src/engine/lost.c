@@ -36,19 +36,21 @@ record_death(TpgActivityTask *t, bool crashed, const char *message, const char *
 {
 	TpgAttempt	a = {.end = TPG_ATTEMPT_FAILED, .started_at = t->started_at, .ended_at = now, .identity = t->worker_identity};
 	int			crashes = t->crash_count + 1;
+	TpgExecution *exec;
 	bool		pause = crashed && crashes >= CRASHES_UNTIL_PAUSE;
 
 	a.failure = tpg_failure_application(message, type, NULL, false, -1, NULL, "temporal_pg", NULL);
 	if (pause)
 		t->paused = true;
+	exec = tpg_execution_by_key(t->execution_key);
 	if (!tpg_engine_attempt_end(t, &a) || !crashed)
 		return;
 	t->crash_count = crashes;
 	tpg_activity_put_crashes(t);
 	if (pause)
 		ereport(WARNING,
-				(errmsg("activity \"%s\" of workflow run " INT64_FORMAT " was paused: it has crashed its server process %d times",
-						t->activity_type, t->execution_key, t->crash_count),
+				(errmsg("activity \"%s\" of workflow \"%s\" was paused: it has crashed its server process %d times",
+						t->activity_type, exec->workflow_id, t->crash_count),
 				 errhint("Repair the activity, then call temporal.unpause_activity().")));
 }
 

@@ -269,6 +269,6 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		(edata->sqlerrcode == ERRCODE_INVALID_TRANSACTION_TERMINATION || edata->sqlerrcode == ERRCODE_ACTIVE_SQL_TRANSACTION))
 		edata->hint = "A test is one transaction, in which nothing can commit: replace the activity with temporal.mock_activity().";
 	a->end = TPG_ATTEMPT_FAILED;
-	a->failure = tpg_failure_from_error(edata, "temporal_pg");
+	a->failure = tpg_attempt_failure(def->builtin, edata);
 	return TPG_ATTEMPT_ENDED;
 }

@@ -49,6 +49,7 @@ typedef struct Current
 	TpgAttemptInfo info;
 	TpgTimeoutType timeout_type;
 	int64		limit_us;		/* -1: none */
+	bool		builtin;		/* activity "sql" */
 	bool		closed;			/* its run has; nothing is to be recorded */
 	TpgAttempt	attempt;
 } Current;
@@ -76,6 +77,7 @@ tpg_autonomous_begin(const TpgActivityTask *task, const TpgDefinition *def)
 	old = MemoryContextSwitchTo(context);
 	current = palloc0(sizeof(Current));
 	current->context = context;
+	current->builtin = def->builtin;
 	/* again, to have them beyond this transaction */
 	current->task = tpg_activity_claim(task->execution_key, task->scheduled_event_id);
 	current->exec = tpg_execution_by_key(task->execution_key);
@@ -220,14 +222,14 @@ run(void)
 }
 
 /* A command that is none, or none for this activity, fails each time. */
-static Jsonb *
-command_failure(ErrorData *edata)
+Jsonb *
+tpg_attempt_failure(bool command, const ErrorData *edata)
 {
 	Jsonb	   *failure = tpg_failure_from_error(edata, "temporal_pg");
 	TpgJson    *b;
 	TpgJson    *info;
 
-	if (strcmp(current->task->activity_type, TPG_ACTIVITY_SQL) != 0 ||
+	if (!command ||
 		(edata->sqlerrcode != ERRCODE_SYNTAX_ERROR && edata->sqlerrcode != ERRCODE_FEATURE_NOT_SUPPORTED))
 		return failure;
 	b = tpg_json_object_from(failure);
@@ -268,7 +270,7 @@ judge(ErrorData *edata, bool timed_out)
 	else
 	{
 		a->end = TPG_ATTEMPT_FAILED;
-		a->failure = command_failure(edata);
+		a->failure = tpg_attempt_failure(current->builtin, edata);
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/attempt.h"
 #include "store/definition.h"
+#include "utils/elog.h"
 
 /* Is that how attempts of this type are made? */
 extern bool tpg_is_autonomous(const TpgDefinition *def);
@@ -25,6 +26,9 @@ extern bool tpg_autonomous_begin(const TpgActivityTask *task, const TpgDefinitio
 extern void tpg_autonomous_call(void);
 extern void tpg_autonomous_end(void);
 extern void tpg_autonomous_forget(void);
+
+/* The failure of an attempt; of a single command (activity "sql") that no attempt can run it is not retryable. */
+extern Jsonb *tpg_attempt_failure(bool command, const ErrorData *edata);
 
 /* Is this the attempt that is in progress here? */
 extern bool tpg_autonomous_is_mine(const TpgActivityTask *task);
