@@ -100,7 +100,7 @@ tpg_engine_find_lost(TimestampTz now)
 		TpgActivityTask *t;
 		bool		crashed;
 
-		if (tpg_slot_runs(MyDatabaseId, keys[i].execution_key, keys[i].scheduled_event_id))
+		if (tpg_slot_runs(MyDatabaseId, keys[i].execution_key, keys[i].scheduled_event_id, keys[i].started_at))
 			continue;
 		t = tpg_activity_claim(keys[i].execution_key, keys[i].scheduled_event_id);
 		if (t == NULL)
@@ -110,7 +110,7 @@ tpg_engine_find_lost(TimestampTz now)
 		}
 		/* with the row locked nobody can have recorded its end, nor begin another one */
 		if (t->in_executor == TPG_NOT_IN_EXECUTOR || !tpg_activity_is_open(t) ||
-			tpg_slot_runs(MyDatabaseId, t->execution_key, t->scheduled_event_id))
+			tpg_slot_runs(MyDatabaseId, t->execution_key, t->scheduled_event_id, t->started_at))
 			continue;
 		crashed = t->in_executor == TPG_ALONE_IN_EXECUTOR && tpg_careful_went_down(t->started_at);
 		record_death(t, crashed, crashed ? "activity crashed its server process" : "the process that ran the attempt has ended",

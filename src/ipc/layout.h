@@ -89,6 +89,7 @@ typedef struct TpgSlot
 	slock_t		mutex;
 	int64		inflight_key;
 	int32		inflight_event;
+	TimestampTz attempt_started;	/* of the recorded attempt that it runs; 0: none */
 	int			interrupt_reason;
 
 	pg_atomic_uint32 retire;

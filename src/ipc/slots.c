@@ -73,6 +73,7 @@ tpg_slot_set_inflight(int64 execution_key, int32 event_id)
 	SpinLockAcquire(&slot->mutex);
 	slot->inflight_key = execution_key;
 	slot->inflight_event = event_id;
+	slot->attempt_started = 0;
 	slot->interrupt_reason = TPG_INTERRUPT_NONE;
 	SpinLockRelease(&slot->mutex);
 }
@@ -89,6 +90,7 @@ tpg_slot_clear_inflight(void)
 	SpinLockAcquire(&slot->mutex);
 	slot->inflight_key = 0;
 	slot->inflight_event = 0;
+	slot->attempt_started = 0;
 	SpinLockRelease(&slot->mutex);
 }
 
@@ -131,8 +133,21 @@ tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason)
 	}
 }
 
+void
+tpg_slot_set_attempt(TimestampTz started_at)
+{
+	TpgSlot    *slot;
+
+	if (tpg_my_slot < 0)
+		return;
+	slot = &tpg_slots[tpg_my_slot];
+	SpinLockAcquire(&slot->mutex);
+	slot->attempt_started = started_at;
+	SpinLockRelease(&slot->mutex);
+}
+
 bool
-tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id)
+tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id, TimestampTz started_at)
 {
 	bool		found = false;
 
@@ -141,7 +156,8 @@ tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id)
 		TpgSlot    *slot = &tpg_slots[i];
 
 		SpinLockAcquire(&slot->mutex);
-		found = slot->inflight_key == execution_key && slot->inflight_event == event_id && slot->dboid == dboid && slot->pid != 0;
+		found = slot->inflight_key == execution_key && slot->inflight_event == event_id && slot->dboid == dboid &&
+			slot->attempt_started == started_at && slot->pid != 0;
 		SpinLockRelease(&slot->mutex);
 	}
 	return found;

@@ -95,6 +95,7 @@ tpg_autonomous_begin(const TpgActivityTask *task, const TpgDefinition *def)
 	deadline = tpg_attempt_deadline(current->task, current->info.started_at, &current->timeout_type);
 	current->limit_us = TIMESTAMP_NOT_FINITE(deadline) ? -1 : Max(deadline - current->info.started_at, 0);
 	current->task->in_executor = careful ? TPG_ALONE_IN_EXECUTOR : TPG_IN_EXECUTOR;
+	tpg_slot_set_attempt(current->info.started_at);
 	tpg_engine_attempt_open(current->task, current->info.started_at, current->attempt.identity);
 	MemoryContextSwitchTo(old);
 	return true;

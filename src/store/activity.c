@@ -66,7 +66,7 @@ static TpgPlan crashes_plan = TPG_PLAN(
 	4, {INT8OID, INT4OID, BOOLOID, INT2OID}
 );
 static TpgPlan in_executors_plan = TPG_PLAN(
-	"SELECT execution_key, scheduled_event_id FROM temporal_internal.activity_task WHERE in_executor > 0", 0, {0}
+	"SELECT execution_key, scheduled_event_id, started_at FROM temporal_internal.activity_task WHERE in_executor > 0", 0, {0}
 );
 static TpgPlan crash_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET started_at = NULL, crash_count = $3, paused = $4, attempt = $5, due_at = $6, "
@@ -330,6 +330,7 @@ tpg_activity_in_executors(TpgActivityKey **keys)
 	{
 		(*keys)[i].execution_key = tpg_row_int64(i, 1);
 		(*keys)[i].scheduled_event_id = tpg_row_int32(i, 2);
+		(*keys)[i].started_at = tpg_row_int64(i, 3);
 	}
 	tpg_store_end(&scope);
 	return n;

@@ -53,6 +53,7 @@ typedef struct TpgActivityKey
 {
 	int64		execution_key;
 	int32		scheduled_event_id;
+	TimestampTz started_at;
 } TpgActivityKey;
 
 /* Several at once. */
