@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "engine/attempt.h"
 #include "model/retry.h"
+#include "runtime/pin.h"
 #include "runtime/settings.h"
 #include "store/definition.h"
 #include "store/function.h"
@@ -34,15 +35,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_register_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_unregister_workflow);
 PG_FUNCTION_INFO_V1(tpg_sql_unregister_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_retry_policy);
-
-static void
-not_supported(const char *what, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s is not supported yet", what),
-			 errhint("%s", hint)));
-}
 
 static void
 invalid_word(const char *what, const char *word, const char *words)
@@ -95,11 +87,8 @@ queue_arg(FunctionCallInfo fcinfo, int argno, const char *dflt)
 static void
 check_versioning(const char *behavior)
 {
-	if (strcmp(behavior, "auto_upgrade") == 0)
+	if (strcmp(behavior, "auto_upgrade") == 0 || strcmp(behavior, "pinned") == 0)
 		return;
-	if (strcmp(behavior, "pinned") == 0)
-		not_supported("versioning behavior \"pinned\"",
-					  "Open runs go on with changed code: put what only new runs should do behind temporal.patched(), and see temporal.replay_check().");
 	invalid_word("versioning_behavior", behavior, "auto_upgrade and pinned");
 }
 
@@ -138,6 +127,7 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	handlers = tpg_handlers_check(&row, oid, &given);
 	tpg_definition_put(&row);
 	tpg_handlers_put(&row, oid, handlers);
+	tpg_pin_workflow(row.namespace_id, row.name);
 	PG_RETURN_VOID();
 }
 

@@ -103,7 +103,7 @@ tpg_task_activity_owner(int32 namespace_id, int64 execution_key, const char *act
 	if (def == NULL || !def->builtin)
 		return def ? def->owner : InvalidOid;
 	exec = tpg_execution_by_key(execution_key);
-	return exec ? tpg_definition_owner(namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type) : InvalidOid;
+	return exec ? tpg_definition_owner_of_run(namespace_id, exec->workflow_type, exec->version) : InvalidOid;
 }
 
 void

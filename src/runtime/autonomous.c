@@ -161,7 +161,7 @@ command_of(const Jsonb *input, Jsonb **settings)
 TpgDefinition *
 tpg_attempt_code(TpgDefinition *def, const TpgExecution *exec)
 {
-	return def->builtin ? tpg_definition_require(exec->namespace_id, exec->workflow_type) : def;
+	return def->builtin ? tpg_definition_require(exec->namespace_id, exec->workflow_type, exec->version) : def;
 }
 
 static void

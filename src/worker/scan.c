@@ -71,7 +71,7 @@ offer_row(TpgDueRow *row, TpgWorkKind kind)
 {
 	Oid			owner = kind == TPG_WORK_ACTIVITY ?
 		tpg_task_activity_owner(row->namespace_id, row->execution_key, row->type) :
-		tpg_definition_owner(row->namespace_id, TPG_DEF_WORKFLOW, row->type);
+		tpg_definition_owner_of_run(row->namespace_id, row->type, row->version);
 	TpgWorkItem item = {0};
 	TpgOffer	offer;
 
