@@ -36,6 +36,7 @@
 #include "runtime/attempt.h"
 #include "runtime/autonomous.h"
 #include "runtime/invoke.h"
+#include "runtime/languages.h"
 #include "runtime/settings.h"
 #include "runtime/statement.h"
 #include "runtime/timer.h"
@@ -275,12 +276,21 @@ judge(ErrorData *edata, bool timed_out)
 	}
 }
 
+/* At the bottom of the code's stack: hears of all errors. */
+static void
+notice_error(void *arg)
+{
+	tpg_last_error_note(arg);
+}
+
 void
 tpg_autonomous_call(void)
 {
 	MemoryContext caller = MemoryContextSwitchTo(current->context);
 	ErrorData  *volatile edata = NULL;
 	volatile bool timed_out = false;
+	TpgLastError last_error = {.context = current->context};
+	ErrorContextCallback errors = {.callback = notice_error, .arg = &last_error, .previous = error_context_stack};
 	TpgTimer	outer;
 
 	tpg_current_attempt = &current->info;
@@ -289,7 +299,9 @@ tpg_autonomous_call(void)
 	tpg_timer_outlives_transactions();
 	PG_TRY();
 	{
+		error_context_stack = &errors;
 		current->attempt.result = run();
+		error_context_stack = errors.previous;
 		timed_out = tpg_timer_stop(&outer);
 	}
 	PG_CATCH();
@@ -297,6 +309,7 @@ tpg_autonomous_call(void)
 		timed_out = tpg_timer_stop(&outer);
 		MemoryContextSwitchTo(current->context);
 		edata = CopyErrorData();
+		tpg_last_error_restore(&last_error, (ErrorData *) edata);
 		FlushErrorState();
 		/* as the main loop of a backend does */
 		AbortCurrentTransaction();
