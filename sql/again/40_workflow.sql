@@ -22,9 +22,9 @@ COMMENT ON FUNCTION temporal.execute_activity(text, "any", text, interval, inter
 $$Schedules an activity, waits for it and gives its result (void is JSON null). A failed one raises TF002 here, after its retries (EXCEPTION WHEN SQLSTATE 'TF002'; 'TF000' catches every failure).
 
 activity_type: a registered type. input: its arguments: a value of any type for one argument; an array by position or an object by name for several; a literal without a type is read as JSON.
-task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout is kept, without effect yet.
+task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout ends an attempt that has not called temporal.heartbeat() for so long.
 priority_key (1, first, to 5), fairness_key, fairness_weight: as of start_workflow(); those of the workflow when not given.
-cancellation_type: try_cancel, wait_cancellation_completed or abandon; without effect yet. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
+cancellation_type: try_cancel, wait_cancellation_completed or abandon. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
 Errors: TF002, TP014 not registered, TP021 outside of workflow code, TP025 too large or too many, 22004, 22023. Source of the rules: Temporal, ScheduleActivityTask.$$;
 
 CREATE FUNCTION temporal.start_activity(
@@ -49,9 +49,9 @@ COMMENT ON FUNCTION temporal.start_activity(text, "any", text, interval, interva
 $$Schedules an activity and gives a future for temporal.await(). Several run in parallel.
 
 activity_type: a registered type. input: its arguments: a value of any type for one argument; an array by position or an object by name for several; a literal without a type is read as JSON.
-task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout is kept, without effect yet.
+task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout ends an attempt that has not called temporal.heartbeat() for so long.
 priority_key (1, first, to 5), fairness_key, fairness_weight: as of start_workflow(); those of the workflow when not given.
-cancellation_type: try_cancel, wait_cancellation_completed or abandon; without effect yet. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
+cancellation_type: try_cancel, wait_cancellation_completed or abandon. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
 Errors: as execute_activity(), whose TF002 comes from await().$$;
 
 CREATE FUNCTION temporal.execute_local_activity(

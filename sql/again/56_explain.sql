@@ -173,7 +173,7 @@ BEGIN
 					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
-					WHEN NOT EXISTS (
+					WHEN t.activity_type <> 'sql' AND NOT EXISTS (
 						SELECT FROM temporal_internal.definition d
 						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
 						THEN 'its type is not registered: see temporal.register_activity()'
@@ -181,12 +181,17 @@ BEGIN
 					WHEN w.waiting IS NOT NULL THEN n.attempt || ' waits: ' || w.waiting
 					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || activity_executor_missing,
 						CASE WHEN careful THEN ' (soon after a crash of the server, activities run one at a time)' END, '') END,
+				'Heartbeat ' || temporal_internal.short_duration(clock - coalesce(s.heartbeat_at, b.heartbeat_at)) || ' ago'
+					|| coalesce(': ' || temporal_internal.short_text((CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END)::text, 60), ''),
 				CASE WHEN t.attempt > 1 THEN 'Attempt ' || t.attempt - 1 || ' failed: ' || temporal_internal.failure_text(t.last_failure) END) AS detail
 		FROM temporal_internal.activity_task t
 		JOIN temporal_internal.history h ON h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
 		CROSS JOIN LATERAL (
-			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((h.attributes #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
+			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((coalesce(h.attributes || t.options, h.attributes) #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
 		CROSS JOIN LATERAL (SELECT temporal_internal.task_queue_wait(t.namespace_id, t.task_queue, 'activity') AS waiting) w
+		LEFT JOIN temporal_internal.activity_heartbeat b ON b.execution_key = t.execution_key AND b.scheduled_event_id = t.scheduled_event_id
+		LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = t.execution_key AND s.scheduled_event_id = t.scheduled_event_id
+			AND s.attempt = t.attempt AND s.heartbeat_at >= coalesce(b.heartbeat_at, '-infinity')
 		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = t.execution_key AND f.event_id = t.scheduled_event_id
 		WHERE t.execution_key = $1
 	), timer AS (

@@ -18,7 +18,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/openattempt.h"
-#include "runtime/attempt.h"
+#include "runtime/heartbeat.h"
 #include "runtime/scheduler.h"
 #include "runtime/upserts.h"
 #include "store/namespace.h"
@@ -161,8 +161,7 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n] = text_or_null(e->workflow_type, &nulls[n]), n++;
 	values[n] = text_or_null(t->task_queue, &nulls[n]), n++;
 	values[n] = text_or_null(info->local ? NULL : tpg_engine_attempt_token(t, info->started_at), &nulls[n]), n++;
-	/* a transactional attempt starts from nothing */
-	values[n] = jsonb_or_null(info->test ? info->test->heartbeat_details : NULL, &nulls[n]), n++;
+	values[n] = jsonb_or_null(tpg_heartbeat_earlier(info), &nulls[n]), n++;
 	values[n++] = TimestampTzGetDatum(t->scheduled_at);
 	values[n++] = TimestampTzGetDatum(t->attempt_scheduled_at);
 	values[n++] = TimestampTzGetDatum(info->started_at);

@@ -99,18 +99,35 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->timeout_at = tpg_task_timeout_at(t);
 }
 
+Oid
+tpg_task_activity_owner(int32 namespace_id, int64 execution_key, const char *activity_type)
+{
+	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_ACTIVITY, activity_type, true);
+	TpgExecution *exec;
+
+	if (def == NULL || !def->builtin)
+		return def ? def->owner : InvalidOid;
+	exec = tpg_execution_by_key(execution_key);
+	return exec ? tpg_definition_owner_of_run(namespace_id, exec->workflow_type, exec->version) : InvalidOid;
+}
+
 void
 tpg_task_wake_activity(const TpgActivityTask *t)
 {
 	if (tpg_clock_is_virtual())
 		return;
-	if (t->due_at > tpg_clock_now() || (t->mode == TPG_MODE_EXTERNAL && t->attempt > 1))
-		tpg_wake_due(t->due_at);	/* of an external one: the dispatcher puts it in line */
+	if (t->due_at > tpg_clock_now())
+		tpg_wake_due(t->due_at);
 	else if (t->mode == TPG_MODE_EXTERNAL)
+	{
 		tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, false);
+		/* unless it is new it may have no place in line: the dispatcher gives it one */
+		if (t->attempt > 1 || t->due_at != t->scheduled_at)
+			tpg_wake_due(t->due_at);
+	}
 	else
 	{
-		Oid			owner = tpg_definition_owner_of_activity(t->namespace_id, t->activity_type);
+		Oid			owner = tpg_task_activity_owner(t->namespace_id, t->execution_key, t->activity_type);
 		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY,
 		.priority = tpg_priority_effective(&t->priority)};
 
@@ -175,6 +192,8 @@ write_activity(TpgRun *run, const TpgEvent *e)
 		if (run->retries[i].scheduled_event_id == e->event_id)
 			task = run->retries[i];
 	tpg_activity_insert(&task, 1);
+	if (task.heartbeat != NULL)
+		tpg_heartbeat_put(task.execution_key, task.scheduled_event_id, task.heartbeat);
 	tpg_task_wake_activity(&task);
 }
 

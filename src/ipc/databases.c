@@ -46,6 +46,7 @@ tpg_databases_reset(void)
 		pg_atomic_init_u32(&db->scan, 0);
 		pg_atomic_init_u32(&db->refill, 0);
 		pg_atomic_init_u32(&db->released, 0);
+		pg_atomic_init_u32(&db->lost, 0);
 		pg_atomic_init_u32(&db->grow, 0);
 		pg_atomic_init_u32(&db->limits, 0);
 		pg_atomic_init_u32(&db->settings, 0);
@@ -54,6 +55,7 @@ tpg_databases_reset(void)
 		for (int c = 0; c < TPG_LANE_CLASSES; c++)
 			pg_atomic_init_u32(&db->running[c], 0);
 		pg_atomic_init_u64(&db->next_due, (uint64) DT_NOEND);
+		pg_atomic_init_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->planned, (uint64) DT_NOEND);
 		SpinLockInit(&db->park_mutex);
 	}
@@ -98,6 +100,7 @@ assign_entry(int i, Oid dboid)
 	pg_atomic_write_u32(&db->scan, 0);
 	pg_atomic_write_u32(&db->refill, 0);
 	pg_atomic_write_u32(&db->released, 0);
+	pg_atomic_write_u32(&db->lost, 0);
 	pg_atomic_write_u32(&db->grow, 0);
 	pg_atomic_write_u32(&db->limits, 0);
 	pg_atomic_write_u32(&db->settings, 0);
@@ -108,6 +111,7 @@ assign_entry(int i, Oid dboid)
 	db->nlimits = 0;
 	db->limits_loaded = false;
 	pg_atomic_write_u64(&db->next_due, (uint64) DT_NOEND);
+	pg_atomic_write_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->planned, (uint64) DT_NOEND);
 	db->nparked = 0;
 	tpg_database_oids[i] = dboid;
@@ -226,6 +230,15 @@ tpg_database_wake_released(int index, Oid dboid)
 }
 
 void
+tpg_database_wake_lost(int index, Oid dboid)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		raise_flag(db, &db->lost);
+}
+
+void
 tpg_database_wake_limits(int index, Oid dboid)
 {
 	TpgDatabase *db = entry_for_wake(index, dboid);
@@ -243,24 +256,38 @@ tpg_database_wake_settings(int index, Oid dboid)
 		raise_flag(db, &db->settings);
 }
 
-/* Lowers next_due; the dispatcher need only know if that is before it wakes up anyway. */
-void
-tpg_database_wake_due(int index, Oid dboid, TimestampTz when)
+/* Lowers a time; the dispatcher need only know if that is before it wakes up anyway. */
+static void
+lower(TpgDatabase *db, pg_atomic_uint64 *time, TimestampTz when)
 {
-	TpgDatabase *db = entry_for_wake(index, dboid);
-	uint64		old;
+	uint64		old = pg_atomic_read_u64(time);
 
-	if (!db)
-		return;
-	old = pg_atomic_read_u64(&db->next_due);
 	while (when < (TimestampTz) old)
 	{
-		if (pg_atomic_compare_exchange_u64(&db->next_due, &old, (uint64) when))
+		if (pg_atomic_compare_exchange_u64(time, &old, (uint64) when))
 			break;
 	}
 	pg_memory_barrier();		/* pairs with tpg_dispatcher_plan() */
 	if (when < (TimestampTz) pg_atomic_read_u64(&db->planned))
 		tpg_wake_process(db->dispatcher);
+}
+
+void
+tpg_database_wake_due(int index, Oid dboid, TimestampTz when)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		lower(db, &db->next_due, when);
+}
+
+void
+tpg_database_wake_heartbeat(int index, Oid dboid, TimestampTz when)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		lower(db, &db->heartbeat_due, when);
 }
 
 void

@@ -12,6 +12,7 @@
  *	  database->park_mutex	spinlock: items put aside
  *	  pollers[].mutex	spinlock: a list of sessions that poll
  *	  limit->mutex			spinlock: what a task queue may start
+ *	  tpg_heartbeat_locks	LWLock a slot: its heartbeat; taken alone
  * A spinlock is never held across more than a few dozen instructions (and one
  * kill()), and no two are held together.
  *
@@ -23,12 +24,14 @@
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
+#include "storage/dsm_impl.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/spin.h"
 
 #include "ipc/databases.h"
+#include "ipc/heartbeats.h"
 #include "ipc/lanes.h"
 #include "ipc/limits.h"
 #include "ipc/queue.h"
@@ -119,6 +122,7 @@ typedef struct TpgSlot
 	slock_t		mutex;
 	int64		inflight_key;
 	int32		inflight_event;
+	TimestampTz attempt_started;	/* of the recorded attempt that it runs; 0: none */
 	int			interrupt_reason;
 
 	pg_atomic_uint32 retire;
@@ -128,6 +132,25 @@ typedef struct TpgSlot
 	int64		activities;
 	int64		failures;
 } TpgSlot;
+
+/* The heartbeat of the attempt that runs in the slot of the same number; under its lock. */
+typedef struct TpgHeartbeatEntry
+{
+	int64		execution_key;	/* 0: none */
+	int32		scheduled_event_id;
+	int32		attempt;
+	Oid			dboid;
+	bool		open;
+	bool		pending;		/* not in the table yet */
+	uint64		version;
+	TimestampTz at;
+	TimestampTz write_at;		/* pending: when */
+	TimestampTz written_at;		/* 0: never */
+	int64		interval_us;
+	Size		size;			/* of its details; 0: none */
+	dsm_handle	segment;		/* where they are when they don't fit here */
+	char		details[TPG_HEARTBEAT_INLINE];
+} TpgHeartbeatEntry;
 
 typedef enum TpgDispatcherStatus
 {
@@ -154,6 +177,7 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 scan;
 	pg_atomic_uint32 refill;
 	pg_atomic_uint32 released;
+	pg_atomic_uint32 lost;
 	pg_atomic_uint32 grow;
 	pg_atomic_uint32 limits;	/* a configured task queue has something new, or an end */
 	pg_atomic_uint32 settings;	/* read them again */
@@ -163,6 +187,7 @@ typedef struct TpgDatabase
 	volatile int nlimits;		/* configured task queues */
 	volatile bool limits_loaded;
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
+	pg_atomic_uint64 heartbeat_due; /* earliest heartbeat that is to be written */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
 
 	slock_t		park_mutex;
@@ -224,11 +249,14 @@ extern volatile Oid *tpg_database_oids;
 extern TpgDatabase *tpg_databases;
 extern TpgSlot *tpg_slots;
 extern TpgPoller *tpg_pollers;
+extern TpgHeartbeatEntry *tpg_heartbeats;
+extern LWLockPadded *tpg_heartbeat_locks;
 
 extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);
 extern void tpg_databases_reset(void);
 extern void tpg_limits_reset(void);
+extern void tpg_shared_heartbeats_reset(void);
 
 /* Neither fails nor allocates; a process that is there no more is no harm. */
 static inline void

@@ -30,6 +30,8 @@ volatile Oid *tpg_database_oids = NULL;
 TpgDatabase *tpg_databases = NULL;
 TpgSlot    *tpg_slots = NULL;
 TpgPoller  *tpg_pollers = NULL;
+TpgHeartbeatEntry *tpg_heartbeats = NULL;
+LWLockPadded *tpg_heartbeat_locks = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -62,6 +64,12 @@ pollers_size(void)
 }
 
 static Size
+heartbeats_size(void)
+{
+	return MAXALIGN(mul_size(tpg_guc_max_executors, sizeof(TpgHeartbeatEntry)));
+}
+
+static Size
 total_size(void)
 {
 	Size		size = MAXALIGN(sizeof(TpgShared));
@@ -69,6 +77,7 @@ total_size(void)
 	size = add_size(size, oids_size());
 	size = add_size(size, databases_size());
 	size = add_size(size, slots_size());
+	size = add_size(size, heartbeats_size());
 	return add_size(size, pollers_size());
 }
 
@@ -80,6 +89,7 @@ shmem_request(void)
 
 	RequestAddinShmemSpace(total_size());
 	RequestNamedLWLockTranche("temporal_pg", 1);
+	RequestNamedLWLockTranche("temporal_pg_heartbeat", tpg_guc_max_executors);
 }
 
 /*
@@ -119,8 +129,11 @@ shmem_startup(void)
 	p += databases_size();
 	tpg_slots = (TpgSlot *) p;
 	p += slots_size();
+	tpg_heartbeats = (TpgHeartbeatEntry *) p;
+	p += heartbeats_size();
 	tpg_pollers = (TpgPoller *) p;
 	tpg_shared_lock = &(GetNamedLWLockTranche("temporal_pg"))->lock;
+	tpg_heartbeat_locks = GetNamedLWLockTranche("temporal_pg_heartbeat");
 
 	if (!found)
 	{
@@ -143,6 +156,7 @@ shmem_startup(void)
 		tpg_databases_reset();
 		tpg_slots_reset();
 		tpg_limits_reset();
+		tpg_shared_heartbeats_reset();
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

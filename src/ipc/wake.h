@@ -41,8 +41,9 @@ typedef enum TpgInterruptReason
 	TPG_INTERRUPT_TIMEOUT = 2,	/* the attempt has timed out */
 	TPG_INTERRUPT_CANCEL = 3,	/* cancellation was requested */
 	TPG_INTERRUPT_PAUSE = 4,	/* the activity was paused */
-	TPG_INTERRUPT_SHUTDOWN = 7, /* stop_workers(): put aside whatever it is */
-	TPG_INTERRUPT_YIELD = 5		/* somebody waits for the run lock: put the eager activity aside */
+	TPG_INTERRUPT_YIELD = 5,	/* somebody waits for the run lock: put the eager activity aside */
+	TPG_INTERRUPT_RESET = 6,	/* the activity is to begin anew */
+	TPG_INTERRUPT_SHUTDOWN = 7	/* stop_workers(): put aside whatever it is */
 } TpgInterruptReason;
 
 /* There is work for executors of this role in this database. */

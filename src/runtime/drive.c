@@ -21,6 +21,7 @@
 #include "engine/attempt.h"
 #include "engine/chain.h"
 #include "engine/close.h"
+#include "engine/heartbeat.h"
 #include "engine/mail.h"
 #include "engine/openattempt.h"
 #include "engine/outbox.h"
@@ -32,6 +33,7 @@
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
+#include "runtime/autonomous.h"
 #include "runtime/drive.h"
 #include "runtime/eager.h"
 #include "runtime/mock.h"
@@ -322,12 +324,30 @@ put_aside(TpgActivityTask *task)
 		tpg_activity_retry(task);
 }
 
+/* The run was seen open; with this lock it stays so until the start is committed. */
+static TpgTaskOutcome
+begin_autonomous(TpgActivityTask *task, TpgDefinition *def)
+{
+	TpgStatus	status;
+
+	if (!tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+	{
+		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
+		return outcome_of(TPG_TASK_DONE);
+	}
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
+	TPG_FAULT("activity_claimed");
+	return outcome_of(tpg_autonomous_begin(task, def) ? TPG_TASK_AUTONOMOUS : TPG_TASK_LOCKED);
+}
+
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	TpgAttempt	attempt = {0};
 	bool		mocked = tpg_mock_is_set(task->activity_type);
+	Oid			owner = InvalidOid;
 
 	/* between two attempts, when nobody had the row */
 	if (tpg_engine_attempt_cancelled(task, exec))
@@ -338,7 +358,9 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
-	if ((def == NULL || !OidIsValid(def->function)) && !mocked)
+	if (def != NULL)
+		owner = tpg_task_activity_owner(task->namespace_id, task->execution_key, task->activity_type);
+	if ((def == NULL || !OidIsValid(owner)) && !mocked)
 	{
 		attempt.end = TPG_ATTEMPT_FAILED;
 		attempt.started_at = attempt.ended_at = tpg_clock_now();
@@ -348,12 +370,14 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
-	if (!mocked && !is_ours(def->owner))
+	if (!mocked && !is_ours(owner))
 	{
-		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = def->owner};
+		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = owner};
 
 		return outcome;
 	}
+	if (tpg_in_executor() && tpg_is_autonomous(def))
+		return begin_autonomous(task, def);
 	if (tpg_in_executor() && tpg_careful_mode() && task->started_at == 0)
 	{
 		/* alone, and recorded by a commit of its own before it starts */
@@ -391,6 +415,9 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			break;
 		case TPG_ATTEMPT_STAYS_OPEN:
 			tpg_engine_attempt_open(task, attempt.started_at, attempt.identity);
+			/* this process tells it to nobody any more */
+			if (attempt.heartbeat != NULL)
+				tpg_heartbeat_put(task->execution_key, task->scheduled_event_id, attempt.heartbeat);
 			break;
 		case TPG_ATTEMPT_RUN_CLOSED:
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
@@ -448,7 +475,8 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 		careful_key = 0;
 		tpg_careful_end();
 	}
-	if (task == NULL)
+	/* an attempt that is recorded is somebody's: ours where its end could not be recorded */
+	if (task == NULL || (tpg_activity_is_open(task) && !tpg_autonomous_is_mine(task)))
 		return;
 	/* stopped outside of the function: no attempt */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)
@@ -466,6 +494,9 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	attempt.started_at = attempt.ended_at = tpg_clock_now();
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
+	attempt.heartbeat = tpg_engine_heartbeat_shared(task);
+	if (attempt.heartbeat != NULL)
+		task->heartbeats_kept = true;
 	tpg_engine_attempt_end(task, &attempt);
 }
 

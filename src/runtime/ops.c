@@ -193,6 +193,12 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 		return e->op;
 	tpg_activation_writable(act, "start_local_activity");
 	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
+	if (def != NULL && strcmp(def->mode, "transactional") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("activity \"%s\" cannot be a local one", o->type),
+				 errdetail("Its mode is %s, and a local activity is part of the workflow task's transaction.", def->mode),
+				 errhint("Use temporal.execute_activity().")));
 	if (def != NULL && def->owner != act->def->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -32,6 +32,8 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "engine/handout.h"
+#include "engine/heartbeat.h"
+#include "engine/lost.h"
 #include "engine/sweep.h"
 #include "ipc/databases.h"
 #include "ipc/pollers.h"
@@ -56,6 +58,9 @@ typedef struct Turn
 	bool		refill;			/* a ring has drained */
 } Turn;
 
+/* reset at each turn */
+static MemoryContext turn_context = NULL;
+
 /* the earliest time at which something is due, as far as we know */
 static TimestampTz next_due = DT_NOBEGIN;
 
@@ -70,6 +75,9 @@ function_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
 	functions_changed = true;
 }
+
+/* an executor has ended in the middle of an attempt, now or while nobody looked */
+static bool executor_lost = true;
 
 /* Extension gone: nothing to do here any more. */
 static void
@@ -118,6 +126,28 @@ commit_transaction(void)
 	pgstat_report_stat(false);
 }
 
+/* Heartbeats that are due into the table; gives the time of the next. */
+static TimestampTz
+keep_heartbeats(TimestampTz now)
+{
+	TpgKeptHeartbeat *kept = NULL;
+	int			n = 0;
+
+	pgstat_report_activity(STATE_RUNNING, "keep heartbeats");
+	if (begin_transaction())
+	{
+		MemoryContext old = MemoryContextSwitchTo(turn_context);
+
+		n = tpg_engine_heartbeats_keep(now, &kept);
+		MemoryContextSwitchTo(old);
+	}
+	commit_transaction();
+	for (int i = 0; i < n; i++)
+		tpg_shared_heartbeat_written(&kept[i].heartbeat, GetCurrentTimestamp(), kept[i].done);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return home_is_ours ? tpg_shared_heartbeat_next(MyDatabaseId) : DT_NOEND;
+}
+
 static void
 work(Turn *turn)
 {
@@ -134,9 +164,13 @@ work(Turn *turn)
 			tpg_engine_retry_failed_tasks();
 		}
 		if (ours)
+		{
+			if (executor_lost)
+				executor_lost = tpg_engine_find_lost(now);
 			tpg_engine_sweep(now);
-		if (ours && turn->sweep)
-			tpg_backlog_recount();
+			if (turn->sweep)
+				tpg_backlog_recount();
+		}
 		commit_transaction();
 	}
 
@@ -204,8 +238,8 @@ void
 tpg_dispatcher_main(Datum main_arg)
 {
 	Oid			dboid;
-	MemoryContext turn_context;
 	TimestampTz next_sweep = DT_NOBEGIN;
+	TimestampTz next_heartbeat = DT_NOBEGIN;	/* the dispatcher before this one may have left some */
 	uint32		wait_event;
 
 	memcpy(&dboid, MyBgworkerEntry->bgw_extra, sizeof(dboid));
@@ -251,11 +285,16 @@ tpg_dispatcher_main(Datum main_arg)
 		/* it may lie in the past: its transaction took long */
 		seen_until = Min(seen_until, announced);
 
+		announced = tpg_dispatcher_take_heartbeat_due();
+		next_heartbeat = Min(next_heartbeat, announced);
+
 		released = tpg_dispatcher_take_released();
 		turn.scan = tpg_dispatcher_take_scan();
 		turn.refill = tpg_dispatcher_take_refill();
 		turn.due = now >= next_due;
 		turn.sweep = now >= next_sweep;
+		if (tpg_dispatcher_take_lost())
+			executor_lost = turn.sweep = true;
 		/* the interval may have been changed, and the clock, too */
 		if (next_sweep > TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval))
 			turn.sweep = true;
@@ -281,7 +320,15 @@ tpg_dispatcher_main(Datum main_arg)
 		if (home_is_ours && !settings_read)
 			read_settings();
 
-		wakeup = Min(next_sweep, next_due);
+		if (now >= next_heartbeat)
+		{
+			/* the first look is for free where there are none */
+			next_heartbeat = tpg_shared_heartbeat_next(MyDatabaseId);
+			if (now >= next_heartbeat)
+				next_heartbeat = keep_heartbeats(now);
+		}
+
+		wakeup = Min(Min(next_sweep, next_due), next_heartbeat);
 		wakeup = Min(wakeup, tpg_parked_turn(now, released));
 		if (home_is_ours)
 			wakeup = Min(wakeup, give_out_backlogs(now));

@@ -1,8 +1,8 @@
 -- Task queues: settings, their view and their rights; priorities and fairness keys and who has them from whom; an
--- activity tested alone. What executors make of limits is in tap/240_task_queues.pl.
+-- activity tested alone. What executors make of limits is in tap/270_task_queues.pl.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(42);
+SELECT plan(47);
 \ir ../lib/helpers.sql
 
 CREATE SCHEMA shop;
@@ -117,6 +117,32 @@ SELECT throws_ok('SELECT temporal.activity_info()', 'TP021', NULL, '... no activ
 SELECT is(temporal.test_activity('later'), NULL, 'one that completes later has no result');
 SELECT is(temporal.test_activity('act', '1', cancelled => true), '1'::jsonb, 'without a heartbeat it does not notice that it is cancelled');
 SELECT is((SELECT count(*) FROM temporal.test_heartbeats()), 0::bigint, '... and there is none');
+CREATE FUNCTION beats(n int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN coalesce((((temporal.activity_info()).heartbeat_details) ->> 'done')::int, 0) + 1 .. n LOOP
+		PERFORM temporal.heartbeat(jsonb_build_object('done', i));
+	END LOOP;
+	RETURN 'all';
+EXCEPTION WHEN query_canceled THEN
+	IF n > 9 THEN
+		RAISE;
+	END IF;
+	RETURN 'cleaned up: ' || (temporal.cancellation_details()).cancel_requested;
+END $$;
+SELECT temporal.register_activity('beats');
+SELECT is(temporal.test_activity('beats', '3'), '"all"'::jsonb, 'one that sends heartbeats');
+SELECT results_eq('SELECT heartbeat, details FROM temporal.test_heartbeats()', $$VALUES (1, '{"done": 1}'::jsonb), (2, '{"done": 2}'), (3, '{"done": 3}')$$, '... each of which is kept');
+SELECT temporal.test_activity('beats', '3', heartbeat_details => '{"done": 2}');
+SELECT results_eq('SELECT details FROM temporal.test_heartbeats()', $$VALUES ('{"done": 3}'::jsonb)$$, '... and that goes on from the details of an earlier attempt');
+SELECT is(temporal.test_activity('beats', '3', cancelled => true), '"cleaned up: true"'::jsonb, 'a cancelled one hears of it at its first heartbeat');
+CREATE FUNCTION cancelled(command text) RETURNS boolean LANGUAGE plpgsql AS $$      -- throws_ok() does not catch query_canceled
+BEGIN
+	EXECUTE command;
+	RETURN false;
+EXCEPTION WHEN query_canceled THEN
+	RETURN true;
+END $$;
+SELECT ok(cancelled($$SELECT temporal.test_activity('beats', '10', cancelled => true)$$), '... and may let it go on');
 SELECT temporal.mock_activity('works', returns => '"mocked"');
 SELECT is(temporal.test_activity('works', '9') ->> 'n', '9', 'a mock does not count');
 SELECT is(temporal.test_now(), '2030-01-01 01:00:01'::timestamptz, 'the clock of the test stands still');
