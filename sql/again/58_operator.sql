@@ -87,7 +87,7 @@ BEGIN
 	UPDATE temporal_internal.activity_task a
 	SET paused = t.paused, pause_info = t.pause_info, crash_count = t.crash_count, attempt = t.attempt, options = t.options,
 		task_queue = t.task_queue, priority_key = t.priority_key, due_at = t.due_at, attempt_scheduled_at = t.attempt_scheduled_at,
-		timeout_at = t.timeout_at
+		timeout_at = t.timeout_at, pass = NULL
 	WHERE a.execution_key = $1 AND a.scheduled_event_id = $2;
 	PERFORM temporal_internal.wake_scan();
 END

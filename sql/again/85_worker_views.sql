@@ -75,7 +75,7 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		coalesce(b.running, 0) AS running,
 		b.oldest AS oldest_since,
 		(SELECT temporal_internal.clock_now()) - b.oldest AS oldest_age,
-		0 AS pollers,
+		CASE q.kind WHEN 'activity' THEN temporal_internal.pollers(q.namespace_id, q.task_queue) ELSE 0 END AS pollers,
 		r.add_rate, r.dispatch_rate,
 		nullif(CASE q.kind WHEN 'activity' THEN s.max_concurrent_activities ELSE s.max_concurrent_workflow_tasks END, -1) AS max_concurrent,
 		nullif(CASE q.kind WHEN 'activity' THEN s.activities_per_second ELSE s.workflow_tasks_per_second END, -1) AS max_per_second,
@@ -130,8 +130,8 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 	WHERE q.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.task_queue IS 'What is due and waits for an executor, by namespace, task queue and kind (workflow: workflow tasks, activity: activity attempts). Queues of registered types, and those that are configured, are listed also when nothing waits.';
 COMMENT ON COLUMN temporal.task_queue.backlog IS 'Tasks that are due and not running. What waits for a timer or for its next attempt does not count.';
+COMMENT ON COLUMN temporal.task_queue.pollers IS 'Of activities: sessions that wait in poll_activity_task() or poll_activity_tasks() now. A worker that has no free place does not poll.';
 COMMENT ON COLUMN temporal.task_queue.oldest_since IS 'Since when the oldest of them has been due.';
-COMMENT ON COLUMN temporal.task_queue.pollers IS 'Workers outside of the database that wait for its tasks.';
 COMMENT ON COLUMN temporal.task_queue.add_rate IS 'Tasks that became due, a second, over about the last half minute; NULL where the queue is not configured. What runs within the workflow task does not count.';
 COMMENT ON COLUMN temporal.task_queue.dispatch_rate IS 'The same for tasks that were started.';
 COMMENT ON COLUMN temporal.task_queue.max_concurrent IS 'How many may run at once, by temporal.configure_task_queue(); NULL: no limit. max_per_second: how many may start in a second.';

@@ -20,6 +20,7 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.version_is_outdated(text),
 	temporal_internal.find_run(text, uuid, integer),
 	temporal_internal.worker_slots(),
+	temporal_internal.pollers(integer, text),
 	temporal_internal.task_queue_state(integer, text, text),
 	temporal_internal.heartbeats(),
 	temporal_internal.trace_run(bigint),

@@ -128,6 +128,13 @@ tpg_first_table(TPG_CHECK_PERMS_ARGS)
 #define tpg_wait_event(name) WaitEventExtensionNew(name)
 #endif
 
+/* Number of this process among those that have a PGPROC: sessions come first, up to MaxBackends. */
+#if PG_VERSION_NUM < 170000
+#define tpg_my_proc_number() (MyProc->pgprocno)
+#else
+#define tpg_my_proc_number() ((int) MyProcNumber)
+#endif
+
 /* Soft errors came with 16; these two ask for hard ones, or for none about a missing type. */
 #if PG_VERSION_NUM < 160000
 #define tpg_qualified_name_list(text) stringToQualifiedNameList(text)

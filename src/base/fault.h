@@ -33,6 +33,7 @@
 	X("activity_executed")		/* function returned, outcome not recorded */ \
 	X("activity_recorded")		/* outcome recorded, not committed */ \
 	X("activity_after_commit")	/* committed, executor has not gone on */ \
+	X("activity_opened")		/* start of an attempt that stays open recorded, not committed */ \
 	X("activity_retry_recorded")	/* failed attempt recorded, not committed */ \
 	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
 	X("activity_opened")		/* an attempt that stays open is recorded, not committed */ \

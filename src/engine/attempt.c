@@ -15,6 +15,7 @@
 #include "engine/attempt.h"
 #include "engine/mail.h"
 #include "engine/task.h"
+#include "ipc/pollers.h"
 #include "ipc/wake.h"
 #include "ipc/limits.h"
 #include "model/failure.h"
@@ -178,7 +179,12 @@ tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExec
 
 	/* what a worker outside has in hand counts in its queue until here; other open attempts occupy nobody */
 	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
+	{
 		tpg_limits_open_ended(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY);
+		/* its place may be what somebody waits for */
+		if (!tpg_clock_is_virtual() && tpg_limits_hold(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY))
+			tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, true);
+	}
 	if (!tpg_attempt_decide(t, a, &outcome))
 	{
 		tpg_engine_activity_outcome(t, &outcome, exec);

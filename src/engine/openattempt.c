@@ -52,7 +52,7 @@ open_deadline(const TpgActivityTask *t, TimestampTz heard_at, TpgTimeoutType *ty
 }
 
 void
-tpg_engine_attempt_open(TpgActivityTask *t, TimestampTz started_at, const char *identity)
+tpg_engine_attempt_begin(TpgActivityTask *t, TimestampTz started_at, const char *identity)
 {
 	TpgTimeoutType type;
 
@@ -60,6 +60,12 @@ tpg_engine_attempt_open(TpgActivityTask *t, TimestampTz started_at, const char *
 	t->due_at = DT_NOEND;
 	t->timeout_at = open_deadline(t, started_at, &type);
 	t->worker_identity = identity ? pstrdup(identity) : NULL;
+}
+
+void
+tpg_engine_attempt_open(TpgActivityTask *t, TimestampTz started_at, const char *identity)
+{
+	tpg_engine_attempt_begin(t, started_at, identity);
 	tpg_activity_open(t);
 	if (!TIMESTAMP_NOT_FINITE(t->timeout_at) && !tpg_clock_is_virtual())
 		tpg_wake_due(t->timeout_at);

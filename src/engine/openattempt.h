@@ -14,6 +14,9 @@
  */
 extern void tpg_engine_attempt_open(TpgActivityTask *task, TimestampTz started_at, const char *identity);
 
+/* The first half of it: *task as it is to be recorded. */
+extern void tpg_engine_attempt_begin(TpgActivityTask *task, TimestampTz started_at, const char *identity);
+
 /* One that an executor ran: it has returned, and stays open for whoever has the token. */
 extern void tpg_engine_attempt_leave(TpgActivityTask *task);
 

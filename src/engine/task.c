@@ -24,6 +24,7 @@
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
+#include "ipc/pollers.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/definition.h"
@@ -115,8 +116,10 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 {
 	if (tpg_clock_is_virtual())
 		return;
-	if (t->due_at > tpg_clock_now())
-		tpg_wake_due(t->due_at);
+	if (t->due_at > tpg_clock_now() || (t->mode == TPG_MODE_EXTERNAL && t->attempt > 1))
+		tpg_wake_due(t->due_at);	/* of an external one: the dispatcher puts it in line */
+	else if (t->mode == TPG_MODE_EXTERNAL)
+		tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, false);
 	else
 	{
 		Oid			owner = tpg_task_activity_owner(t->namespace_id, t->execution_key, t->activity_type);

@@ -25,6 +25,7 @@
 
 #include "base/compat.h"
 #include "ipc/layout.h"
+#include "ipc/pollers.h"
 #include "ipc/shmem.h"
 
 /* how long quiesce() waits, and when it gets serious */
@@ -368,6 +369,7 @@ tpg_database_pause(Oid dboid)
 		tpg_wake_process(db->dispatcher);
 	}
 	LWLockRelease(tpg_shared_lock);
+	tpg_poller_wake_database(dboid, true);
 }
 
 /* After the end of the transaction that paused it: no error possible. */

@@ -10,6 +10,7 @@
  *	  queue->mutex		spinlock: ring, members, idle list
  *	  slot->mutex		spinlock: what may be interrupted
  *	  database->park_mutex	spinlock: items put aside
+ *	  pollers[].mutex	spinlock: a list of sessions that poll
  *	  limit->mutex			spinlock: what a task queue may start
  *	  tpg_heartbeat_locks	LWLock a slot: its heartbeat; taken alone
  * A spinlock is never held across more than a few dozen instructions (and one
@@ -38,6 +39,7 @@
 
 #define TPG_RING_LOW 256
 #define TPG_WAITER_CVS 64
+#define TPG_POLLER_LISTS 64
 
 /* A slot whose process has not come after this time is free again. */
 #define TPG_START_TIMEOUT_MS 10000
@@ -193,10 +195,38 @@ typedef struct TpgDatabase
 	TpgParkedItem parked[TPG_PARK_SIZE];
 } TpgDatabase;
 
+typedef enum TpgPollerStatus
+{
+	TPG_POLLER_NONE = 0,
+	TPG_POLLER_WAITING,			/* on its list */
+	TPG_POLLER_WOKEN			/* off it, until it looks */
+} TpgPollerStatus;
+
+/* One for each process that can be a session, by its number; under the mutex of its list. */
+typedef struct TpgPoller
+{
+	uint64		key;
+	Oid			dboid;
+	int			wants;
+	PGPROC	   *proc;
+	int			next;
+	int			previous;
+	TpgPollerStatus state;
+	bool		more;
+} TpgPoller;
+
+typedef struct TpgPollerList
+{
+	slock_t		mutex;
+	int			first;			/* -1: nobody */
+	int			last;
+} TpgPollerList;
+
 typedef struct TpgShared
 {
 	int			ndatabases;
 	int			nslots;
+	int			npollers;
 	PGPROC	   *volatile launcher;
 
 	bool		unclean;		/* recovery was needed at start */
@@ -205,6 +235,7 @@ typedef struct TpgShared
 	pg_atomic_uint32 careful_pid;
 
 	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
+	TpgPollerList pollers[TPG_POLLER_LISTS];
 	TpgQueue	queues[TPG_MAX_QUEUES];
 	volatile int nlimits;		/* entries of limits that were ever used */
 	TpgLimits	limits[TPG_MAX_TASK_QUEUES];
@@ -219,6 +250,7 @@ extern TpgDatabase *tpg_databases;
 extern TpgSlot *tpg_slots;
 extern TpgHeartbeatEntry *tpg_heartbeats;
 extern LWLockPadded *tpg_heartbeat_locks;
+extern TpgPoller *tpg_pollers;
 
 extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);

@@ -27,6 +27,7 @@
 
 #include "ipc/databases.h"
 #include "ipc/limits.h"
+#include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
@@ -39,6 +40,8 @@
 #define MAX_NEWS 16
 /* More than that are not interrupted; they find out when they are done. */
 #define MAX_INTERRUPTS 64
+/* More task queues than that, and the dispatcher wakes a poller of each. */
+#define MAX_POLLS 32
 
 typedef struct PendingWork
 {
@@ -59,6 +62,14 @@ typedef struct PendingInterrupt
 	int32		event_id;
 	int			reason;
 } PendingInterrupt;
+
+typedef struct PendingPoll
+{
+	uint64		key;
+	int			tasks;			/* due after COMMIT */
+	int			held;			/* due again after ABORT */
+	bool		more;
+} PendingPoll;
 
 typedef enum Phase
 {
@@ -81,6 +92,8 @@ static struct
 	int			nwork;
 	int			nnews;
 	int			ninterrupts;
+	int			npolls;
+	PendingPoll polls[MAX_POLLS];
 	PendingWork work[MAX_WORK];
 	PendingNews news[MAX_NEWS];
 	PendingInterrupt interrupts[MAX_INTERRUPTS];
@@ -102,12 +115,14 @@ forget(void)
 	pending.nwork = 0;
 	pending.nnews = 0;
 	pending.ninterrupts = 0;
+	pending.npolls = 0;
 }
 
 static void
 deliver(void)
 {
 	Oid			dboid = MyDatabaseId;
+
 
 	if (pending.phase == PHASE_COMMITTED)
 	{
@@ -147,6 +162,15 @@ deliver(void)
 	if (pending.settings)
 		tpg_database_wake_settings(pending.database, dboid);
 	tpg_limits_at_end(pending.phase == PHASE_COMMITTED);
+	/* behind that, since they ask the limits */
+	for (int i = 0; i < pending.npolls; i++)
+	{
+		const PendingPoll *p = &pending.polls[i];
+		int			tasks = pending.phase == PHASE_COMMITTED ? p->tasks : p->held;
+
+		if (tasks > 0)
+			tpg_poller_wake(p->key, tasks, p->more);
+	}
 	forget();
 }
 
@@ -327,6 +351,49 @@ tpg_wake_waiters(int64 execution_key)
 {
 	if (prepare())
 		pending.waiters |= tpg_waiter_bit(execution_key);
+}
+
+static PendingPoll *
+pending_poll(uint64 key)
+{
+	PendingPoll *p;
+
+	if (!prepare())
+		return NULL;
+	for (int i = pending.npolls - 1; i >= 0; i--)
+	{
+		if (pending.polls[i].key == key)
+			return &pending.polls[i];
+	}
+	if (pending.npolls >= MAX_POLLS)
+	{
+		pending.scan = true;
+		return NULL;
+	}
+	p = &pending.polls[pending.npolls++];
+	memset(p, 0, sizeof(*p));
+	p->key = key;
+	return p;
+}
+
+void
+tpg_wake_pollers(uint64 key, int tasks, bool more)
+{
+	PendingPoll *p = pending_poll(key);
+
+	if (p == NULL)
+		return;
+	p->tasks += tasks;
+	p->more = p->more || more;
+}
+
+void
+tpg_wake_pollers_at_abort(uint64 key, int tasks)
+{
+	PendingPoll *p = pending_poll(key);
+
+	if (p != NULL)
+		p->held += tasks;
 }
 
 void

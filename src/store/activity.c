@@ -17,41 +17,39 @@
 #include "utils/timestamp.h"
 
 #include "store/activity.h"
+#include "store/line.h"
 #include "store/plan.h"
 
-#define TASK_COLUMNS \
-	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, " \
-	"a.priority_key, a.in_executor"
 /* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
 #define HEARTBEATS_KEPT \
 	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
 #define WITH_EVENT \
-	"SELECT " TASK_COLUMNS ", coalesce(h.attributes || a.options, h.attributes)" HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
 	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, "
-	"fairness_key, fairness_weight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-	16, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
-	INT2OID, INT2OID, TEXTOID, FLOAT8OID}
+	"fairness_key, fairness_weight, pass) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+	17, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID, INT2OID, TEXTOID, FLOAT8OID, INT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR NO KEY UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
 );
-static TpgPlan lock_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR UPDATE OF a", 3, {INT8OID, INT4OID, TEXTOID}
-);
-static TpgPlan lock_shared_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR SHARE OF a", 3, {INT8OID, INT4OID, TEXTOID}
-);
+/* by event, by id; the second pair to be shared */
+static TpgPlan lock_plans[] = {
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR UPDATE OF a", 2, {INT8OID, TEXTOID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR SHARE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR SHARE OF a", 2, {INT8OID, TEXTOID})
+};
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
 );
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
-	"last_attempt_at = $8, started_at = NULL, in_executor = 0 WHERE execution_key = $1 AND scheduled_event_id = $2",
+	"last_attempt_at = $8, started_at = NULL, in_executor = 0, pass = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
 	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}
 );
 static TpgPlan start_plan = TPG_PLAN(
@@ -89,7 +87,7 @@ static TpgPlan timed_out_run_plan = TPG_PLAN(
 	3, {TIMESTAMPTZOID, INT4OID, INT8OID}
 );
 static TpgPlan take_mode_plan = TPG_PLAN(
-	"UPDATE temporal_internal.activity_task a SET mode = d.number FROM ("
+	"UPDATE temporal_internal.activity_task a SET mode = d.number, pass = NULL FROM ("
 	"SELECT name, array_position('{transactional,autonomous,external}'::text[], mode) AS number FROM temporal_internal.definition "
 	"WHERE namespace_id = $1 AND kind = 'activity') d "
 	"WHERE a.namespace_id = $1 AND a.started_at IS NULL AND a.mode <> d.number AND ("
@@ -112,8 +110,8 @@ row_time(uint64 r, int column, TimestampTz dflt)
 	return isnull ? dflt : DatumGetTimestampTz(value);
 }
 
-static void
-task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+void
+tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 {
 	t->execution_key = tpg_row_int64(r, 1);
 	t->scheduled_event_id = tpg_row_int32(r, 2);
@@ -134,8 +132,16 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->worker_identity = tpg_row_text(r, 17, ctx);
 	t->priority.key = tpg_row_int16(r, 18);
 	t->in_executor = tpg_row_int16(r, 19);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 20, ctx);
-	t->heartbeats_kept = tpg_row_bool(r, 21);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, TPG_ACTIVITY_NCOLUMNS + 1, ctx);
+	/* of a first attempt that has not begun there are none; the statements here look */
+	t->heartbeats_kept = t->attempt > 1;
+}
+
+static void
+task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+{
+	tpg_activity_from_row(r, t, ctx);
+	t->heartbeats_kept = tpg_row_bool(r, TPG_ACTIVITY_NCOLUMNS + 2);
 }
 
 void
@@ -149,8 +155,9 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[16];
-		char		nulls[17] = "                ";
+		Datum		values[17];
+		char		nulls[18] = "                 ";
+		int64		pass = tpg_line_pass(t);
 
 		values[0] = Int64GetDatum(t->execution_key);
 		values[1] = Int32GetDatum(t->scheduled_event_id);
@@ -176,6 +183,9 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		values[15] = Float8GetDatum(t->priority.fairness_weight);
 		if (t->priority.fairness_weight == 0)
 			nulls[15] = 'n';
+		values[16] = Int64GetDatum(pass);
+		if (pass < 0)
+			nulls[16] = 'n';
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);
@@ -207,26 +217,24 @@ tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
 }
 
 static TpgActivityTask *
-lock_task(TpgPlan *plan, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
+lock_task(bool shared, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	Datum		values[3] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	Datum		values[2] = {Int64GetDatum(execution_key),
+	activity_id ? CStringGetTextDatum(activity_id) : Int32GetDatum(scheduled_event_id)};
 
-	if (activity_id == NULL)
-		return read_one(plan, values, "  n");
-	values[2] = CStringGetTextDatum(activity_id);
-	return read_one(plan, values, NULL);
+	return read_one(&lock_plans[(shared ? 2 : 0) + (activity_id ? 1 : 0)], values, NULL);
 }
 
 TpgActivityTask *
 tpg_activity_lock(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	return lock_task(&lock_plan, execution_key, scheduled_event_id, activity_id);
+	return lock_task(false, execution_key, scheduled_event_id, activity_id);
 }
 
 TpgActivityTask *
 tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	return lock_task(&lock_shared_plan, execution_key, scheduled_event_id, activity_id);
+	return lock_task(true, execution_key, scheduled_event_id, activity_id);
 }
 
 bool

@@ -37,18 +37,20 @@ static TpgPlan next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE deliver_at > $1), "
 	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode <> 3 AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task "
+	"WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at > $1), "
 	"(SELECT min(due_at) FROM temporal_internal.outbox WHERE due_at > $1), "
 	"(SELECT min(timeout_at) FROM temporal_internal.activity_task WHERE timeout_at > $1))", 1, {TIMESTAMPTZOID}
 );
 
 static TpgPlan run_activities_plan = TPG_PLAN(
-	"SELECT due_at, 0::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text, task_queue, priority_key::int4 FROM temporal_internal.activity_task "
-	"WHERE NOT paused AND mode <> 3 AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
+	"SELECT due_at, (mode = 3)::integer::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text, task_queue, priority_key::int4 FROM temporal_internal.activity_task "
+	"WHERE NOT paused AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan run_next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE execution_key = $1 AND deliver_at > $2), "
-	"(SELECT least(min(due_at) FILTER (WHERE due_at > $2 AND mode <> 3), min(timeout_at) FILTER (WHERE timeout_at > $2)) "
+	"(SELECT least(min(due_at) FILTER (WHERE due_at > $2), min(timeout_at) FILTER (WHERE timeout_at > $2)) "
 	"FROM temporal_internal.activity_task WHERE NOT paused AND execution_key = $1))",
 	2, {INT8OID, TIMESTAMPTZOID}
 );

@@ -33,6 +33,7 @@
 #include "engine/task.h"
 #include "ipc/lanes.h"
 #include "ipc/limits.h"
+#include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "model/priority.h"
 #include "store/definition.h"
@@ -199,6 +200,8 @@ tpg_backlog_load(void)
 	tpg_limits_load_end();
 	MemoryContextSwitchTo(old);
 	tpg_backlog_recount();
+	/* workers outside, who may start more now */
+	tpg_poller_wake_database(MyDatabaseId, false);
 }
 
 /*

@@ -31,10 +31,12 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "engine/handout.h"
 #include "engine/heartbeat.h"
 #include "engine/lost.h"
 #include "engine/sweep.h"
 #include "ipc/databases.h"
+#include "ipc/pollers.h"
 #include "ipc/dispatch.h"
 #include "ipc/queue.h"
 #include "store/due.h"
@@ -82,6 +84,7 @@ static void
 leave(uint32 requests)
 {
 	tpg_queue_forget_database(MyDatabaseId);
+	tpg_poller_wake_database(MyDatabaseId, true);
 	tpg_dispatcher_answer(requests);
 	proc_exit(0);
 }
@@ -187,11 +190,14 @@ work(Turn *turn)
 			tpg_scan_tables(TPG_SCAN_NEW, seen_until, now);
 		if (mode != TPG_SCAN_RESUME || turn->due)
 			seen_until = now;
+		tpg_engine_line_up(now);
 		next_due = tpg_due_next(now);
 	}
 	else
 		next_due = DT_NOEND;
 	commit_transaction();
+	if (turn->sweep || turn->scan)
+		tpg_poller_wake_database(MyDatabaseId, false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 

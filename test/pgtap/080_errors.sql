@@ -347,6 +347,15 @@ INSERT INTO tried VALUES
 	('replay_check', 1, 'client', $$count(*) FROM temporal.replay_check('unknown name')$$, 'TP014', false), ('replay_check', 1, 'workflow', 'count(*) FROM temporal.replay_check()', 'TP021', false), ('replay_check', 1, 'tpg_nobody', 'count(*) FROM temporal.replay_check()', '42501', false),
 	('replay_check', 1, 'tpg_client', 'count(*) FROM temporal.replay_check()', 'ok', false);
 
+-- ---------- workers outside ----------
+
+INSERT INTO tried VALUES
+	('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task(NULL, 'me')$$, '22004', true), ('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('', 'me')$$, '22023', true), ('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task(shop.long(), 'me')$$, '22023', true),
+	('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('q', NULL)$$, '22004', true), ('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('q', 'me', '-1 s')$$, '22023', true), ('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('q', 'me', '290000 years')$$, '22023', true),
+	('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('q', 'me', NULL)$$, '22004', true), ('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s', 0)$$, '22023', false), ('poll_activity_task', 4, 'client', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s', 100000)$$, '22023', false),
+	('poll_activity_task', 4, 'workflow', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s')$$, 'TP021', false), ('poll_activity_task', 4, 'tpg_nobody', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s')$$, '42501', false), ('poll_activity_task', 4, 'tpg_client', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s')$$, 'ok', false),
+	('poll_activity_tasks', 5, 'client', $$CALL temporal.poll_activity_tasks('q', 'me')$$, '2D000', false);
+
 -- ---------- tests ----------
 
 INSERT INTO tried VALUES
