@@ -9,11 +9,9 @@
 #include "postgres.h"
 
 #include "port/pg_bswap.h"
-#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 
-#include "base/compat.h"
 #include "engine/token.h"
 #include "store/extension.h"
 
@@ -31,18 +29,10 @@ StaticAssertDecl(sizeof(Packed) == 40, "tokens have no padding");
 char *
 tpg_token_encode(const TpgToken *t)
 {
-	/* a poll makes many tokens in one transaction */
-	static LocalTransactionId epoch_lxid = InvalidLocalTransactionId;
-	static pg_uuid_t epoch;
 	Packed		p;
 	char	   *text = palloc(sizeof(Packed) * 2 + 1);
 
-	if (epoch_lxid != tpg_my_lxid())
-	{
-		tpg_home_epoch(&epoch);
-		epoch_lxid = tpg_my_lxid();
-	}
-	p.epoch = epoch;
+	tpg_home_epoch(&p.epoch);
 	p.execution_key = pg_hton64((uint64) t->execution_key);
 	p.started_at = pg_hton64((uint64) t->started_at);
 	p.scheduled_event_id = pg_hton32((uint32) t->scheduled_event_id);

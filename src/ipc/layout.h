@@ -248,9 +248,9 @@ extern LWLock *tpg_shared_lock;
 extern volatile Oid *tpg_database_oids;
 extern TpgDatabase *tpg_databases;
 extern TpgSlot *tpg_slots;
-extern TpgPoller *tpg_pollers;
 extern TpgHeartbeatEntry *tpg_heartbeats;
 extern LWLockPadded *tpg_heartbeat_locks;
+extern TpgPoller *tpg_pollers;
 
 extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);

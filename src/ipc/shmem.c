@@ -29,9 +29,9 @@ LWLock	   *tpg_shared_lock = NULL;
 volatile Oid *tpg_database_oids = NULL;
 TpgDatabase *tpg_databases = NULL;
 TpgSlot    *tpg_slots = NULL;
-TpgPoller  *tpg_pollers = NULL;
 TpgHeartbeatEntry *tpg_heartbeats = NULL;
 LWLockPadded *tpg_heartbeat_locks = NULL;
+TpgPoller  *tpg_pollers = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -58,15 +58,15 @@ slots_size(void)
 }
 
 static Size
-pollers_size(void)
-{
-	return MAXALIGN(mul_size(MaxBackends, sizeof(TpgPoller)));
-}
-
-static Size
 heartbeats_size(void)
 {
 	return MAXALIGN(mul_size(tpg_guc_max_executors, sizeof(TpgHeartbeatEntry)));
+}
+
+static Size
+pollers_size(void)
+{
+	return MAXALIGN(mul_size(MaxBackends, sizeof(TpgPoller)));
 }
 
 static Size

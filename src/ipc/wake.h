@@ -82,7 +82,7 @@ extern void tpg_wake_pollers(uint64 key, int tasks, bool more);
 /* The same if this transaction is rolled back: it holds tasks that others leave out. */
 extern void tpg_wake_pollers_at_abort(uint64 key, int tasks);
 
-/* Interrupt (SIGINT) executors that run this attempt; event 0: all of the run. */
+/* Interrupt (SIGINT) executors that run this attempt (a pause or reset: tell them with the next heartbeat); event 0: all of the run. */
 extern void tpg_wake_interrupt(int64 execution_key, int32 event_id, int reason);
 
 /*

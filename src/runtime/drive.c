@@ -360,7 +360,7 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	}
 	if (def != NULL)
 		owner = tpg_task_activity_owner(task->namespace_id, task->execution_key, task->activity_type);
-	if ((def == NULL || !OidIsValid(owner)) && !mocked)
+	if (!OidIsValid(owner) && !mocked)
 	{
 		attempt.end = TPG_ATTEMPT_FAILED;
 		attempt.started_at = attempt.ended_at = tpg_clock_now();

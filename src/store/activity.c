@@ -24,7 +24,7 @@
 #define HEARTBEATS_KEPT \
 	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
 #define WITH_EVENT \
-	"SELECT " TPG_ACTIVITY_COLUMNS ", coalesce(h.attributes || a.options, h.attributes)" HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
@@ -132,8 +132,16 @@ tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->worker_identity = tpg_row_text(r, 17, ctx);
 	t->priority.key = tpg_row_int16(r, 18);
 	t->in_executor = tpg_row_int16(r, 19);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 20, ctx);
-	t->heartbeats_kept = tpg_row_bool(r, 21);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, TPG_ACTIVITY_NCOLUMNS + 1, ctx);
+	/* of a first attempt that has not begun there are none; the statements here look */
+	t->heartbeats_kept = t->attempt > 1;
+}
+
+static void
+task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+{
+	tpg_activity_from_row(r, t, ctx);
+	t->heartbeats_kept = tpg_row_bool(r, TPG_ACTIVITY_NCOLUMNS + 2);
 }
 
 void
@@ -194,7 +202,7 @@ read_one(TpgPlan *plan, Datum *values, const char *nulls)
 	if (SPI_processed == 1)
 	{
 		task = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask));
-		tpg_activity_from_row(0, task, scope.caller_context);
+		task_from_row(0, task, scope.caller_context);
 	}
 	tpg_store_end(&scope);
 	return task;
@@ -382,7 +390,7 @@ read_tasks(TpgPlan *plan, Datum *values, TpgActivityTask **tasks)
 	n = (int) SPI_processed;
 	*tasks = MemoryContextAllocZero(scope.caller_context, sizeof(TpgActivityTask) * Max(n, 1));
 	for (int i = 0; i < n; i++)
-		tpg_activity_from_row(i, &(*tasks)[i], scope.caller_context);
+		task_from_row(i, &(*tasks)[i], scope.caller_context);
 	tpg_store_end(&scope);
 	return n;
 }

@@ -121,6 +121,8 @@ extern void tpg_activity_delete_all(int64 execution_key);
 	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, " \
 	"a.priority_key, a.in_executor"
 #define TPG_ACTIVITY_NCOLUMNS 19
+/* and the column behind them: those of the event h, with what an operator has changed */
+#define TPG_ACTIVITY_ATTRIBUTES "coalesce(h.attributes || a.options, h.attributes)"
 extern void tpg_activity_from_row(uint64 row, TpgActivityTask *task, MemoryContext context);
 
 #endif							/* TPG_STORE_ACTIVITY_H */

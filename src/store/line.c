@@ -45,7 +45,7 @@
 #include "store/plan.h"
 
 #define CLAIM_COLUMNS \
-	"SELECT " TPG_ACTIVITY_COLUMNS ", coalesce(h.attributes || a.options, h.attributes), b.details IS NOT NULL, e.workflow_id, e.run_id, e.workflow_type, e.activity_cancels, b.details, " \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES ", e.workflow_id, e.run_id, e.workflow_type, e.activity_cancels, b.details, " \
 	"h.user_metadata ->> 'summary', a.pass " \
 	"FROM temporal_internal.activity_task a " \
 	"JOIN temporal_internal.execution e ON e.key = a.execution_key AND e.status IN (1, 8) " \
@@ -213,7 +213,7 @@ claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext con
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		TpgLineTask *t = &tasks[n++];
-		int			c = TPG_ACTIVITY_NCOLUMNS + 3;	/* behind attributes and whether heartbeats are kept */
+		int			c = TPG_ACTIVITY_NCOLUMNS + 2;	/* behind attributes */
 		bool		isnull;
 
 		tpg_activity_from_row(i, &t->task, context);
