@@ -35,6 +35,9 @@
 	X("activity_after_commit")	/* committed, executor has not gone on */ \
 	X("activity_retry_recorded")	/* failed attempt recorded, not committed */ \
 	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
+	X("http_begun")				/* starts of requests committed, none sent */ \
+	X("http_ended")				/* an answer is there, nothing recorded */ \
+	X("http_recorded")			/* end of a request written, not committed */ \
 	X("eager_step")				/* between an eager activity and the replay after it */ \
 	X("local_activity")			/* local activity done, marker not written */ \
 	X("outbox_before_commit")	/* what a run asked of another is written, with the answer */ \

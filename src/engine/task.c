@@ -71,7 +71,11 @@ static TpgActivityMode
 mode_of(const TpgActivityTask *t)
 {
 	TpgDefinition *def = tpg_definition_lookup(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type, true);
+	TpgActivityMode builtin = tpg_activity_mode_of_builtin(t->activity_type);
 
+	/* '*' is for types that nobody has */
+	if (builtin != 0 && (def == NULL || def->dynamic))
+		return builtin;
 	return def ? tpg_activity_mode_from_name(def->mode) : TPG_MODE_TRANSACTIONAL;
 }
 
@@ -101,6 +105,8 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 		return;
 	if (t->due_at > tpg_clock_now())
 		tpg_wake_due(t->due_at);
+	else if (t->mode == TPG_MODE_HTTP)
+		tpg_wake_http();
 	else
 	{
 		Oid			owner = tpg_definition_owner(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type);

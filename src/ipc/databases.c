@@ -48,6 +48,7 @@ tpg_databases_reset(void)
 		pg_atomic_init_u32(&db->grow, 0);
 		pg_atomic_init_u64(&db->next_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->planned, (uint64) DT_NOEND);
+		pg_atomic_init_u32(&db->http_work, 0);
 		SpinLockInit(&db->park_mutex);
 	}
 }
@@ -94,6 +95,7 @@ assign_entry(int i, Oid dboid)
 	pg_atomic_write_u32(&db->grow, 0);
 	pg_atomic_write_u64(&db->next_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->planned, (uint64) DT_NOEND);
+	tpg_http_reset(i);
 	db->nparked = 0;
 	tpg_database_oids[i] = dboid;
 }
@@ -120,7 +122,7 @@ tpg_database_find(Oid dboid, bool create)
 		{
 			TpgDatabase *db = &tpg_databases[i];
 
-			if (db->status == TPG_DISPATCHER_NONE && db->pauses == 0 && !is_wanted(db))
+			if (db->status == TPG_DISPATCHER_NONE && db->http_status == TPG_DISPATCHER_NONE && db->pauses == 0 && !is_wanted(db))
 			{
 				index = i;
 				break;
@@ -307,6 +309,7 @@ tpg_database_pause(Oid dboid)
 		if (db->status == TPG_DISPATCHER_STARTING)
 			db->status = TPG_DISPATCHER_NONE;
 		tpg_wake_process(db->dispatcher);
+		tpg_wake_process(db->http);
 	}
 	LWLockRelease(tpg_shared_lock);
 }
@@ -369,6 +372,7 @@ tpg_database_quiesce(Oid dboid)
 				kill(tpg_databases[index].pid, SIGTERM);
 		}
 		LWLockRelease(tpg_shared_lock);
+		left += tpg_http_stop(index, dboid, late);
 
 		if (left == 0)
 			return true;

@@ -47,6 +47,9 @@ extern void tpg_wake_work(Oid owner, TpgWorkItem item);
 /* The dispatcher of this database should look at the tables. */
 extern void tpg_wake_scan(void);
 
+/* A request of an activity of type http is due. */
+extern void tpg_wake_http(void);
+
 /* Something becomes due at this (real) time. */
 extern void tpg_wake_due(TimestampTz when);
 

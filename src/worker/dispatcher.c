@@ -39,6 +39,7 @@
 #include "store/extension.h"
 #include "worker/bgw.h"
 #include "worker/dispatcher.h"
+#include "worker/httpstart.h"
 #include "worker/parked.h"
 #include "worker/pool.h"
 #include "worker/scan.h"
@@ -140,6 +141,7 @@ work(Turn *turn)
 		tpg_scan_tables(mode, seen_until, now);
 		if (mode == TPG_SCAN_RESUME && turn->due)
 			tpg_scan_tables(TPG_SCAN_NEW, seen_until, now);
+		tpg_http_look(now);
 		if (mode != TPG_SCAN_RESUME || turn->due)
 			seen_until = now;
 		next_due = tpg_due_next(now);
@@ -220,7 +222,10 @@ tpg_dispatcher_main(Datum main_arg)
 		wakeup = Min(next_sweep, next_due);
 		wakeup = Min(wakeup, tpg_parked_turn(now, released));
 		if (home_is_ours)
+		{
 			wakeup = Min(wakeup, tpg_pool_turn(now));
+			wakeup = Min(wakeup, tpg_http_turn(now));
+		}
 		if (!tpg_dispatcher_plan(wakeup))
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
