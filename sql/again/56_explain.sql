@@ -142,8 +142,7 @@ BEGIN
 			concat_ws('. ',
 				-- without user and query, which may be nobody's business
 				CASE WHEN t.mode = 4 THEN concat_ws(' ', 'HTTP', upper(coalesce(h.attributes #>> '{input,method}', 'GET')),
-					regexp_replace(regexp_replace(h.attributes #>> '{input,url}', '[?#].*$', ''), '//[^/]*@', '//')) END,
-				CASE
+					regexp_replace(regexp_replace(h.attributes #>> '{input,url}', '[?#].*$', ''), '//[^/]*@', '//')) || ': ' ELSE '' END || CASE
 					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'

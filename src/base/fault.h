@@ -35,6 +35,7 @@
 	X("activity_after_commit")	/* committed, executor has not gone on */ \
 	X("activity_retry_recorded")	/* failed attempt recorded, not committed */ \
 	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
+	X("activity_opened")		/* start of an attempt that stays open written, not committed */ \
 	X("http_begun")				/* starts of requests committed, none sent */ \
 	X("http_ended")				/* an answer is there, nothing recorded */ \
 	X("http_recorded")			/* end of a request written, not committed */ \

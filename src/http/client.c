@@ -155,6 +155,7 @@ run(TpgHttpTransfer *t)
 	t->retry_after = 0;
 	t->curl_error[0] = '\0';
 	t->header_size = t->body_size = 0;
+	t->header_complete = false;
 	if (t->deadline != 0 && t->deadline <= tpg_http_now_ms())
 	{
 		refuse(t, TPG_HTTP_TIMED_OUT, "timed out");
@@ -326,10 +327,14 @@ ended(TpgHttpTransfer *t, CURLcode code)
 
 	if (code == CURLE_OK)
 	{
-		if (!follow(t))
+		if (!t->header_complete)
+			refuse(t, TPG_HTTP_BROKEN, "the connection was closed within the header of the answer");
+		else if (!follow(t))
 			finish(t, TPG_HTTP_ANSWERED);
 		return;
 	}
+	if (code == CURLE_FILESIZE_EXCEEDED && t->end == TPG_HTTP_BROKEN)
+		(void) tpg_http_too_large(t, "body", t->request->max_response);
 	/* a callback has stopped it, and said why */
 	if (t->end != TPG_HTTP_BROKEN)
 		finish(t, t->end);

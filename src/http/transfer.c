@@ -113,8 +113,8 @@ reserve(TpgHttpTransfer *t, char **buffer, size_t *space, size_t needed)
 	return true;
 }
 
-static size_t
-too_large(TpgHttpTransfer *t, const char *what, size_t limit)
+size_t
+tpg_http_too_large(TpgHttpTransfer *t, const char *what, size_t limit)
 {
 	t->end = TPG_HTTP_TOO_LARGE;
 	snprintf(t->message, sizeof(t->message), "%s of the answer is larger than %zu bytes", what, limit);
@@ -129,10 +129,15 @@ header_came(char *data, size_t size, size_t n, void *arg)
 	n *= size;
 	t->header_total += n;
 	if (t->header_total > MAX_HEADER_BYTES)
-		return too_large(t, "header", MAX_HEADER_BYTES);
+		return tpg_http_too_large(t, "header", MAX_HEADER_BYTES);
 	/* the next answer: after 1xx, or trailers of the same one, which are no status line */
 	if (n >= 5 && strncmp(data, "HTTP/", 5) == 0)
+	{
 		t->header_size = 0;
+		t->header_complete = false;
+	}
+	if (data[0] == '\r' || data[0] == '\n')
+		t->header_complete = true;
 	if (!reserve(t, &t->header_block, &t->header_space, t->header_size + n))
 		return 0;
 	memcpy(t->header_block + t->header_size, data, n);
@@ -147,7 +152,7 @@ body_came(char *data, size_t size, size_t n, void *arg)
 
 	n *= size;
 	if (n > t->request->max_response - t->body_size)
-		return too_large(t, "body", t->request->max_response);
+		return tpg_http_too_large(t, "body", t->request->max_response);
 	if (!reserve(t, &t->body, &t->body_space, t->body_size + n))
 		return 0;
 	memcpy(t->body + t->body_size, data, n);
@@ -288,7 +293,7 @@ tpg_http_make_headers(TpgHttpTransfer *t)
 			return false;
 	}
 	/* libcurl would call it a form */
-	if (t->with_body && !has_type && (list = curl_slist_append(t->headers, "Content-Type:")) != NULL)
+	if ((t->with_body || strcmp(t->method, "POST") == 0) && !has_type && (list = curl_slist_append(t->headers, "Content-Type:")) != NULL)
 		t->headers = list;
 	return true;
 }
@@ -337,6 +342,9 @@ tpg_http_set_options(TpgHttpTransfer *t)
 	SET(CURLOPT_WRITEFUNCTION, body_came);
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_HTTPHEADER, t->headers);
+	/* what announces more need not be waited for; what is counted is what comes */
+	if (strcmp(t->method, "HEAD") != 0)
+		SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) r->max_response);
 	if (t->deadline != 0)
 		SET(CURLOPT_TIMEOUT_MS, (long) Max(t->deadline - tpg_http_now_ms(), 1));
 

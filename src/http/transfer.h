@@ -49,6 +49,7 @@ struct TpgHttpTransfer
 	size_t		header_size;
 	size_t		header_space;
 	size_t		header_total;	/* of all answers */
+	bool		header_complete;
 	char	   *body;
 	size_t		body_size;
 	size_t		body_space;
@@ -75,6 +76,9 @@ extern void tpg_http_stop_resolving(TpgHttpTransfer *t);
 /* NULL: good; else what is wrong with it. */
 extern const char *tpg_http_parse_url(CURLU *url, TpgHttpUrl *parsed);
 extern void tpg_http_forget_url(TpgHttpUrl *parsed);
+
+/* It is to end so; 0, which makes libcurl stop. */
+extern size_t tpg_http_too_large(TpgHttpTransfer *t, const char *what, size_t limit);
 
 /* Sets what is shown of its URL; false: out of memory. */
 extern bool tpg_http_show_url(TpgHttpTransfer *t);

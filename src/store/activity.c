@@ -85,6 +85,10 @@ static TpgPlan take_mode_plan = TPG_PLAN(
 	"SELECT FROM temporal_internal.definition o WHERE o.namespace_id = $1 AND o.kind = 'activity' AND o.name = a.activity_type))",
 	2, {INT4OID, TEXTOID}
 );
+static TpgPlan take_builtin_mode_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET mode = $3 "
+	"WHERE namespace_id = $1 AND activity_type = $2 AND mode <> $3 AND started_at IS NULL", 3, {INT4OID, TEXTOID, INT2OID}
+);
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
 	"DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
@@ -384,6 +388,20 @@ tpg_activity_take_mode(int32 namespace_id, const char *activity_type)
 	if (activity_type != NULL)
 		values[1] = CStringGetTextDatum(activity_type);
 	tpg_plan_execute(&take_mode_plan, values, activity_type ? NULL : " n", false, 0);
+	n = (int) SPI_processed;
+	tpg_store_end(&scope);
+	return n;
+}
+
+int
+tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int32GetDatum(namespace_id), CStringGetTextDatum(activity_type), Int16GetDatum((int16) mode)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&take_builtin_mode_plan, values, NULL, false, 0);
 	n = (int) SPI_processed;
 	tpg_store_end(&scope);
 	return n;

@@ -114,6 +114,9 @@ typedef struct TpgOpenRequest
 /* All of them. No locks. */
 extern int	tpg_activity_http_open(TpgOpenRequest **requests);
 
+/* The same for a type that is not registered any more, and built in. */
+extern int	tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode);
+
 extern void tpg_activity_delete_all(int64 execution_key);
 
 #endif							/* TPG_STORE_ACTIVITY_H */

@@ -42,6 +42,9 @@ sub start
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>', "$self->{log}.out";
 		open STDERR, '>&', \*STDOUT;
+		# thousands of connections
+		chomp(my $limit = `sh -c 'ulimit -Hn'`);
+		system 'prlimit', '--pid', $$, "--nofile=$limit:$limit";
 		eval { serve($listener, $self->{log}); };
 		print STDERR $@ if $@;
 		require POSIX;

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use HttpServer;
+use IO::Socket::INET;
 use JSON::PP ();
 use TemporalNode;
 use Test::More;
@@ -21,14 +22,14 @@ temporal_pg.http_allow = '127.0.0.1:*, [::1]:*, localhost:*, 0.0.0.0:*, denied.e
 temporal_pg.http_allow_private = '127.0.0.1'
 log_min_messages = debug2
 });
-my $json = JSON::PP->new->canonical->allow_nonref;
+my $json = JSON::PP->new->canonical->allow_nonref->utf8;
 
 $node->query(q{
 	-- the result, or what became of it
 	CREATE FUNCTION ask(request jsonb, attempts int DEFAULT 1) RETURNS jsonb LANGUAGE plpgsql AS $$
 	DECLARE detail text;
 	BEGIN
-		RETURN temporal.execute_activity('http', request, retry_policy => temporal.retry_policy(initial_interval => '100 ms', maximum_attempts => attempts));
+		RETURN temporal.execute_activity('http', request, start_to_close_timeout => CASE WHEN jsonb_typeof(request) = 'object' AND request ->> 'url' ~ '/hang#short' THEN interval '400 ms' END, retry_policy => temporal.retry_policy(initial_interval => '100 ms', maximum_attempts => attempts));
 	EXCEPTION WHEN SQLSTATE 'TF002' THEN
 		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 		RETURN detail::jsonb -> 'cause';
@@ -73,6 +74,7 @@ my @cases = (
 			&& $json->encode($json->decode($_->{body}{body})) eq '{"c":[1,true]}' && $_->{body}{headers}{'content-type'} eq 'application/json' && $_->{body}{headers}{'idempotency-key'} =~ /^[0-9a-f]{8}-[0-9a-f]{4}-5/ } ],
 	[ 'and text bodies', { url => url('/echo'), method => 'POST', body => 'hello', headers => { 'Idempotency-Key' => 'mine' } },
 		sub { $_->{body}{body} eq 'hello' && $_->{body}{headers}{'content-type'} =~ m{^text/plain} && $_->{body}{headers}{'idempotency-key'} eq 'mine' } ],
+	[ 'a name is looked up; one of its addresses will do', { url => "http://localhost:$port/ok" }, sub { $_->{status} == 200 } ],
 	[ 'HEAD has no body', { url => url('/ok'), method => 'HEAD' }, sub { $_->{status} == 200 && !defined $_->{body} } ],
 	[ 'POST without a body', { url => url('/echo'), method => 'POST' }, sub { $_->{body}{method} eq 'POST' && $_->{body}{body} eq '' && !exists $_->{body}{headers}{'content-type'} } ],
 	[ 'slower than one thinks', { url => url('/slow?ms=700') }, sub { $_->{status} == 200 } ],
@@ -95,7 +97,7 @@ my @cases = (
 
 	# ---------- sizes ----------
 	[ 'shorter than announced', { url => url('/shorter') }, sub { $_->{type} eq 'HttpConnectionError' && !$_->{non_retryable} } ],
-	[ 'a terabyte announced', { url => url('/huge'), timeout => 0.5 }, sub { $_->{type} eq 'HttpResponseTooLarge' && $_->{non_retryable} } ],
+	[ 'a terabyte announced', { url => url('/huge'), timeout => 20 }, sub { $_->{type} eq 'HttpResponseTooLarge' && $_->{non_retryable} } ],
 	[ 'a negative length', { url => url('/negative') }, sub { $_->{type} =~ /^Http/ } ],
 	[ 'without end', { url => url('/endless') }, sub { $_->{type} eq 'HttpResponseTooLarge' && $_->{non_retryable} } ],
 	[ 'headers without end', { url => url('/headers') }, sub { $_->{type} eq 'HttpResponseTooLarge' || $_->{type} eq 'HttpConnectionError' } ],
@@ -157,7 +159,7 @@ my @cases = (
 is(scalar $node->pids('temporal_pg http'), 1, 'by one process');
 
 # what was really sent
-ok($server->count(qr{^request GET /echo\?key=Tr0ub4dor%263%22x%2Fy }) == 1, 'the server got the secret of the URL, encoded');
+ok($server->count(qr{^request GET /echo\?key=Tr0ub4dor%263%22x%2Fy }m) == 1, 'the server got the secret of the URL, encoded');
 
 # ---------- retries ----------
 
@@ -168,7 +170,18 @@ ok($server->count(qr{^request GET /echo\?key=Tr0ub4dor%263%22x%2Fy }) == 1, 'the
 	$r = ask({ url => url('/status?s=429&after=1') }, 2);
 	cmp_ok(time() - $began, '>=', 0.9, 'Retry-After is waited for');
 	is($r->{details}{status}, 429, 'and then it was the last attempt');
-	is($node->query(q{SELECT count(DISTINCT k) = 2 FROM regexp_split_to_table($$} . join("\n", map { /(\S+)$/ } $server->log =~ m{^request GET /(?:flaky|status\?s=429&after=1) .*$}mg) . q{$$, '\n') k}), 't', 'keys: one for each activity') if 0;
+	my %keys = map { $_ => 1 } $server->log =~ m{^request GET /(?:flaky\?n=2|status\?s=429&after=1) (\S+)$}mg;
+	is(scalar keys %keys, 2, 'a key for each activity');
+
+	$began = time();
+	($r) = ask_all(1, { url => url('/hang#short') });
+	is($r->{kind}, 'timeout', 'the start-to-close timeout ends a request, too');
+	is($r->{type}, 'start_to_close', 'by its name');
+	cmp_ok(time() - $began, '<', 5, 'in time');
+	$node->wait_for('SELECT true');
+	my $until = time() + 10;
+	sleep 0.05 until $server->count(qr{^closed /hang$}m) >= 2 || time() > $until;
+	is($server->count(qr{^closed /hang$}m), 2, 'and closes the connection');
 }
 
 # ---------- secrets are nowhere ----------
@@ -245,6 +258,47 @@ ok($server->count(qr{^request GET /echo\?key=Tr0ub4dor%263%22x%2Fy }) == 1, 'the
 	($out, $err) = $try->(url('/redirect?to=/ok'), 't7');
 	like($err, qr/not granted/, 'nor from elsewhere');
 }
+
+# ---------- TLS ----------
+
+SKIP:
+{
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	skip 'no openssl here', 3 if system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout $dir/key -out $dir/cert >/dev/null 2>&1") != 0;
+	my $tls_port = PostgreSQL::Test::Cluster::get_free_port();
+	my $pid = fork // die;
+	if ($pid == 0)
+	{
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>', '/dev/null';
+		open STDERR, '>', '/dev/null';
+		exec 'openssl', 's_server', '-quiet', '-accept', "127.0.0.1:$tls_port", '-cert', "$dir/cert", '-key', "$dir/key", '-www';
+	}
+	my $until = time() + 20;
+	sleep 0.05 until IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $tls_port) || time() > $until;
+	$node->query("SELECT temporal.grant_http('postgres', 'https://localhost:*/'), temporal.grant_http('postgres', 'https://127.0.0.1:*/')");
+	my $r = ask({ url => "https://localhost:$tls_port/" });
+	like($r->{message}, qr/certificate/, 'a certificate that nobody knows is not trusted') or diag($json->encode($r));
+	$node->query("ALTER SYSTEM SET temporal_pg.http_ca_file = '$dir/cert'");
+	$node->query('SELECT pg_reload_conf()');
+	$until = time() + 20;
+	do { $r = ask({ url => "https://localhost:$tls_port/" }) } while (!$r->{status} && time() < $until);
+	is($r->{status}, 200, 'one of http_ca_file is') or diag($json->encode($r));
+	$r = ask({ url => "https://127.0.0.1:$tls_port/" });
+	is($r->{type}, 'HttpConnectionError', 'but not under another name');
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+}
+
+# ---------- a type of that name that is somebody's own ----------
+
+$node->query(q{
+	CREATE FUNCTION my_http(request jsonb) RETURNS jsonb LANGUAGE sql AS $$SELECT jsonb_build_object('mine', request -> 'url')$$;
+	SELECT temporal.register_activity('http', 'my_http');
+});
+is(ask({ url => 'x' })->{mine}, 'x', 'a registered type "http" is run instead');
+$node->query(q{SELECT temporal.unregister_activity('http')});
+is(ask({ url => url('/ok') })->{status}, 200, 'until it is unregistered');
 
 # ---------- the process ends by itself ----------
 
