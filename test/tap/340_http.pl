@@ -82,11 +82,11 @@ my @cases = (
 	[ 'accepted statuses are results', { url => url('/status?s=404'), accept => [404] }, sub { $_->{status} == 404 && $_->{body} eq 'status 404' } ],
 
 	# ---------- failures ----------
-	[ '404', { url => url('/status?s=404') }, sub { $_->{type} eq 'HttpError' && $_->{non_retryable} && $_->{details}{status} == 404 && $_->{details}{body} eq 'status 404' && $_->{message} =~ m{^HTTP status 404 from GET http://127.0.0.1:$port/status$} } ],
-	[ '500', { url => url('/status?s=500') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
-	[ '408', { url => url('/status?s=408') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
-	[ '425', { url => url('/status?s=425') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
-	[ '429', { url => url('/status?s=429&after=7') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
+	[ 'status 404', { url => url('/status?s=404') }, sub { $_->{type} eq 'HttpError' && $_->{non_retryable} && $_->{details}{status} == 404 && $_->{details}{body} eq 'status 404' && $_->{message} =~ m{^HTTP status 404 from GET http://127.0.0.1:$port/status$} } ],
+	[ 'status 500', { url => url('/status?s=500') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
+	[ 'status 408', { url => url('/status?s=408') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
+	[ 'status 425', { url => url('/status?s=425') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
+	[ 'status 429', { url => url('/status?s=429&after=7') }, sub { $_->{type} eq 'HttpError' && !$_->{non_retryable} } ],
 	[ 'a redirect that nobody asked to follow', { url => url('/redirect?to=/ok') }, sub { $_->{type} eq 'HttpError' && $_->{non_retryable} && $_->{details}{location} eq '/ok' && $_->{details}{hint} =~ /max_redirects/ } ],
 	[ 'reset', { url => url('/reset') }, sub { $_->{type} eq 'HttpConnectionError' && !$_->{non_retryable} } ],
 	[ 'cut', { url => url('/cut') }, sub { $_->{type} eq 'HttpConnectionError' } ],
