@@ -144,6 +144,8 @@ wait_until('300 requests', sub { $server->count(qr{^request GET /slow\?ms=1500 }
 $node->kill_backend(($node->pids('temporal_pg http'))[0]);
 wait_all('killed');
 is(results('killed'), '200|300', 'kill -9 of the process: all are tried again');
+is($node->query(q{SELECT count(*) FROM temporal.history WHERE workflow_id LIKE 'killed-%' AND event_type = 'ActivityTaskStarted'
+	AND attributes #>> '{lastFailure,applicationFailureInfo,type}' = 'HttpInterrupted'}), '300', 'because their process was gone, and not when their time was over');
 {
 	my %keys;
 	$keys{$_}++ foreach $server->log =~ m{^request GET /slow\?ms=1500 (\S+)$}mg;
