@@ -68,7 +68,10 @@ include sql/manifest.mk
 INSTALL_SCRIPT_SQL = sql/temporal_pg--$(EXTVERSION).sql
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
-PG_CPPFLAGS = -I$(srcdir)/src
+# the C interface, for extensions built against it (docs/c_api.md)
+HEADERS = include/temporal_pg.h
+
+PG_CPPFLAGS = -I$(srcdir)/src -I$(srcdir)/include
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes \
 	-Wno-unused-parameter -Wno-sign-compare -MMD -MP
 

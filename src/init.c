@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/capi.h"
 #include "base/guc.h"
 #include "ipc/shmem.h"
 #include "runtime/guard.h"
@@ -25,6 +26,7 @@ _PG_init(void)
 	tpg_definition_init();
 	tpg_namespace_init();
 	tpg_guard_init();
+	tpg_capi_init();
 	if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
 	{
 		tpg_shmem_init();

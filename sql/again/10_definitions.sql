@@ -23,10 +23,12 @@ signals, queries: functions that take signals and queries, as {"name": "function
 updates: functions that take updates, as {"name": "handler"} or {"name": ["handler", "validator"]}. See register_update_handler.
 task_queue: queue of runs that are started without one.
 failure_sqlstates: SQLSTATEs of errors that end a run as Failed; one that ends in 000 stands for its class. Temporal failures (TF...) always do; every other error only fails the workflow task, which is tried again until the code is mended.
-versioning_behavior: auto_upgrade: open runs go on with the code as it is when they are replayed. pinned is not supported yet.
+versioning_behavior: auto_upgrade: open runs go on with the code as it is when they are replayed. pinned: a run keeps the code that it began with, see below. Open runs stay what they are when it is registered with another one.
+
+pinned: the functions of the workflow and of its handlers, and all functions of users that they reach, are copied into a schema of the extension's owner, named by a hash of all of it and first in the search_path of such runs; owner, rights and SET clauses stay. That is a version: runs that start from then on have it for their whole life, whatever becomes of the functions, the handlers and the registration. Registering the same code again makes none, changed code makes a new one. CREATE OR REPLACE FUNCTION alone changes neither open nor new runs (column is_outdated of view temporal.definition tells). A run that is continued as new, or reset, keeps the version; a child, and the next run of a cron schedule, begin with the one that is registered for their type; so does a retry, but that of a run which had inherited its version. A version that no run has any more, open or kept, and no registration, is dropped. Activities, tables and types are as they are today. Calls by schema (app.f()), or bound otherwise, would reach the originals and are refused; check_workflow() lists them.
 
 The code, also that of handlers, runs as the owner of the function, with the search_path, TimeZone, DateStyle and the other settings of how values look and are read (see docs/determinism.md) of the session that registers the workflow type.
-Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for a validator, 0A000 types that JSON cannot carry and what is not supported yet, TP022 code that is not deterministic (see check_workflow and the setting temporal_pg.determinism), 42501 not a member of the function's owner, a handler that belongs to another role than the function, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
+Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 42P13 wrong arguments for '*' or for a validator, or a function that cannot be pinned (DETAIL: which calls), 42723 two functions of one name that would be pinned together, 0A000 types that JSON cannot carry, TP022 code that is not deterministic (see check_workflow and the setting temporal_pg.determinism), 42501 not a member of the function's owner, a handler or a function to be pinned that belongs to another role than the function, or no level "author" in the namespace, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.register_signal_handler(
 	workflow_type text,
@@ -115,7 +117,7 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_unregister_workflow';
 COMMENT ON FUNCTION temporal.unregister_workflow(text) IS
-$$Removes the registration of a workflow type, and of its handlers, from the namespace of the session. Open runs of the type stay open; their workflow tasks fail until the type is registered again.
+$$Removes the registration of a workflow type, and of its handlers, from the namespace of the session. Open runs of the type stay open; their workflow tasks fail until the type is registered again, except those of pinned runs, which go on with their version.
 
 workflow_type: name of the type, or '*'.
 Errors: TP014 when it is not registered (HINT: near names), 42501 without the level "author" in the namespace, 22004, 22023.$$;
@@ -145,14 +147,15 @@ $$Removes the registration of an activity type from the namespace of the session
 activity_type: name of the type, or '*'.
 Errors: TP014 when it is not registered (HINT: near names), 42501 without the level "author" in the namespace, 22004, 22023.$$;
 
-CREATE FUNCTION temporal.check_workflow(function text)
+CREATE FUNCTION temporal.check_workflow(function text, versioning_behavior text DEFAULT 'auto_upgrade')
 RETURNS TABLE (function_name text, line integer, expression text, severity text, reason text, instead text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'tpg_sql_check_workflow';
-COMMENT ON FUNCTION temporal.check_workflow(text) IS
+COMMENT ON FUNCTION temporal.check_workflow(text, text) IS
 $$What in a function, and in the functions that it calls, could give something else when the code is replayed, or is hardly meant as it stands. No rows: nothing was found. The function needs not be registered; none of it is run. Names are found in the search_path of the session.
 
 function: of a workflow, handler, validator or init: name, schema.name, or name(argument types) where the name is overloaded.
+versioning_behavior: pinned: also the calls that keep register_workflow() from pinning the function (error), and the places where it cannot see what is called (warning). Makes copies and undoes them, so that not on a standby.
 function_name: where it stands, which may be a function that is called. line: of that function's body, as in error messages. expression: the statement or expression, shortened.
 severity: error: a replay may see something else; registration refuses it (TP022) where temporal_pg.determinism is error. warning: deterministic, but hardly what was meant, or known only when it runs. note: it could not be looked at.
 reason: why. instead: what to call instead.

@@ -17,7 +17,7 @@ reason: in the new history's WorkflowTaskFailed (cause RESET_WORKFLOW), and in t
 run_id: the run whose history it is; the latest of the id when not given.
 reapply: what came behind that point, and in the runs that this one continued as, and is sent again: all, signals, updates or none. Signals come first, then updates, each in their order. Updates are validated and handled again, accepted or not.
 
-The new run has the memo and search attributes of the point, and the timeouts begin anew. Activities that were pending there are scheduled again, also if they were completed later: what they have done in this database is done twice. Timers fire when they were to fire. Children that had been started stay its children; those that were started later run on by themselves. Cancel requests behind the point are not sent again. temporal.random() and uuid4() give other values from there on.
+A pinned run goes on with its own version, not with today's code. The new run has the memo and search attributes of the point, and the timeouts begin anew. Activities that were pending there are scheduled again, also if they were completed later: what they have done in this database is done twice. Timers fire when they were to fire. Children that had been started stay its children; those that were started later run on by themselves. Cancel requests behind the point are not sent again. temporal.random() and uuid4() give other values from there on.
 
 Errors: TP010 no such workflow, TP021 in workflow code or in an activity of that workflow, 55000 its code has not run yet, 22023 no such event (HINT: the nearest) or reapply, 42501 without level "client", 22004.$$;
 

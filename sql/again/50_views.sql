@@ -23,6 +23,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_failure_message_of';
 COMMENT ON FUNCTION temporal_internal.failure_message(jsonb) IS 'Message of the innermost cause of a failure.';
 
+CREATE FUNCTION temporal_internal.version_is_outdated(version text)
+RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'tpg_sql_version_is_outdated';
+COMMENT ON FUNCTION temporal_internal.version_is_outdated(text) IS 'Is one of the functions that were copied for a version another one by now, or gone? False for an unknown version.';
+
 CREATE FUNCTION temporal_internal.failure_type(failure jsonb)
 RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -77,7 +83,8 @@ CREATE VIEW temporal.workflow WITH (security_barrier) AS
 		(SELECT greatest(min(m.deliver_at), e.wft_not_before)
 			FROM temporal_internal.message m
 			WHERE m.execution_key = e.key AND m.kind <> 6) AS next_task_at,
-		(SELECT h.attributes ->> 'cronSchedule' FROM temporal_internal.history h WHERE h.execution_key = e.key AND h.event_id = 1) AS cron_schedule
+		(SELECT h.attributes ->> 'cronSchedule' FROM temporal_internal.history h WHERE h.execution_key = e.key AND h.event_id = 1) AS cron_schedule,
+		e.versioning ->> 'version' AS version
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
@@ -85,6 +92,7 @@ COMMENT ON VIEW temporal.workflow IS 'One row a run, open or closed and not yet 
 COMMENT ON COLUMN temporal.workflow.is_current IS 'The latest run of this workflow id?';
 COMMENT ON COLUMN temporal.workflow.execution_time IS 'When it may begin: start_time plus the start delay, the backoff of a retry, or the time until its cron schedule matches.';
 COMMENT ON COLUMN temporal.workflow.cron_schedule IS 'By which the next run follows; NULL: none.';
+COMMENT ON COLUMN temporal.workflow.version IS 'The version of its code that it is pinned to; NULL: it runs what is registered.';
 COMMENT ON COLUMN temporal.workflow.close_time IS 'NULL while it is open.';
 COMMENT ON COLUMN temporal.workflow.history_length IS 'Number of events.';
 COMMENT ON COLUMN temporal.workflow.search_attributes IS 'Name and value of each, as a JSON object. To search by one, use the view temporal.search_attribute.';
@@ -185,6 +193,7 @@ CREATE VIEW temporal.definition WITH (security_barrier) AS
 		coalesce(w.settings, d.settings) AS settings,
 		CASE d.kind WHEN 'workflow' THEN d.failure_sqlstates END AS failure_sqlstates,
 		CASE d.kind WHEN 'workflow' THEN d.versioning_behavior END AS versioning_behavior,
+		d.version, temporal_internal.version_is_outdated(d.version) AS is_outdated,
 		d.registered_at
 	FROM temporal_internal.definition d
 	JOIN temporal_internal.namespace n ON n.id = d.namespace_id
@@ -199,6 +208,8 @@ COMMENT ON COLUMN temporal.definition.function IS 'The function by its signature
 COMMENT ON COLUMN temporal.definition.options IS 'Default options of the activity.';
 COMMENT ON COLUMN temporal.definition.settings IS 'Settings under which the code runs: those of the session that registered it (a handler: of the one that registered its workflow type), and those given for each attempt.';
 COMMENT ON COLUMN temporal.definition.failure_sqlstates IS 'SQLSTATEs of errors that end a run as Failed, besides temporal failures.';
+COMMENT ON COLUMN temporal.definition.version IS 'Of a pinned workflow type: the version that runs start with; the schema of that name has the copies of its functions.';
+COMMENT ON COLUMN temporal.definition.is_outdated IS 'Of a pinned workflow type: true where one of the functions has been changed or dropped since; registering it again makes the version of today.';
 
 CREATE VIEW temporal.search_attribute WITH (security_barrier) AS
 	SELECT n.name AS namespace, e.workflow_id, e.run_id, s.name,

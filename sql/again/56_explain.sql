@@ -105,6 +105,7 @@ BEGIN
 				CASE WHEN NOT EXISTS (
 						SELECT FROM temporal_internal.definition d
 						WHERE d.namespace_id = run.namespace_id AND d.kind = 'workflow' AND d.name IN (run.workflow_type, '*'))
+						AND run.versioning IS NULL
 					THEN format('Workflow type "%s" is not registered: see temporal.register_workflow().', run.workflow_type)
 					ELSE executor_missing END;
 		END IF;

@@ -18,6 +18,7 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.access_level(integer),
 	temporal_internal.clock_now(),
 	temporal_internal.failure_message(jsonb),
+	temporal_internal.version_is_outdated(text),
 	temporal_internal.find_run(text, uuid, integer),
 	temporal_internal.worker_slots(),
 	temporal_internal.trace_run(bigint),

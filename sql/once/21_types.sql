@@ -29,13 +29,13 @@ COMMENT ON TYPE temporal.event_type IS 'Types of history events, in the order of
 -- A future is a value of its own kind: no casts, lives only in the run that made it.
 CREATE TYPE temporal.future;
 CREATE FUNCTION temporal_internal.future_in(cstring) RETURNS temporal.future
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tpg_sql_future_in';
+	LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tpg_sql_future_in';
 CREATE FUNCTION temporal_internal.future_out(temporal.future) RETURNS cstring
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tpg_sql_future_out';
 CREATE TYPE temporal.future (
 	INPUT = temporal_internal.future_in, OUTPUT = temporal_internal.future_out,
 	INTERNALLENGTH = 8, PASSEDBYVALUE, ALIGNMENT = double, STORAGE = plain);
-COMMENT ON TYPE temporal.future IS 'Something that a workflow has started and can await: an activity, a timer. Prints as kind:number, for example activity:3. Valid only in the run that made it.';
+COMMENT ON TYPE temporal.future IS 'Something that a workflow has started and can await: an activity, a timer. Prints as kind:number, for example activity:3, and is read from that by the code of the run that made it, where alone it is valid.';
 
 CREATE FUNCTION temporal_internal.future_eq(temporal.future, temporal.future) RETURNS boolean
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF AS 'int8eq';

@@ -53,6 +53,7 @@ CREATE TYPE temporal.workflow_description AS (
 COMMENT ON TYPE temporal.workflow_description IS 'What temporal.describe() tells of a run.';
 COMMENT ON COLUMN temporal.workflow_description.is_current IS 'The latest run of this workflow id?';
 COMMENT ON COLUMN temporal.workflow_description.execution_time IS 'When it was allowed to begin: start_time plus the start delay.';
+COMMENT ON COLUMN temporal.workflow_description.versioning IS 'Of a pinned run: behavior, version (the schema with its code), and inherited where it has that from the run that it continues; NULL: it runs what is registered.';
 COMMENT ON COLUMN temporal.workflow_description.execution_duration IS 'Of a closed run: from execution_time to close_time.';
 COMMENT ON COLUMN temporal.workflow_description.execution_timeout IS 'Limit of the run and its retries together; NULL: none.';
 COMMENT ON COLUMN temporal.workflow_description.run_timeout IS 'Limit of the run; NULL: none.';

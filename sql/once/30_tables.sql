@@ -39,6 +39,7 @@ CREATE TABLE temporal_internal.definition (
 	settings			jsonb NOT NULL DEFAULT '{}',
 	failure_sqlstates	text[] NOT NULL DEFAULT '{P0001}',
 	versioning_behavior	text NOT NULL DEFAULT 'auto_upgrade',
+	version				text,
 	with_workflow		boolean NOT NULL DEFAULT false,
 	owner_name			text NOT NULL,
 	registered_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -49,6 +50,34 @@ COMMENT ON TABLE temporal_internal.definition IS 'A registered workflow or activ
 COMMENT ON COLUMN temporal_internal.definition.workflow_type IS 'Of a handler: the workflow type that it belongs to, whose settings, failure_sqlstates and versioning_behavior are also its own.';
 COMMENT ON COLUMN temporal_internal.definition.owner_name IS 'Owner of the function when it was registered: members of that role may replace the registration, and only if that was a superuser does a superuser''s function run.';
 COMMENT ON COLUMN temporal_internal.definition.with_workflow IS 'A handler that register_workflow() was given: goes when the workflow is registered without it.';
+
+COMMENT ON COLUMN temporal_internal.definition.version IS 'Of a workflow type that is registered as pinned: the version that runs start with, a row of pinned_version.';
+
+CREATE TABLE temporal_internal.pinned_version (
+	version			text PRIMARY KEY,
+	namespace_id	integer NOT NULL,
+	workflow_type	text NOT NULL,
+	functions		jsonb NOT NULL,
+	created_at		timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE temporal_internal.pinned_version IS 'A version of the code of a pinned workflow type: copies of its functions in the schema of this name. Stays until no registration and no run, open or kept, has it.';
+COMMENT ON COLUMN temporal_internal.pinned_version.functions IS 'What was copied, as [[schema, name, argument types], ...].';
+
+CREATE TABLE temporal_internal.pinned_definition (
+	version				text NOT NULL,
+	kind				text NOT NULL,
+	workflow_type		text NOT NULL,
+	name				text NOT NULL,
+	function_schema		text NOT NULL,
+	function_name		text NOT NULL,
+	function_arguments	text NOT NULL,
+	task_queue			text,
+	settings			jsonb NOT NULL,
+	failure_sqlstates	text[] NOT NULL,
+	owner_name			text NOT NULL,
+	PRIMARY KEY (version, kind, name)
+);
+COMMENT ON TABLE temporal_internal.pinned_definition IS 'The workflow type and its handlers as they were registered for a version, with the copies as their functions: what the rows of table definition are to other runs. Never changed.';
 
 CREATE TABLE temporal_internal.search_attribute_definition (
 	namespace_id	integer NOT NULL REFERENCES temporal_internal.namespace ON DELETE CASCADE,
@@ -104,6 +133,7 @@ COMMENT ON TABLE temporal_internal.execution IS 'One run of a workflow. Run n+1 
 COMMENT ON COLUMN temporal_internal.execution.key IS 'What the other tables refer to; also the tag of the run lock.';
 COMMENT ON COLUMN temporal_internal.execution.first_run_id IS 'First run of the chain; null: this one.';
 COMMENT ON COLUMN temporal_internal.execution.original_run_id IS 'The run in which this history began; null: this one.';
+COMMENT ON COLUMN temporal_internal.execution.versioning IS 'Of a run that is pinned to a version of its code: behavior, version, and whether that was inherited from the run that it continues.';
 COMMENT ON COLUMN temporal_internal.execution.wft_state IS 'Workflow task: 0 none, 1 scheduled, 2 started (held by a token until wft_deadline; only for workers outside the database).';
 COMMENT ON COLUMN temporal_internal.execution.wft_not_before IS 'After a failed workflow task: when it may be tried again.';
 COMMENT ON COLUMN temporal_internal.execution.wft_attempt IS 'Attempt of the present workflow task, from 1; more after a failure.';
@@ -223,6 +253,8 @@ COMMENT ON TABLE temporal_internal.signal_request IS 'Request ids of the signals
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.namespace', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.access', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.definition', '');
+SELECT pg_catalog.pg_extension_config_dump('temporal_internal.pinned_version', '');
+SELECT pg_catalog.pg_extension_config_dump('temporal_internal.pinned_definition', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.search_attribute_definition', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.execution', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.history', '');

@@ -11,10 +11,12 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "api/client.h"
 #include "runtime/check.h"
+#include "runtime/pin.h"
 #include "store/function.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_check_workflow);
@@ -46,7 +48,9 @@ tpg_sql_check_workflow(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *function;
-	TpgCheck   *check;
+	char	   *behavior = PG_ARGISNULL(1) ? "auto_upgrade" : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid			oid;
+	List	   *findings;
 	ListCell   *lc;
 
 	tpg_not_in_workflow("check_workflow", "Call it before the code is registered.");
@@ -59,9 +63,20 @@ tpg_sql_check_workflow(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("function must not be empty")));
-	check = tpg_check_function(tpg_function_by_text(function));
+	if (strcmp(behavior, "auto_upgrade") != 0 && strcmp(behavior, "pinned") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid versioning_behavior: \"%s\"", behavior),
+				 errhint("Possible are auto_upgrade and pinned.")));
+	/* copies are made and undone */
+	if (strcmp(behavior, "pinned") == 0)
+		PreventCommandIfReadOnly("temporal.check_workflow(versioning_behavior => 'pinned')");
+	oid = tpg_function_by_text(function);
+	findings = tpg_check_function(oid)->findings;
+	if (strcmp(behavior, "pinned") == 0)
+		findings = list_concat(findings, tpg_pin_findings(oid));
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(lc, check->findings)
+	foreach(lc, findings)
 	{
 		const TpgFinding *f = lfirst(lc);
 		Datum		values[6];

@@ -153,19 +153,11 @@ tpg_sql_start_child_workflow(PG_FUNCTION_ARGS)
 static TpgOp *
 child_arg(FunctionCallInfo fcinfo, TpgActivation *act)
 {
-	TpgOp	   *op;
-
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("child must not be null")));
-	op = tpg_future_op(act, PG_GETARG_DATUM(0));
-	if (op->kind != TPG_OP_CHILD)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the future is not that of a child workflow"),
-				 errhint("It comes from temporal.start_child_workflow().")));
-	return op;
+	return tpg_future_child(act, PG_GETARG_DATUM(0));
 }
 
 /* child_execution(future) */

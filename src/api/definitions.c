@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "engine/attempt.h"
 #include "model/retry.h"
+#include "runtime/pin.h"
 #include "runtime/settings.h"
 #include "store/definition.h"
 #include "store/function.h"
@@ -95,11 +96,8 @@ queue_arg(FunctionCallInfo fcinfo, int argno, const char *dflt)
 static void
 check_versioning(const char *behavior)
 {
-	if (strcmp(behavior, "auto_upgrade") == 0)
+	if (strcmp(behavior, "auto_upgrade") == 0 || strcmp(behavior, "pinned") == 0)
 		return;
-	if (strcmp(behavior, "pinned") == 0)
-		not_supported("versioning behavior \"pinned\"",
-					  "Open runs go on with changed code: put what only new runs should do behind temporal.patched(), and see temporal.replay_check().");
 	invalid_word("versioning_behavior", behavior, "auto_upgrade and pinned");
 }
 
@@ -138,6 +136,7 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	handlers = tpg_handlers_check(&row, oid, &given);
 	tpg_definition_put(&row);
 	tpg_handlers_put(&row, oid, handlers);
+	tpg_pin_workflow(row.namespace_id, row.name);
 	PG_RETURN_VOID();
 }
 

@@ -48,6 +48,19 @@ tpg_future_op(TpgActivation *act, Datum future)
 	return op;
 }
 
+TpgOp *
+tpg_future_child(TpgActivation *act, Datum future)
+{
+	TpgOp	   *op = tpg_future_op(act, future);
+
+	if (op->kind != TPG_OP_CHILD)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the future is not that of a child workflow"),
+				 errhint("It comes from temporal.start_child_workflow().")));
+	return op;
+}
+
 TpgOp **
 tpg_future_ops(TpgActivation *act, Datum array, int *n)
 {
@@ -69,21 +82,48 @@ tpg_future_ops(TpgActivation *act, Datum array, int *n)
 	return ops;
 }
 
+static const char *const kinds[] = {"unknown", "activity", "timer", "local_activity", "signal", "condition", "lock", "function", "external", "shield", "child_workflow", "child_workflow_start"};
+
+/*
+ * For languages that have all values as text.  A future has no life outside of
+ * its run, so only the code of a run can read one: its own.
+ */
 Datum
 tpg_sql_future_in(PG_FUNCTION_ARGS)
 {
+	char	   *text = PG_GETARG_CSTRING(0);
+	const char *colon = strchr(text, ':');
+	TpgOp	   *op = NULL;
+
+	if (tpg_current_activation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a future cannot be made from text outside of workflow code"),
+				 errhint("It comes from temporal.start_activity(), temporal.start_timer() and their like.")));
+	for (int kind = 1; colon != NULL && colon[1] != '\0' && kind < (int) lengthof(kinds); kind++)
+	{
+		if (strlen(kinds[kind]) == colon - text && strncmp(kinds[kind], text, colon - text) == 0 &&
+			strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon + 1) < 10)
+		{
+			op = tpg_activation_op(tpg_current_activation, (TpgOpKind) kind, atoi(colon + 1));
+			if (op == NULL)
+				ereport(ERROR,
+						(errcode(TPG_ERR_WRONG_CONTEXT),
+						 errmsg("future %s was not made by this run", text),
+						 errhint("A future lives in the run whose code started it; it cannot be stored or passed on.")));
+			return tpg_future_make(tpg_current_activation, op);
+		}
+	}
 	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("a future cannot be made from text"),
-			 errhint("It comes from temporal.start_activity(), temporal.start_timer() and their like.")));
-	PG_RETURN_NULL();
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid input syntax for type temporal.future: \"%s\"", text),
+			 errhint("A future prints as its kind and number, for example activity:3.")));
 }
 
 Datum
 tpg_sql_future_out(PG_FUNCTION_ARGS)
 {
 	int64		value = PG_GETARG_INT64(0);
-	static const char *const kinds[] = {"unknown", "activity", "timer", "local_activity", "signal", "condition", "lock", "function", "external", "shield", "child_workflow", "child_workflow_start"};
 	int			kind = (int) (value >> 56);
 
 	PG_RETURN_CSTRING(psprintf("%s:%d", kind > 0 && kind < (int) lengthof(kinds) ? kinds[kind] : kinds[0], (int32) value));

@@ -24,6 +24,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "runtime/callable.h"
+#include "runtime/pin.h"
 #include "store/function.h"
 #include "store/namespace.h"
 #include "store/nearname.h"
@@ -300,6 +301,7 @@ register_handler(FunctionCallInfo fcinfo, TpgDefinitionKind kind, const char *va
 	code.signature = workflow->signature;
 	code.owner = workflow->owner;
 	put_rows(add_handler(NIL, &code, kind, tpg_arg_text(fcinfo, 1), tpg_arg_text(fcinfo, 2), validator));
+	tpg_pin_workflow(code.namespace_id, code.type);
 }
 
 Datum
@@ -346,7 +348,7 @@ handler_not_found(int32 namespace_id, TpgDefinitionKind kind, const char *type, 
 {
 	const char *what = tpg_definition_kind_name(kind);
 	int			count;
-	char	  **names = tpg_handler_names(namespace_id, kind, type, &count);
+	char	  **names = tpg_handler_names(namespace_id, kind, type, NULL, &count);
 	char	   *near = tpg_near_names(name, names, count);
 
 	if (kind == TPG_DEF_INIT)
@@ -383,5 +385,6 @@ tpg_sql_unregister_handler(PG_FUNCTION_ARGS)
 	tpg_register_check_present(namespace_id, TPG_DEF_WORKFLOW, type);
 	if (!tpg_handler_delete(namespace_id, kind, type, name))
 		handler_not_found(namespace_id, kind, type, name);
+	tpg_pin_workflow(namespace_id, type);
 	PG_RETURN_VOID();
 }

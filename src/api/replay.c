@@ -125,7 +125,7 @@ tpg_replay_run(TpgExecution *exec)
 	/* a first activation that only began to wait has left no event, but is counted */
 	if (exec->last_task_id > 0)
 	{
-		tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type), false, NULL, NULL, &pass);
+		tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type, exec->version), false, NULL, NULL, &pass);
 		check_end(run, &pass);
 		tpg_pass_free(&pass);
 	}
@@ -261,7 +261,7 @@ tpg_sql_replay_history(PG_FUNCTION_ARGS)
 		exec->original_run_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(tpg_json_get_text(run->events[0].attributes, "originalExecutionRunId"))));
 	if (has_begun(run))
 	{
-		tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type), false, NULL, NULL, &pass);
+		tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type, exec->version), false, NULL, NULL, &pass);
 		check_end(run, &pass);
 		tpg_pass_free(&pass);
 	}
@@ -334,7 +334,7 @@ tpg_sql_blocked_operations(PG_FUNCTION_ARGS)
 	if (exec == NULL || !tpg_status_is_open(exec->status) || exec->last_task_id == 0)
 		return (Datum) 0;
 	run = tpg_run_look(exec, false);
-	tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type), false, NULL, NULL, &pass);
+	tpg_pass_run(run, tpg_definition_require(exec->namespace_id, exec->workflow_type, exec->version), false, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);
 	for (int i = 0; pass.kind == TPG_PASS_SUSPENDED && i < pass.act->nfibers; i++)

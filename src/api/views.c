@@ -31,6 +31,7 @@
 #include "store/execution.h"
 #include "store/extension.h"
 #include "store/namespace.h"
+#include "store/version.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_access_level);
 PG_FUNCTION_INFO_V1(tpg_sql_find_run);
@@ -40,6 +41,7 @@ PG_FUNCTION_INFO_V1(tpg_sql_failure_type_of);
 PG_FUNCTION_INFO_V1(tpg_sql_careful_mode);
 PG_FUNCTION_INFO_V1(tpg_sql_wake_scan);
 PG_FUNCTION_INFO_V1(tpg_sql_post_restore);
+PG_FUNCTION_INFO_V1(tpg_sql_version_is_outdated);
 
 /* temporal_internal.access_level(namespace_id) */
 Datum
@@ -127,4 +129,11 @@ tpg_sql_post_restore(PG_FUNCTION_ARGS)
 	tpg_wake_start_dispatcher();
 	tpg_wake_scan();
 	PG_RETURN_VOID();
+}
+
+/* temporal_internal.version_is_outdated(version) */
+Datum
+tpg_sql_version_is_outdated(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(tpg_version_is_outdated(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }

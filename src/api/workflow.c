@@ -247,7 +247,7 @@ optional_id(FunctionCallInfo fcinfo, int n, const char *what)
 	return value;
 }
 
-/* (input, workflow_type, task_queue, run_timeout, task_timeout, retry_policy, memo, search_attributes) */
+/* (input, workflow_type, task_queue, run_timeout, task_timeout, retry_policy, memo, search_attributes, cron_schedule, initial_versioning_behavior) */
 Datum
 tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
 {
@@ -271,6 +271,17 @@ tpg_sql_continue_as_new(PG_FUNCTION_ARGS)
 		next.cron_schedule = text_to_cstring(PG_GETARG_TEXT_PP(8));
 		tpg_id_check(next.cron_schedule, "cron schedule");
 		tpg_cron_check(next.cron_schedule);
+	}
+	if (!PG_ARGISNULL(9))
+	{
+		char	   *behavior = text_to_cstring(PG_GETARG_TEXT_PP(9));
+
+		next.upgrade = strcmp(behavior, "auto_upgrade") == 0;
+		if (!next.upgrade && strcmp(behavior, "pinned") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid initial_versioning_behavior: \"%s\"", behavior),
+					 errhint("Possible are auto_upgrade and pinned.")));
 	}
 	tpg_continue_as_new(act, &next);
 }

@@ -62,6 +62,13 @@
 #define tpg_lock_held_by_me(tag, mode) LockHeldByMe(tag, mode, false)
 #endif
 
+/* ProcedureCreate() wants the transforms themselves, too, since 18. */
+#if PG_VERSION_NUM < 180000
+#define TPG_TRANSFORM_OIDS(list)
+#else
+#define TPG_TRANSFORM_OIDS(list) list,
+#endif
+
 /* PortalRun() lost its run_once argument in 18. */
 #if PG_VERSION_NUM < 180000
 #define tpg_portal_run(portal, count, top, dest, altdest, qc) \

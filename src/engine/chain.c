@@ -7,6 +7,10 @@
  *
  * What the code continues as follows its wishes; retry and cron begin again from
  * the start event, whatever the code has changed since (A-27).
+ *
+ * Of a pinned run, what it continues as inherits the version, if it is of the same type, and so
+ * does its retry if it had inherited it itself; else, as the next run of a cron schedule, the
+ * new run has the version that any start would give it (G-53).
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,7 +28,9 @@
 #include "engine/task.h"
 #include "engine/testenv.h"
 #include "model/cron.h"
+#include "store/definition.h"
 #include "store/search_attribute.h"
+#include "store/version.h"
 
 #define DEFAULT_TASK_TIMEOUT_US INT64CONST(10000000)
 
@@ -94,6 +100,8 @@ tpg_chain_closing_attributes(const TpgRun *run, TpgNextRun *next, TimestampTz no
 	tpg_json_add_text(b, "initiator", initiator_names[next->initiator]);
 	tpg_json_add_jsonb(b, "memo", next->memo);
 	tpg_json_add_jsonb(b, "searchAttributes", next->search_attributes);
+	if (next->upgrade)
+		tpg_json_add_text(b, "initialVersioningBehavior", "CONTINUE_AS_NEW_VERSIONING_BEHAVIOR_AUTO_UPGRADE");
 	return tpg_json_finish(b);
 }
 
@@ -182,7 +190,7 @@ tpg_chain_fail(TpgRun *run, const Jsonb *failure, TimestampTz now)
 
 /* Attributes of its WorkflowExecutionStarted; *run_timeout_us: 0 for none. */
 static Jsonb *
-started_attributes(const TpgRun *run, const TpgNextRun *next, int64 *run_timeout_us)
+started_attributes(const TpgRun *run, const TpgNextRun *next, const TpgExecution *e, int64 *run_timeout_us)
 {
 	const Jsonb *old = run->events[0].attributes;
 	int64		execution_timeout = tpg_json_get_duration(old, "workflowExecutionTimeout", 0);
@@ -213,11 +221,33 @@ started_attributes(const TpgRun *run, const TpgNextRun *next, int64 *run_timeout
 	tpg_json_add_jsonb(b, "lastCompletionResult", next->last_result);
 	tpg_json_add_jsonb(b, "retryPolicy", given_or_old(next->retry_policy, old, "retryPolicy"));
 	tpg_json_add_text(b, "cronSchedule", next->cron_schedule);
+	if (tpg_version_was_inherited(e))
+		tpg_json_add_text(b, "inheritedPinnedVersion", e->version);
 	if (next->backoff_us > 0)
 		tpg_json_add_duration(b, "firstWorkflowTaskBackoff", next->backoff_us);
 	tpg_json_add_jsonb(b, "memo", given_or_old(next->memo, old, "memo"));
 	tpg_json_add_jsonb(b, "searchAttributes", given_or_old(next->search_attributes, old, "searchAttributes"));
 	return tpg_json_finish(b);
+}
+
+/* Which code the next run has. */
+static void
+choose_version(const TpgExecution *old, const TpgNextRun *next, TpgExecution *e)
+{
+	TpgDefinition *def;
+
+	if (old->version != NULL && strcmp(e->workflow_type, old->workflow_type) == 0 &&
+		((next->initiator == TPG_INITIATOR_WORKFLOW && !next->upgrade) ||
+		 (next->initiator == TPG_INITIATOR_RETRY && tpg_version_was_inherited(old))))
+	{
+		/* which the old run has, until the end of this transaction at least */
+		tpg_version_pin(e, old->version, true);
+		return;
+	}
+	def = tpg_version_hold(e->namespace_id, e->workflow_type,
+						   tpg_definition_lookup(e->namespace_id, TPG_DEF_WORKFLOW, e->workflow_type, true));
+	if (def != NULL && def->version != NULL)
+		tpg_version_pin(e, def->version, false);
 }
 
 void
@@ -232,12 +262,13 @@ tpg_chain_start(const TpgRun *run, const TpgNextRun *next, TimestampTz now, TpgE
 	if (next->initiator == TPG_INITIATOR_NONE)
 		return;
 	memset(e, 0, sizeof(*e));
-	event.attributes = started_attributes(run, next, &run_timeout_us);
 	e->namespace_id = old->namespace_id;
 	e->workflow_id = old->workflow_id;
 	e->run_no = old->run_no + 1;
 	e->workflow_type = pstrdup(next->workflow_type ? next->workflow_type : old->workflow_type);
 	e->task_queue = pstrdup(next->task_queue ? next->task_queue : old->task_queue);
+	choose_version(old, next, e);
+	event.attributes = started_attributes(run, next, e, &run_timeout_us);
 	e->run_id = e->original_run_id = next->run_id;
 	e->first_run_id = old->first_run_id;
 	e->parent = old->parent;

@@ -37,6 +37,7 @@ typedef struct TpgNextRun
 	const char *cron_schedule;	/* NULL: none */
 	const Jsonb *memo;
 	const Jsonb *search_attributes;
+	bool		upgrade;		/* a pinned run does not hand its version on */
 	const Jsonb *failure;		/* of the old run */
 	const Jsonb *last_result;	/* of the last run that completed */
 } TpgNextRun;

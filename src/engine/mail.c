@@ -259,7 +259,7 @@ tpg_mail_wake(const TpgExecution *exec, TimestampTz deliver_at)
 		tpg_wake_due(deliver_at);
 	else
 	{
-		Oid			owner = tpg_definition_owner(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type);
+		Oid			owner = tpg_definition_owner_of_run(exec->namespace_id, exec->workflow_type, exec->version);
 		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_RUN};
 
 		if (OidIsValid(owner))

@@ -53,7 +53,7 @@ tpg_engine_outbox_wake(const TpgExecution *exec, TimestampTz due_at)
 		tpg_wake_due(due_at);
 	else
 	{
-		Oid			owner = tpg_definition_owner(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type);
+		Oid			owner = tpg_definition_owner_of_run(exec->namespace_id, exec->workflow_type, exec->version);
 		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_OUTBOX};
 
 		if (OidIsValid(owner))

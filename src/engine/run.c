@@ -178,6 +178,7 @@ tpg_run_load(int64 execution_key)
 		run->exec->workflow_id = pstrdup(exec->workflow_id);
 		run->exec->workflow_type = pstrdup(exec->workflow_type);
 		run->exec->task_queue = pstrdup(exec->task_queue);
+		run->exec->version = exec->version ? pstrdup(exec->version) : NULL;
 	}
 	else
 	{
@@ -186,6 +187,7 @@ tpg_run_load(int64 execution_key)
 		exec->workflow_id = kept->workflow_id;
 		exec->workflow_type = kept->workflow_type;
 		exec->task_queue = kept->task_queue;
+		exec->version = kept->version;
 		*kept = *exec;
 	}
 	MemoryContextSwitchTo(old);
@@ -236,6 +238,7 @@ tpg_run_release(TpgRun *run, bool keep)
 			run->exec->memo = NULL;
 			run->exec->parent = NULL;
 			run->exec->last_task_failure = NULL;
+			run->exec->versioning = NULL;
 			run->eager_outcome = NULL;
 			run->in_use = false;
 			if (MemoryContextMemAllocated(run->context, true) <= CACHED_RUN_BYTES && run->exec->close_time == 0)

@@ -33,6 +33,7 @@
 #include "store/namespace.h"
 #include "store/runlock.h"
 #include "store/search_attribute.h"
+#include "store/version.h"
 
 /* Keys started by this transaction, for the error TP009 and its like; in TopTransactionContext. */
 static int64 *started_keys;
@@ -281,6 +282,10 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 	e.memo = r->memo;
 	e.parent = (Jsonb *) r->parent;
 	result->in_use = false;
+	if (def != NULL && def->version != NULL)
+		def = tpg_version_hold(r->namespace_id, r->workflow_type, def);
+	if (def != NULL && def->version != NULL)
+		tpg_version_pin(&e, def->version, false);
 	e.workflow_id = fresh_id ? tpg_uuid_to_text(tpg_uuid_random()) : pstrdup(r->workflow_id);
 
 	for (int tries = 0; e.key == 0; tries++)

@@ -18,6 +18,7 @@
 #include "engine/openattempt.h"
 #include "engine/sweep.h"
 #include "engine/task.h"
+#include "engine/versions.h"
 #include "ipc/shmem.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
@@ -202,12 +203,16 @@ delete_expired(TimestampTz now)
 	static TimestampTz last = 0;
 	static int64 cursor = 0;
 	int64	   *keys;
+	List	   *versions;
 	int64		start = cursor;
 	int			n;
 
 	if (last != 0 && now - last < RETENTION_INTERVAL_US && now >= last)
 		return;
-	n = tpg_execution_expired(now, &cursor, RETENTION_PIECE, &keys);
+	if (start == 0)
+		tpg_versions_walk_begins();
+	n = tpg_execution_expired(now, &cursor, RETENTION_PIECE, &keys, &versions);
+	tpg_versions_seen(versions);
 	for (int i = 0; i < Min(n, RETENTION_BATCH); i++)
 	{
 		TpgStatus	status;
@@ -222,6 +227,8 @@ delete_expired(TimestampTz now)
 		cursor = start;			/* the rest of this piece */
 	else if (n < RETENTION_BATCH / 2)
 		last = now;
+	if (cursor == 0 && n <= RETENTION_BATCH)
+		tpg_versions_walk_ends(start);
 }
 
 void
@@ -237,7 +244,8 @@ tpg_engine_unroutable(TpgDueRow *row, bool activity)
 {
 	TimestampTz now = tpg_clock_now();
 	Jsonb	   *failure;
-	char	   *message = psprintf("%s type \"%s\" has no function", activity ? "activity" : "workflow", row->type);
+	char	   *message = row->version == NULL ? psprintf("%s type \"%s\" has no function", activity ? "activity" : "workflow", row->type) :
+		psprintf("version \"%s\" of workflow type \"%s\" has no function", row->version, row->type);
 
 	if (activity)
 	{

@@ -109,7 +109,7 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 		tpg_wake_http();
 	else
 	{
-		Oid			owner = tpg_definition_owner(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type);
+		Oid			owner = tpg_definition_owner_of_activity(t->namespace_id, t->activity_type);
 		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY};
 
 		if (OidIsValid(owner))

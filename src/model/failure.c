@@ -92,6 +92,17 @@ tpg_failure_timeout_type(const Jsonb *failure)
 	return tpg_timeout_type_from_proto(tpg_json_get_text(info, "timeoutType"));
 }
 
+const char *
+tpg_failure_timeout_name(const Jsonb *failure)
+{
+	char	   *type = tpg_json_get_text(tpg_json_get(failure, "timeoutFailureInfo"), "timeoutType");
+
+	/* a wait of workflow code, which Temporal has no number for */
+	if (type != NULL && strcmp(type, "await") == 0)
+		return type;
+	return tpg_timeout_type_name(tpg_failure_timeout_type(failure));
+}
+
 int
 tpg_failure_sqlstate(const Jsonb *failure)
 {
@@ -371,7 +382,7 @@ tpg_failure_type(const Jsonb *failure)
 		if (kind == TPG_FAILURE_APPLICATION)
 			type = tpg_json_get_text(tpg_json_get(failure, "applicationFailureInfo"), "type");
 		else if (kind == TPG_FAILURE_TIMEOUT && type == NULL)
-			type = pstrdup(tpg_timeout_type_name(tpg_failure_timeout_type(failure)));
+			type = pstrdup(tpg_failure_timeout_name(failure));
 	}
 	return type;
 }

@@ -52,6 +52,7 @@ extern TpgTimeoutType tpg_timeout_type_from_proto(const char *name);
 
 extern TpgFailureKind tpg_failure_kind(const Jsonb *failure);
 extern TpgTimeoutType tpg_failure_timeout_type(const Jsonb *failure);
+extern const char *tpg_failure_timeout_name(const Jsonb *failure);	/* "start_to_close"; "await" of a wait */
 
 /* TF001 ... TF006 for the kind */
 extern int	tpg_failure_sqlstate(const Jsonb *failure);

@@ -103,7 +103,7 @@ tpg_failure_detail(const Jsonb *failure)
 			break;
 		case TPG_FAILURE_TIMEOUT:
 			info = tpg_json_get(failure, "timeoutFailureInfo");
-			tpg_json_add_text(b, "type", tpg_timeout_type_name(tpg_failure_timeout_type(failure)));
+			tpg_json_add_text(b, "type", tpg_failure_timeout_name(failure));
 			tpg_json_add_jsonb(b, "last_heartbeat_details", tpg_json_get(info, "lastHeartbeatDetails"));
 			break;
 		case TPG_FAILURE_CANCELED:
@@ -360,20 +360,25 @@ tpg_failure_from_error(const ErrorData *edata, const char *source)
 	return result;
 }
 
-void
-tpg_failure_throw(const Jsonb *failure, int sqlstate)
+char *
+tpg_failure_error_message(const Jsonb *failure, int sqlstate)
 {
 	char	   *top = tpg_failure_top_message(failure);
 	char	   *inner = tpg_failure_message(failure);
-	char	   *detail = tpg_json_to_text(tpg_failure_detail(failure));
 
+	if (top == NULL)
+		top = pstrdup(tpg_condition_name(sqlstate ? sqlstate : tpg_failure_sqlstate(failure)));
+	return inner == NULL || strcmp(top, inner) == 0 ? top : psprintf("%s: %s", top, inner);
+}
+
+void
+tpg_failure_throw(const Jsonb *failure, int sqlstate)
+{
 	if (sqlstate == 0)
 		sqlstate = tpg_failure_sqlstate(failure);
-	if (top == NULL)
-		top = pstrdup(tpg_condition_name(sqlstate));
-	if (inner == NULL || strcmp(top, inner) == 0)
-		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", top), errdetail_internal("%s", detail)));
-	else
-		ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s: %s", top, inner), errdetail_internal("%s", detail)));
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg_internal("%s", tpg_failure_error_message(failure, sqlstate)),
+			 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 	pg_unreachable();
 }

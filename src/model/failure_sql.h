@@ -28,6 +28,9 @@ extern int64 tpg_failure_detail_delay(const Jsonb *detail);
  */
 extern Jsonb *tpg_failure_detail(const Jsonb *failure);
 
+/* The message of the error that it is raised as: the one at the top and the innermost one. sqlstate: as below. */
+extern char *tpg_failure_error_message(const Jsonb *failure, int sqlstate);
+
 /*
  * The other way round: a failure that somebody writes by hand, of that form or
  * only in part ({"message": "card declined", "type": "CardDeclined"}), is an

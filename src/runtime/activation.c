@@ -40,6 +40,13 @@ TpgActivation *tpg_current_activation = NULL;
 
 /* ---------- the object ---------- */
 
+/* Of the subtransaction in which the code at work was called. */
+static int
+code_nest_level(const TpgActivation *act)
+{
+	return act->fiber->kind == TPG_FIBER_RUN ? act->base_nest_level : act->fiber->nest_level;
+}
+
 /*
  * A cancel from outside (statement_timeout, an executor that is to make way) is
  * raised as cancellation is, and code that catches that catches this, too.  So it
@@ -53,6 +60,8 @@ notice_error(void *arg)
 	MemoryContext old;
 	ErrorData  *edata;
 
+	act->last_error.nest_level = code_nest_level(act);
+	tpg_last_error_note(&act->last_error);
 	if (act->interrupted != NULL || geterrcode() != ERRCODE_QUERY_CANCELED || tpg_timer_fired())
 		return;
 	old = MemoryContextSwitchTo(act->context);
@@ -77,6 +86,7 @@ tpg_activation_create(TpgRun *run, TpgDefinition *def, bool live)
 	act->phase = 2;
 	act->errors.callback = notice_error;
 	act->errors.arg = act;
+	act->last_error.context = context;
 	act->errors.previous = &tpg_timer_context;
 	act->log_min_messages = log_min_messages;
 	act->client_min_messages = client_min_messages;
@@ -200,7 +210,7 @@ tpg_activation_check(TpgActivation *act)
 }
 
 void
-tpg_activation_throw(TpgActivation *act, Jsonb *failure)
+tpg_activation_tell(TpgActivation *act, Jsonb *failure)
 {
 	MemoryContext old = MemoryContextSwitchTo(act->context);
 	TpgRaised  *raised = palloc(sizeof(TpgRaised));
@@ -210,6 +220,12 @@ tpg_activation_throw(TpgActivation *act, Jsonb *failure)
 	act->raised = lappend(act->raised, raised);
 	act->fiber->last_failure = failure;
 	MemoryContextSwitchTo(old);
+}
+
+void
+tpg_activation_throw(TpgActivation *act, Jsonb *failure)
+{
+	tpg_activation_tell(act, failure);
 	/* cancellation passes through WHEN OTHERS */
 	tpg_failure_throw(failure, tpg_failure_kind(failure) == TPG_FAILURE_CANCELED ? ERRCODE_QUERY_CANCELED : tpg_external_sqlstate(failure));
 }
@@ -514,10 +530,9 @@ static void
 suspend(TpgActivation *act)
 {
 	TpgFiber   *f = act->fiber;
-	int			level = f->kind == TPG_FIBER_RUN ? act->base_nest_level : f->nest_level;
 
 	/* inside an EXCEPTION block, or in another language, it could be swallowed: then say where */
-	if (GetCurrentTransactionNestLevel() > level)
+	if (GetCurrentTransactionNestLevel() > code_nest_level(act) || act->called_from_c)
 	{
 		MemoryContext old = MemoryContextSwitchTo(act->context);
 

@@ -12,6 +12,7 @@
 #include "common/pg_prng.h"
 #include "engine/chain.h"
 #include "engine/run.h"
+#include "runtime/languages.h"
 #include "store/definition.h"
 
 typedef enum TpgOpKind
@@ -70,6 +71,7 @@ typedef struct TpgOp
 	struct TpgOp *backoff_for;	/* of such a timer: the local activity */
 
 	Jsonb	   *args;			/* of a condition */
+	bool		(*predicate) (const Jsonb *state, const Jsonb *args);	/* of one in C; NULL: type is its SQL expression */
 	struct TpgFiber *holder;	/* of a lock */
 } TpgOp;
 
@@ -224,6 +226,7 @@ typedef struct TpgActivation
 	bool		guarded;		/* its code runs: the hooks of runtime/guard watch */
 	bool		warned;			/* by them, of something */
 	Oid			invoked;		/* the function that the runtime called last */
+	bool		called_from_c;	/* through the C interface */
 	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
 	bool		in_condition;	/* it is a condition */
 
@@ -292,6 +295,7 @@ typedef struct TpgActivation
 	ErrorData  *fatal;			/* fails the task, whatever the code does about it */
 	ErrorData  *interrupted;	/* this process was told to stop, whatever the code has made of that */
 	ErrorContextCallback errors;	/* at the bottom of the code's stack: hears of all errors */
+	TpgLastError last_error;	/* for languages that hand on its message only */
 
 	/*
 	 * The driver's offer to run what the code is blocked on without unwinding;
@@ -375,7 +379,10 @@ extern void tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message
 /* Unwinds the code when what it did cannot count any more: interrupted, fatal, failed by a handler. */
 extern void tpg_activation_check(TpgActivation *act);
 
-/* Remembers a failure and raises it to the code. */
+/* Remembers a failure that the code is told of. */
+extern void tpg_activation_tell(TpgActivation *act, Jsonb *failure);
+
+/* The same, and raises it to the code. */
 extern void tpg_activation_throw(TpgActivation *act, Jsonb *failure) pg_attribute_noreturn();
 
 /* The failure that was raised with this DETAIL, or NULL. */

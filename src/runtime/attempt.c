@@ -36,6 +36,7 @@
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
 #include "runtime/invoke.h"
+#include "runtime/languages.h"
 #include "runtime/mock.h"
 #include "runtime/role.h"
 #include "runtime/settings.h"
@@ -134,6 +135,13 @@ apply_attempt_settings(const TpgDefinition *def)
 	}
 }
 
+/* At the bottom of the code's stack: hears of all errors. */
+static void
+notice_error(void *arg)
+{
+	tpg_last_error_note(arg);
+}
+
 /* In the subtransaction; gives the result. Sets *closed instead when the run has closed. */
 static Jsonb *
 run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *closed)
@@ -177,6 +185,8 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local, .in_task = !check_open};
 	int64		outer_key = tpg_attempt_execution_key;
 	ErrorContextCallback *outer_context = error_context_stack;
+	TpgLastError last_error = {.context = caller_context};
+	ErrorContextCallback errors = {.callback = notice_error, .arg = &last_error};
 	bool		outer_read_only = XactReadOnly;
 	TpgTimeoutType timeout_type;
 	TimestampTz deadline;
@@ -207,12 +217,13 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	tpg_attempt_execution_key = exec->key;
 	attempt_reentered = false;
 	BeginInternalSubTransaction(NULL);
+	last_error.nest_level = GetCurrentTransactionNestLevel();
 	MemoryContextSwitchTo(caller_context);
 	PG_TRY();
 	{
 		bool		run_closed = false;
 
-		error_context_stack = NULL;
+		error_context_stack = &errors;
 		/* also without a limit: that of the code below must not count */
 		tpg_timer_start(&outer_timer, limit_us, false);
 		timing = true;
@@ -234,6 +245,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 			timed_out = tpg_timer_stop(&outer_timer);
 		MemoryContextSwitchTo(caller_context);
 		edata = CopyErrorData();
+		tpg_last_error_restore(&last_error, (ErrorData *) edata);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}

@@ -221,32 +221,41 @@ throw_end(TpgActivation *act, const char *call, WaitEnd end)
 }
 
 Jsonb *
-tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
+tpg_op_try_await(TpgActivation *act, TpgOp *op, int64 timeout_us, Jsonb **failure)
 {
 	TpgLogEntry *e = tpg_fiber_replayed(act, "await");
-	Jsonb	   *failure;
 
-	if (e != NULL)
+	if (e == NULL)
 	{
-		if (e->failure != NULL)
-			tpg_activation_throw(act, e->failure);
-		return e->json;
-	}
-	throw_end(act, "await", wait_for(act, &op, 1, true, timeout_us, op->kind == TPG_OP_LOCK ? "lock" : "await"));
-	failure = tpg_op_failure(act, op);
-	if (failure != NULL)
-		throw_recorded(act, "await", failure);
-	/* kept: the log outlives the call, and its memory */
-	if (op->result == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(act->context);
+		WaitEnd		end = wait_for(act, &op, 1, true, timeout_us, op->kind == TPG_OP_LOCK ? "lock" : "await");
+		Jsonb	   *raised = end == WAIT_TIMED_OUT ? await_timeout_failure(act) :
+			end == WAIT_CANCELLED ? tpg_cancel_failure(act) : tpg_op_failure(act, op);
 
-		op->result = tpg_json_null();
-		MemoryContextSwitchTo(old);
+		/* kept: the log outlives the call, and its memory */
+		if (raised == NULL && op->result == NULL)
+		{
+			MemoryContext old = MemoryContextSwitchTo(act->context);
+
+			op->result = tpg_json_null();
+			MemoryContextSwitchTo(old);
+		}
+		e = tpg_fiber_record(act, "await");
+		e->failure = raised;
+		e->json = raised ? NULL : op->result;
 	}
-	e = tpg_fiber_record(act, "await");
-	e->json = op->result;
+	*failure = e->failure;
 	return e->json;
+}
+
+Jsonb *
+tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us)
+{
+	Jsonb	   *failure;
+	Jsonb	   *result = tpg_op_try_await(act, op, timeout_us, &failure);
+
+	if (failure != NULL)
+		tpg_activation_throw(act, failure);
+	return result;
 }
 
 bool

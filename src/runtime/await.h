@@ -13,6 +13,9 @@
  * array that is done.
  */
 extern Jsonb *tpg_op_await(TpgActivation *act, TpgOp *op, int64 timeout_us);
+
+/* The same, but gives the failure that would be raised; NULL: there is none. */
+extern Jsonb *tpg_op_try_await(TpgActivation *act, TpgOp *op, int64 timeout_us, Jsonb **failure);
 extern void tpg_op_await_all(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us);
 extern int	tpg_op_await_any(TpgActivation *act, TpgOp **ops, int nops, int64 timeout_us);
 

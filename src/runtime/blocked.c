@@ -66,6 +66,7 @@ tpg_op_title(const TpgOp *op)
 }
 
 #define PLPGSQL_PREFIX "PL/pgSQL function "
+#define C_PREFIX "C code "	/* of api/capi_call */
 
 static char *
 line_of_context(const char *line)
@@ -86,7 +87,7 @@ tpg_blocked_location(const char *context)
 
 	while (line != NULL && *line != '\0')
 	{
-		if (strncmp(line, "PL/", 3) == 0 || strncmp(line, "SQL function", 12) == 0)
+		if (strncmp(line, "PL/", 3) == 0 || strncmp(line, C_PREFIX, strlen(C_PREFIX)) == 0 || strncmp(line, "SQL function", 12) == 0)
 		{
 			if (innermost == NULL)
 				innermost = line;

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
@@ -190,6 +191,7 @@ tpg_check_guarded(TpgCheck *check, void (*what) (TpgCheck *check, void *arg), vo
 			ReThrowError(edata);
 		}
 		tpg_check_find(check, TPG_SEVERITY_NOTE, -1, psprintf("cannot be checked: %s", edata->message), NULL);
+		tpg_check_reached(check, InvalidOid, NULL, psprintf("it cannot be analysed: %s", edata->message));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -215,6 +217,34 @@ tpg_check_add_function(TpgCheck *check, Oid function, const FuncExpr *call)
 	f->function = function;
 	f->call = call;
 	check->functions = lappend(check->functions, f);
+	MemoryContextSwitchTo(old);
+}
+
+void
+tpg_check_reached(TpgCheck *check, Oid function, Node *node, const char *why)
+{
+	MemoryContext old;
+	TpgReached *r;
+	ListCell   *lc;
+
+	if (!check->reaching || (OidIsValid(function) && function < FirstNormalObjectId))
+		return;
+	foreach(lc, check->reached)
+	{
+		r = lfirst(lc);
+		if (r->function == function && r->line == check->line && r->caller == check->signature && same_text(r->why, why))
+			return;
+	}
+	old = MemoryContextSwitchTo(check->context);
+	r = palloc0(sizeof(TpgReached));
+	r->function = function;
+	r->by_name = check->source != NULL && node != NULL &&
+		((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat == COERCE_EXPLICIT_CALL) || IsA(node, Aggref) || IsA(node, WindowFunc));
+	r->calls = check->function;
+	r->caller = check->signature;
+	r->line = check->line;
+	r->why = why ? pstrdup(why) : NULL;
+	check->reached = lappend(check->reached, r);
 	MemoryContextSwitchTo(old);
 }
 
@@ -307,7 +337,7 @@ check_body(TpgCheck *check, void *arg)
 	FunctionArg *a = arg;
 	Oid			language = ((Form_pg_proc) GETSTRUCT(a->tuple))->prolang;
 
-	if (apply_config(a->tuple))
+	if (apply_config(a->tuple) && !check->reaching)
 		return;
 	tpg_check_guarded(check, check_defaults, a);
 	check->expression = NULL;
@@ -316,8 +346,12 @@ check_body(TpgCheck *check, void *arg)
 	else if (language == get_language_oid("plpgsql", true))
 		tpg_check_plpgsql(check, a->function->function, a->function->call);
 	else
-		tpg_check_find(check, TPG_SEVERITY_NOTE, -1,
-					   psprintf("code in language %s cannot be looked into", get_language_name(language, false)), NULL);
+	{
+		char	   *reason = psprintf("code in language %s cannot be looked into", get_language_name(language, false));
+
+		tpg_check_find(check, TPG_SEVERITY_NOTE, -1, reason, NULL);
+		tpg_check_reached(check, InvalidOid, NULL, reason);
+	}
 }
 
 static void
@@ -329,6 +363,7 @@ check_one(TpgCheck *check, TpgChecked *f)
 		return;
 	f->xmin = HeapTupleHeaderGetRawXmin(a.tuple->t_data);
 	f->tid = a.tuple->t_self;
+	check->function = f->function;
 	check->signature = format_procedure(f->function);
 	if (check->name == NULL)
 		check->name = check->signature;
@@ -339,18 +374,21 @@ check_one(TpgCheck *check, TpgChecked *f)
 	heap_freetuple(a.tuple);
 }
 
-TpgCheck *
-tpg_check_function(Oid function)
+static TpgCheck *
+check_functions(const List *functions, bool reaching)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "temporal_pg check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	TpgCheck   *check = palloc0(sizeof(TpgCheck));
 	bool		snapshot = !ActiveSnapshotSet();
+	ListCell   *lc;
 
 	check->context = context;
+	check->reaching = reaching;
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
-	tpg_check_add_function(check, function, NULL);
+	foreach(lc, functions)
+		tpg_check_add_function(check, lfirst_oid(lc), NULL);
 	/* the list grows meanwhile */
 	for (int i = 0; i < list_length(check->functions); i++)
 		check_one(check, list_nth(check->functions, i));
@@ -358,4 +396,16 @@ tpg_check_function(Oid function)
 		PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	return check;
+}
+
+TpgCheck *
+tpg_check_function(Oid function)
+{
+	return check_functions(list_make1_oid(function), false);
+}
+
+TpgCheck *
+tpg_check_reach(const List *functions)
+{
+	return check_functions(functions, true);
 }

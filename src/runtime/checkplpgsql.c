@@ -230,7 +230,10 @@ check_dynamic(TpgPlWalk *w, PLpgSQL_expr *expr, List *params)
 	}
 	d.sql = tpg_check_constant_text(text);
 	if (d.sql == NULL)
+	{
 		tpg_check_find(w->check, TPG_SEVERITY_WARNING, -1, "dynamic SQL is known only when it runs", "a statement without EXECUTE");
+		tpg_check_reached(w->check, InvalidOid, NULL, "dynamic SQL is known only when it runs");
+	}
 	else
 		tpg_check_guarded(w->check, check_dynamic_text, &d);
 	return d.query;

@@ -187,7 +187,10 @@ check_condition(TpgCheck *check, void *arg)
 static void
 check_spawned(TpgCheck *check, void *arg)
 {
-	tpg_check_add_function(check, tpg_function_by_text(arg), NULL);
+	Oid			function = tpg_function_by_text(arg);
+
+	tpg_check_reached(check, function, NULL, NULL);
+	tpg_check_add_function(check, function, NULL);
 }
 
 static void
@@ -218,7 +221,12 @@ check_ours(Walk *w, Oid function, Node *node)
 								get_func_name(function)),
 					   "a statement of its own before this one");
 	if (text == NULL)
+	{
+		if (tpg_judge_is_ours(function, "wait_condition") || tpg_judge_is_ours(function, "start_wait_condition") ||
+			tpg_judge_is_ours(function, "spawn"))
+			tpg_check_reached(check, InvalidOid, NULL, psprintf("what temporal.%s() is given is known only when it runs", get_func_name(function)));
 		return;
+	}
 	/* what SQL and names stand in the text */
 	if (tpg_judge_is_ours(function, "wait_condition") || tpg_judge_is_ours(function, "start_wait_condition"))
 		within_text(check, check_condition, text);
@@ -232,6 +240,7 @@ check_function(Walk *w, Oid function, Node *node)
 {
 	TpgJudgement j = tpg_judge(function);
 
+	tpg_check_reached(w->check, function, node, NULL);
 	switch (j.judged)
 	{
 		case TPG_JUDGED_HARMLESS:
@@ -270,6 +279,7 @@ check_aggregate(Walk *w, Oid function, Node *node)
 	if (!HeapTupleIsValid(tuple))
 		return;
 	agg = (Form_pg_aggregate) GETSTRUCT(tuple);
+	tpg_check_reached(w->check, function, node, NULL);
 	parts[0] = agg->aggtransfn;
 	parts[1] = agg->aggfinalfn;
 	parts[2] = agg->aggmtransfn;

@@ -188,15 +188,16 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 static TpgTaskOutcome
 drive_run(TpgRun *run, TimestampTz now)
 {
-	TpgDefinition *def = tpg_definition_lookup(run->exec->namespace_id, TPG_DEF_WORKFLOW, run->exec->workflow_type, true);
+	TpgDefinition *def = tpg_definition_of_run(run->exec->namespace_id, run->exec->workflow_type, run->exec->version);
 	TpgEagerBudget budget;
 	TpgTaskOutcome outcome;
 	bool		again;
 
 	if (def == NULL || !OidIsValid(def->function))
 	{
-		Jsonb	   *failure = tpg_failure_application(psprintf("workflow type \"%s\" has no function", run->exec->workflow_type),
-													  "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
+		char	   *message = run->exec->version == NULL ? psprintf("workflow type \"%s\" has no function", run->exec->workflow_type) :
+			psprintf("version \"%s\" of workflow type \"%s\" has no function", run->exec->version, run->exec->workflow_type);
+		Jsonb	   *failure = tpg_failure_application(message, "NotFoundError", NULL, false, -1, NULL, "temporal_pg", NULL);
 
 		put_back_group(run, now);
 		tpg_task_write_failure(run, failure, "WORKFLOW_WORKER_UNHANDLED_FAILURE", now);

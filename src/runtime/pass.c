@@ -304,6 +304,7 @@ tpg_pass_run(TpgRun *run, TpgDefinition *def, bool live,
 		MemoryContextSwitchTo(act->context);
 		edata = CopyErrorData();
 		FlushErrorState();
+		tpg_last_error_restore(&act->last_error, edata);
 		classify_error(pass, edata, fired);
 		if (act->effects && pass->kind == TPG_PASS_SUSPENDED)
 		{

@@ -53,7 +53,7 @@ names_of(const TpgExecution *exec, TpgDefinitionKind kind)
 {
 	TpgJson    *array = tpg_json_array();
 	int			n;
-	char	  **names = tpg_handler_names(exec->namespace_id, kind, exec->workflow_type, &n);
+	char	  **names = tpg_handler_names(exec->namespace_id, kind, exec->workflow_type, exec->version, &n);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -72,7 +72,7 @@ names_of(const TpgExecution *exec, TpgDefinitionKind kind)
 static const char *
 current_details(TpgExecution *exec)
 {
-	TpgDefinition *def = tpg_definition_lookup(exec->namespace_id, TPG_DEF_WORKFLOW, exec->workflow_type, true);
+	TpgDefinition *def = tpg_definition_of_run(exec->namespace_id, exec->workflow_type, exec->version);
 	TpgReplay  *replay;
 
 	if (def == NULL || !OidIsValid(def->function))
@@ -103,7 +103,7 @@ static void
 unknown_query(const TpgExecution *exec, const char *name)
 {
 	int			n;
-	char	  **names = tpg_handler_names(exec->namespace_id, TPG_DEF_QUERY, exec->workflow_type, &n);
+	char	  **names = tpg_handler_names(exec->namespace_id, TPG_DEF_QUERY, exec->workflow_type, exec->version, &n);
 	StringInfoData list;
 
 	initStringInfo(&list);
@@ -162,7 +162,7 @@ tpg_query(TpgExecution *exec, const char *name, Jsonb *input)
 		return metadata(exec);
 	if (strcmp(name, "__stack_trace") != 0)
 	{
-		handler = tpg_handler_lookup(exec->namespace_id, TPG_DEF_QUERY, exec->workflow_type, name);
+		handler = tpg_handler_lookup(exec->namespace_id, TPG_DEF_QUERY, exec->workflow_type, exec->version, name);
 		if (handler == NULL)
 			unknown_query(exec, name);
 	}

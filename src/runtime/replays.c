@@ -99,7 +99,7 @@ replay(TpgExecution *exec)
 	*own = *exec;
 	/* what has been committed and not been delivered yet, is delivered for the one who looks (F-13) */
 	r->run = tpg_run_look(own, true);
-	replay_silently(r->run, tpg_definition_require(own->namespace_id, own->workflow_type), &r->pass);
+	replay_silently(r->run, tpg_definition_require(own->namespace_id, own->workflow_type, own->version), &r->pass);
 	MemoryContextSwitchTo(old);
 	return r;
 }

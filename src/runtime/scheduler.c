@@ -228,6 +228,7 @@ tpg_scheduler_call(TpgActivation *act, TpgDefinition *def, const char *name, Jso
 
 		MemoryContextSwitchTo(caller);
 		edata = CopyErrorData();
+		tpg_last_error_restore(&act->last_error, edata);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
@@ -364,6 +365,7 @@ run_fiber(TpgActivation *act, TpgFiber *f)
 	{
 		MemoryContextSwitchTo(act->context);
 		edata = CopyErrorData();
+		tpg_last_error_restore(&act->last_error, (ErrorData *) edata);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
@@ -435,7 +437,8 @@ run_ready(TpgActivation *act)
 void
 tpg_scheduler_start(TpgActivation *act)
 {
-	TpgDefinition *init = tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_INIT, act->run->exec->workflow_type, "");
+	TpgDefinition *init = tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_INIT, act->run->exec->workflow_type,
+												 act->run->exec->version, "");
 
 	/* the constructor: before any handler (G-13) */
 	if (init != NULL)

@@ -212,7 +212,7 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 	tpg_run_end_delivery(run);
 	run->update_request = r;
 	run->update_task_id = run->task_id;
-	def = tpg_definition_require(run->exec->namespace_id, run->exec->workflow_type);
+	def = tpg_definition_require(run->exec->namespace_id, run->exec->workflow_type, run->exec->version);
 	tpg_pass_run(run, def, true, NULL, NULL, &pass);
 	if (pass.kind == TPG_PASS_ERROR || pass.kind == TPG_PASS_INTERRUPTED)
 		tpg_pass_rethrow(pass.error);

@@ -52,7 +52,7 @@ tpg_update_find(TpgActivation *act, const char *id)
 static TpgDefinition *
 handler_of(TpgActivation *act, TpgDefinitionKind kind, const char *name)
 {
-	return tpg_handler_lookup(act->run->exec->namespace_id, kind, act->run->exec->workflow_type, name);
+	return tpg_handler_lookup(act->run->exec->namespace_id, kind, act->run->exec->workflow_type, act->run->exec->version, name);
 }
 
 /* Its command, and its handler as a fiber. */
@@ -89,7 +89,7 @@ static void
 reject_unknown(TpgActivation *act, TpgUpdate *u)
 {
 	int			n;
-	char	  **names = tpg_handler_names(act->run->exec->namespace_id, TPG_DEF_UPDATE, act->run->exec->workflow_type, &n);
+	char	  **names = tpg_handler_names(act->run->exec->namespace_id, TPG_DEF_UPDATE, act->run->exec->workflow_type, act->run->exec->version, &n);
 	StringInfoData list;
 
 	initStringInfo(&list);

@@ -56,7 +56,7 @@ kept_json(TpgActivation *act, const Jsonb *value)
 static TpgDefinition *
 signal_handler(TpgActivation *act, const char *name)
 {
-	return tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_SIGNAL, act->run->exec->workflow_type, name);
+	return tpg_handler_lookup(act->run->exec->namespace_id, TPG_DEF_SIGNAL, act->run->exec->workflow_type, act->run->exec->version, name);
 }
 
 void
@@ -209,15 +209,27 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		args[1] = PointerGetDatum(op->args);
 		if (op->args == NULL)
 			nulls[1] = 'n';
-		SPI_connect();
-		if (SPI_execute_plan(condition_plan(op->type), args, nulls, true, 2) == SPI_OK_SELECT && SPI_processed == 1)
+		if (op->predicate != NULL)
 		{
-			bool		isnull;
-			Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+			MemoryContext scratch = AllocSetContextCreate(caller, "temporal_pg condition", ALLOCSET_SMALL_SIZES);
 
-			value = !isnull && DatumGetBool(d);
+			MemoryContextSwitchTo(scratch);
+			value = op->predicate(DatumGetJsonbP(args[0]), op->args);
+			MemoryContextSwitchTo(caller);
+			MemoryContextDelete(scratch);
 		}
-		SPI_finish();
+		else
+		{
+			SPI_connect();
+			if (SPI_execute_plan(condition_plan(op->type), args, nulls, true, 2) == SPI_OK_SELECT && SPI_processed == 1)
+			{
+				bool		isnull;
+				Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+				value = !isnull && DatumGetBool(d);
+			}
+			SPI_finish();
+		}
 		RollbackAndReleaseCurrentSubTransaction();
 		act->read_only = outer_read_only;
 		act->in_condition = false;
@@ -238,7 +250,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(edata);
 		tpg_activation_fatal(act, edata->sqlerrcode, psprintf("condition \"%s\" failed: %s", op->type, edata->message),
-							 edata->detail, edata->hint ? edata->hint : "A condition is an SQL expression over state and args, both jsonb, such as (state->>'approved')::boolean.");
+							 edata->detail, edata->hint || op->predicate ? edata->hint : "A condition is an SQL expression over state and args, both jsonb, such as (state->>'approved')::boolean.");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -259,6 +271,15 @@ tpg_op_start_wait_condition(TpgActivation *act, const char *expression, Jsonb *a
 	op->type = kept_string(act, expression);
 	op->args = kept_json(act, args);
 	tpg_fiber_record(act, "start_wait_condition")->op = op;
+	return op;
+}
+
+TpgOp *
+tpg_op_start_wait_predicate(TpgActivation *act, const char *name, bool (*predicate) (const Jsonb *state, const Jsonb *args), Jsonb *args)
+{
+	TpgOp	   *op = tpg_op_start_wait_condition(act, name, args);
+
+	op->predicate = predicate;
 	return op;
 }
 

@@ -22,6 +22,10 @@ extern TpgOp *tpg_op_start_wait_signal(TpgActivation *act, const char *name);
 /* A condition over `state` and `args`, as an op. */
 extern TpgOp *tpg_op_start_wait_condition(TpgActivation *act, const char *expression, Jsonb *args);
 
+/* The same as a C function, in a library that stays; `name` says what it is. */
+extern TpgOp *tpg_op_start_wait_predicate(TpgActivation *act, const char *name,
+										  bool (*predicate) (const Jsonb *state, const Jsonb *args), Jsonb *args);
+
 /*
  * No code can run: looks whether signals have come for those who wait for them,
  * and at all conditions.  False: nobody can go on.

@@ -44,6 +44,7 @@ typedef struct CacheKey
 	int32		kind;
 	const char *workflow_type;	/* of a run that looks for a handler; else '' */
 	const char *name;
+	const char *version;		/* of a pinned run; else '' */
 } CacheKey;
 
 typedef struct CacheEntry
@@ -124,7 +125,8 @@ key_hash(const void *key, Size size)
 	uint32		hash = hash_bytes_uint32((uint32) k->namespace_id * 8 + (uint32) k->kind);
 
 	hash = hash_combine(hash, hash_bytes((const unsigned char *) k->name, strlen(k->name)));
-	return hash_combine(hash, hash_bytes((const unsigned char *) k->workflow_type, strlen(k->workflow_type)));
+	hash = hash_combine(hash, hash_bytes((const unsigned char *) k->workflow_type, strlen(k->workflow_type)));
+	return k->version[0] == '\0' ? hash : hash_combine(hash, hash_bytes((const unsigned char *) k->version, strlen(k->version)));
 }
 
 static int
@@ -134,7 +136,8 @@ key_compare(const void *a, const void *b, Size size)
 	const CacheKey *y = b;
 
 	return !(x->namespace_id == y->namespace_id && x->kind == y->kind &&
-			 strcmp(x->name, y->name) == 0 && strcmp(x->workflow_type, y->workflow_type) == 0);
+			 strcmp(x->name, y->name) == 0 && strcmp(x->workflow_type, y->workflow_type) == 0 &&
+			 strcmp(x->version, y->version) == 0);
 }
 
 /* The definition may still be in use in this transaction. */
@@ -200,11 +203,9 @@ cache_prepare(void)
 }
 
 static CacheEntry *
-cache_find(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *name)
+cache_find(const CacheKey *key)
 {
-	CacheKey	key = {namespace_id, kind, workflow_type, name};
-
-	return hash_search(cache, &key, HASH_FIND, NULL);
+	return hash_search(cache, key, HASH_FIND, NULL);
 }
 
 /* `key` is not there yet. */
@@ -216,6 +217,7 @@ cache_enter(const CacheKey *key, TpgDefinition *def, bool alias, uint64 seen)
 
 	kept.workflow_type = MemoryContextStrdup(cache_context, key->workflow_type);
 	kept.name = MemoryContextStrdup(cache_context, key->name);
+	kept.version = MemoryContextStrdup(cache_context, key->version);
 	entry = hash_search(cache, &kept, HASH_ENTER, NULL);
 	entry->def = def;
 	entry->alias = alias;
@@ -238,6 +240,7 @@ cache_forget(CacheEntry *entry)
 	hash_search(cache, &key, HASH_REMOVE, NULL);
 	pfree(unconstify(char *, key.workflow_type));
 	pfree(unconstify(char *, key.name));
+	pfree(unconstify(char *, key.version));
 	bury(def);
 }
 
@@ -311,7 +314,7 @@ cache_entry_is_good(CacheEntry *entry)
 static TpgDefinition *
 cache_add(TpgDefinition *def, const CacheKey *key, uint64 seen)
 {
-	CacheKey	own = {key->namespace_id, key->kind, def->workflow_type, def->name};
+	CacheKey	own = {key->namespace_id, key->kind, def->workflow_type, def->name, key->version};
 	CacheEntry *there;
 
 	/* the table changed while it was read: good for this transaction only */
@@ -326,7 +329,7 @@ cache_add(TpgDefinition *def, const CacheKey *key, uint64 seen)
 		return def;
 	}
 
-	there = cache_find(own.namespace_id, own.kind, own.workflow_type, own.name);
+	there = cache_find(&own);
 	if (there != NULL && there->def == NULL)
 	{
 		/* registered since, of which we are told only later */
@@ -352,15 +355,15 @@ cache_add(TpgDefinition *def, const CacheKey *key, uint64 seen)
 
 /* The definition for a key; NULL when there is none. */
 static TpgDefinition *
-lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *name)
+lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *name, const char *version)
 {
-	CacheKey	key = {namespace_id, kind, workflow_type, name};
+	CacheKey	key = {namespace_id, kind, workflow_type, name, version != NULL ? version : ""};
 	CacheEntry *entry;
 	TpgDefinition *def;
 	uint64		seen;
 
 	cache_prepare();
-	entry = cache_find(namespace_id, kind, workflow_type, name);
+	entry = cache_find(&key);
 	if (entry != NULL)
 	{
 		if (cache_entry_is_good(entry))
@@ -370,7 +373,8 @@ lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, co
 
 	/* counted before reading: a change in between makes for one more check */
 	seen = functions_changed;
-	def = tpg_definition_read(namespace_id, kind, workflow_type, name);
+	def = version != NULL ? tpg_definition_read_version(namespace_id, kind, name, version) :
+		tpg_definition_read(namespace_id, kind, workflow_type, name);
 	if (def == NULL)
 	{
 		/* types are not looked for again and again, so only handlers are remembered as missing */
@@ -389,17 +393,31 @@ tpg_definition_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *na
 	TpgDefinition *def;
 
 	Assert(!TPG_DEF_IS_HANDLER(kind));
-	def = lookup(namespace_id, kind, "", name);
+	def = lookup(namespace_id, kind, "", name, NULL);
 	if (def == NULL && !missing_ok)
 		tpg_definition_not_found(namespace_id, kind, name);
 	return def;
 }
 
 TpgDefinition *
-tpg_definition_require(int32 namespace_id, const char *workflow_type)
+tpg_definition_of_run(int32 namespace_id, const char *workflow_type, const char *version)
 {
-	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_WORKFLOW, workflow_type, false);
+	return lookup(namespace_id, TPG_DEF_WORKFLOW, "", workflow_type, version);
+}
 
+TpgDefinition *
+tpg_definition_require(int32 namespace_id, const char *workflow_type, const char *version)
+{
+	TpgDefinition *def = tpg_definition_of_run(namespace_id, workflow_type, version);
+
+	if (version != NULL && (def == NULL || !OidIsValid(def->function)))
+		ereport(ERROR,
+				(errcode(TPG_ERR_NOT_REGISTERED),
+				 errmsg("version \"%s\" of workflow type \"%s\" does not exist", version, workflow_type),
+				 def != NULL ? errdetail("Its function was %s.", def->signature) : 0,
+				 errhint("Registering the same functions again with versioning_behavior => 'pinned' makes it again.")));
+	if (def == NULL)
+		tpg_definition_not_found(namespace_id, TPG_DEF_WORKFLOW, workflow_type);
 	if (!OidIsValid(def->function))
 		ereport(ERROR,
 				(errcode(TPG_ERR_NOT_REGISTERED),
@@ -413,9 +431,9 @@ tpg_definition_require(int32 namespace_id, const char *workflow_type)
  * change hands, and one that was dropped may be created again by anybody.
  */
 static void
-check_handler_owner(const TpgDefinition *def, const char *workflow_type)
+check_handler_owner(const TpgDefinition *def, const char *workflow_type, const char *version)
 {
-	TpgDefinition *workflow = tpg_definition_lookup(def->namespace_id, TPG_DEF_WORKFLOW, workflow_type, true);
+	TpgDefinition *workflow = tpg_definition_of_run(def->namespace_id, workflow_type, version);
 
 	if (workflow == NULL || workflow->owner == def->owner ||
 		!OidIsValid(workflow->owner) || !OidIsValid(def->owner))
@@ -430,17 +448,18 @@ check_handler_owner(const TpgDefinition *def, const char *workflow_type)
 }
 
 static TpgDefinition *
-handler_of(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *name)
+handler_of(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *version, const char *name)
 {
-	TpgDefinition *def = lookup(namespace_id, kind, workflow_type, name);
+	TpgDefinition *def = lookup(namespace_id, kind, workflow_type, name, version);
 
 	if (def != NULL)
-		check_handler_owner(def, workflow_type);
+		check_handler_owner(def, workflow_type, version);
 	return def;
 }
 
 TpgDefinition *
-tpg_handler_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *name)
+tpg_handler_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *version,
+				   const char *name)
 {
 	TpgDefinition *def;
 
@@ -448,20 +467,28 @@ tpg_handler_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workf
 	if (kind == TPG_DEF_VALIDATOR)
 	{
 		/* that of the handler that takes the update, be it the dynamic one */
-		TpgDefinition *handler = tpg_handler_lookup(namespace_id, TPG_DEF_UPDATE, workflow_type, name);
+		TpgDefinition *handler = tpg_handler_lookup(namespace_id, TPG_DEF_UPDATE, workflow_type, version, name);
 
-		return handler == NULL ? NULL : handler_of(namespace_id, kind, handler->workflow_type, handler->name);
+		return handler == NULL ? NULL : handler_of(namespace_id, kind, handler->workflow_type, version, handler->name);
 	}
-	def = handler_of(namespace_id, kind, workflow_type, name);
+	def = handler_of(namespace_id, kind, workflow_type, version, name);
 	if (def == NULL || (!OidIsValid(def->function) && kind != TPG_DEF_INIT))
 		return NULL;
 	return def;
 }
 
 Oid
-tpg_definition_owner(int32 namespace_id, TpgDefinitionKind kind, const char *name)
+tpg_definition_owner_of_run(int32 namespace_id, const char *workflow_type, const char *version)
 {
-	TpgDefinition *def = tpg_definition_lookup(namespace_id, kind, name, true);
+	TpgDefinition *def = tpg_definition_of_run(namespace_id, workflow_type, version);
+
+	return def != NULL ? def->owner : InvalidOid;
+}
+
+Oid
+tpg_definition_owner_of_activity(int32 namespace_id, const char *name)
+{
+	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_ACTIVITY, name, true);
 
 	return def != NULL ? def->owner : InvalidOid;
 }

@@ -44,6 +44,7 @@ typedef struct TpgDefinition
 	char	   *mode;			/* "transactional"; only of activities */
 	char	   *task_queue;
 	char	   *versioning_behavior;
+	char	   *version;		/* of a pinned workflow: of the runs that start now; read by a version: that; else NULL */
 	char	   *owner_name;		/* of the function's owner when it was registered */
 	Jsonb	   *options;		/* proto-JSON names; never NULL */
 	int			nsettings;
@@ -90,14 +91,23 @@ typedef struct TpgDefinitionRow
 extern TpgDefinition *tpg_definition_lookup(int32 namespace_id, TpgDefinitionKind kind,
 											const char *name, bool missing_ok);
 
-/* The definition of a workflow type whose code is to be run now: TP014 also when its function does not exist. */
-extern TpgDefinition *tpg_definition_require(int32 namespace_id, const char *workflow_type);
+/*
+ * The code of a run of this workflow type: that of the version which it is pinned to, which
+ * needs no registration any more, or (version NULL) what is registered now.  NULL when there
+ * is none.
+ */
+extern TpgDefinition *tpg_definition_of_run(int32 namespace_id, const char *workflow_type, const char *version);
 
-/* Owner of the function that runs this type; InvalidOid: nothing can run it now. */
-extern Oid	tpg_definition_owner(int32 namespace_id, TpgDefinitionKind kind, const char *name);
+/* The same for code that is to be run now: TP014 when there is none, or its function does not exist. */
+extern TpgDefinition *tpg_definition_require(int32 namespace_id, const char *workflow_type, const char *version);
+
+/* Owner of the function that runs this; InvalidOid: nothing can run it now. */
+extern Oid	tpg_definition_owner_of_run(int32 namespace_id, const char *workflow_type, const char *version);
+extern Oid	tpg_definition_owner_of_activity(int32 namespace_id, const char *name);
 
 /*
- * The handler that a run of this type has for this name: among those of its own type, or of
+ * The handler that a run of this type, pinned to this version or (NULL) to none, has for this
+ * name: among those of its version, else of its own type, or of
  * workflow '*' when that is what runs the type, the one of that name, else the dynamic one.  A
  * validator is that of the handler that takes the update; an init has the name ''.
  *
@@ -110,11 +120,11 @@ extern Oid	tpg_definition_owner(int32 namespace_id, TpgDefinitionKind kind, cons
  * Valid until the end of the transaction.
  */
 extern TpgDefinition *tpg_handler_lookup(int32 namespace_id, TpgDefinitionKind kind,
-										 const char *workflow_type, const char *name);
+										 const char *workflow_type, const char *version, const char *name);
 
 /* Names of the handlers of this kind that a run of this type has, sorted; '*' among them. */
 extern char **tpg_handler_names(int32 namespace_id, TpgDefinitionKind kind,
-								const char *workflow_type, int *n);
+								const char *workflow_type, const char *version, int *n);
 
 /* "workflow", "signal" ...: as in the table, and for messages */
 extern const char *tpg_definition_kind_name(TpgDefinitionKind kind);
@@ -147,7 +157,8 @@ typedef struct TpgHandlerInfo
 	TpgDefinitionKind kind;
 	char	   *name;
 	char	   *signature;
-	Oid			owner;			/* InvalidOid: no such function at the moment */
+	Oid			function;		/* InvalidOid: no such function at the moment */
+	Oid			owner;			/* likewise */
 } TpgHandlerInfo;
 
 /* All handlers registered for this very workflow type. */

@@ -35,7 +35,7 @@ static const char *const kind_names[] = {
 
 /* The row that serves a workflow type: its own, or that of '*'. */
 #define SERVING_WORKFLOW(type) \
-	"(SELECT s.name, s.settings, s.failure_sqlstates, s.versioning_behavior " \
+	"(SELECT s.name, s.settings, s.failure_sqlstates, s.versioning_behavior, s.version " \
 	"FROM temporal_internal.definition s " \
 	"WHERE s.namespace_id = $1 AND s.kind = 'workflow' AND s.name IN (" type ", '*') " \
 	"ORDER BY s.name = '*' LIMIT 1) AS w"
@@ -44,7 +44,7 @@ static const char *const kind_names[] = {
 
 static TpgPlan type_plan = {
 	.sql = "SELECT d.id, d.workflow_type, d.name, " FUNCTION_COLUMNS ", d.task_queue, d.mode, d.options, "
-	"d.settings, d.failure_sqlstates, d.versioning_behavior, d.owner_name "
+	"d.settings, d.failure_sqlstates, d.versioning_behavior, d.owner_name, d.version "
 	"FROM temporal_internal.definition d "
 	"WHERE d.namespace_id = $1 AND d.kind = $2 AND d.workflow_type = '' AND d.name IN ($3, '*') "
 	"ORDER BY d.name = '*' LIMIT 1",
@@ -52,11 +52,25 @@ static TpgPlan type_plan = {
 };
 static TpgPlan handler_plan = {
 	.sql = "SELECT d.id, d.workflow_type, d.name, " FUNCTION_COLUMNS ", d.task_queue, d.mode, d.options, "
-	"w.settings, w.failure_sqlstates, w.versioning_behavior, d.owner_name "
+	"w.settings, w.failure_sqlstates, w.versioning_behavior, d.owner_name, w.version "
 	"FROM " SERVING_WORKFLOW("$4") ", temporal_internal.definition d "
 	"WHERE d.namespace_id = $1 AND d.kind = $2 AND d.workflow_type = w.name AND d.name IN ($3, $5) "
 	"ORDER BY d.name = '*' LIMIT 1",
 	.nargs = 5,.argtypes = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+};
+/* What a registration kept for its runs: every column of it, and no other's. */
+static TpgPlan version_plan = {
+	.sql = "SELECT 0, d.workflow_type, d.name, " FUNCTION_COLUMNS ", d.task_queue, NULL::text, NULL::jsonb, "
+	"d.settings, d.failure_sqlstates, 'pinned', d.owner_name, d.version "
+	"FROM temporal_internal.pinned_definition d "
+	"WHERE d.version = $1 AND d.kind = $2 AND d.name IN ($3, $4) "
+	"ORDER BY d.name = '*' LIMIT 1",
+	.nargs = 4,.argtypes = {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+};
+static TpgPlan version_names_plan = {
+	.sql = "SELECT d.name FROM temporal_internal.pinned_definition d "
+	"WHERE d.version = $3 AND d.kind = $2 AND $1 > 0 ORDER BY d.name COLLATE \"C\"",
+	.nargs = 3,.argtypes = {INT4OID, TEXTOID, TEXTOID}
 };
 static TpgPlan type_names_plan = {
 	.sql = "SELECT d.name FROM temporal_internal.definition d "
@@ -83,7 +97,7 @@ static TpgPlan put_plan = {
 	"function_arguments = excluded.function_arguments, task_queue = excluded.task_queue, "
 	"mode = excluded.mode, options = excluded.options, settings = excluded.settings, "
 	"failure_sqlstates = excluded.failure_sqlstates, versioning_behavior = excluded.versioning_behavior, "
-	"with_workflow = excluded.with_workflow, owner_name = excluded.owner_name, registered_at = excluded.registered_at",
+	"with_workflow = excluded.with_workflow, owner_name = excluded.owner_name, registered_at = excluded.registered_at, version = NULL",
 	.nargs = 15,.argtypes = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 	JSONBOID, JSONBOID, TEXTARRAYOID, TEXTOID, BOOLOID, TEXTOID}
 };
@@ -99,7 +113,7 @@ static TpgPlan delete_handlers_plan = {
 };
 static TpgPlan lock_plan = {
 	.sql = "SELECT FROM temporal_internal.definition "
-	"WHERE namespace_id = $1 AND kind = 'workflow' AND workflow_type = '' AND name = $2 FOR SHARE",
+	"WHERE namespace_id = $1 AND kind = 'workflow' AND workflow_type = '' AND name = $2 FOR NO KEY UPDATE",
 	.nargs = 2,.argtypes = {INT4OID, TEXTOID}
 };
 
@@ -203,6 +217,7 @@ row_definition(int32 namespace_id, TpgDefinitionKind kind)
 	parse_sqlstates(def, (ArrayType *) tpg_row_varlena(0, 11, context));
 	def->versioning_behavior = tpg_row_text(0, 12, context);
 	def->owner_name = tpg_row_text(0, 13, context);
+	def->version = tpg_row_text(0, 14, context);
 	MemoryContextSwitchTo(old);
 	return def;
 }
@@ -233,12 +248,26 @@ tpg_definition_read(int32 namespace_id, TpgDefinitionKind kind, const char *work
 	return def;
 }
 
-/*
- * Empties the caches in front of the table.  Called before the change: so the end of the
- * statement empties our own, and the abort of a subtransaction knows that it has to.
- */
-static void
-announce_change(void)
+TpgDefinition *
+tpg_definition_read_version(int32 namespace_id, TpgDefinitionKind kind, const char *name, const char *version)
+{
+	TpgStoreScope scope;
+	Datum		values[4];
+	TpgDefinition *def;
+
+	values[0] = CStringGetTextDatum(version);
+	values[1] = CStringGetTextDatum(tpg_definition_kind_name(kind));
+	values[2] = CStringGetTextDatum(name);
+	values[3] = has_dynamic(kind) ? CStringGetTextDatum("*") : values[2];
+	tpg_store_begin(&scope);
+	tpg_plan_execute_latest(&version_plan, values, NULL, 1);
+	def = SPI_processed == 0 ? NULL : row_definition(namespace_id, kind);
+	tpg_store_end(&scope);
+	return def;
+}
+
+void
+tpg_definition_announce_change(void)
 {
 	CacheInvalidateRelcacheByRelid(tpg_extension_table("definition"));
 }
@@ -287,7 +316,7 @@ tpg_definition_put(const TpgDefinitionRow *row)
 	values[14] = CStringGetTextDatum(GetUserNameFromId(row->function_name[0] == '\0' ? GetUserId() :
 													   tpg_function_owner(tpg_function_by_name(&function)), false));
 
-	announce_change();
+	tpg_definition_announce_change();
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&put_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
@@ -304,7 +333,7 @@ delete_row(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type
 	values[1] = CStringGetTextDatum(tpg_definition_kind_name(kind));
 	values[2] = CStringGetTextDatum(workflow_type);
 	values[3] = CStringGetTextDatum(name);
-	announce_change();
+	tpg_definition_announce_change();
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_plan, values, NULL, false, 0);
 	found = (SPI_processed > 0);
@@ -321,7 +350,7 @@ delete_handlers(int32 namespace_id, const char *workflow_type, bool all)
 	values[0] = Int32GetDatum(namespace_id);
 	values[1] = CStringGetTextDatum(workflow_type);
 	values[2] = BoolGetDatum(all);
-	announce_change();
+	tpg_definition_announce_change();
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_handlers_plan, values, NULL, false, 0);
 	tpg_store_end(&scope);
@@ -394,9 +423,11 @@ read_names(TpgPlan *plan, int32 namespace_id, TpgDefinitionKind kind, const char
 }
 
 char **
-tpg_handler_names(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, int *n)
+tpg_handler_names(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, const char *version, int *n)
 {
 	Assert(TPG_DEF_IS_HANDLER(kind));
+	if (version != NULL)
+		return read_names(&version_names_plan, namespace_id, kind, version, n);
 	return read_names(&handler_names_plan, namespace_id, kind, workflow_type, n);
 }
 
@@ -427,9 +458,8 @@ tpg_handler_list(int32 namespace_id, const char *workflow_type, int *n)
 	}
 	for (int i = 0; i < *n; i++)
 	{
-		Oid			function = tpg_function_by_name(&functions[i]);
-
-		list[i].owner = OidIsValid(function) ? tpg_function_owner(function) : InvalidOid;
+		list[i].function = tpg_function_by_name(&functions[i]);
+		list[i].owner = OidIsValid(list[i].function) ? tpg_function_owner(list[i].function) : InvalidOid;
 	}
 	tpg_store_end(&scope);
 	return list;

@@ -18,4 +18,14 @@
 extern TpgDefinition *tpg_definition_read(int32 namespace_id, TpgDefinitionKind kind,
 										  const char *workflow_type, const char *name);
 
+/* The same of what belongs to a version. */
+extern TpgDefinition *tpg_definition_read_version(int32 namespace_id, TpgDefinitionKind kind,
+												  const char *name, const char *version);
+
+/*
+ * Empties the caches in front of the tables.  Called before the change: so the end of the
+ * statement empties our own, and the abort of a subtransaction knows that it has to.
+ */
+extern void tpg_definition_announce_change(void);
+
 #endif							/* TPG_STORE_DEFINITION_TABLE_H */

@@ -15,6 +15,7 @@ typedef struct TpgDueRow
 	int32		event_id;		/* ActivityTaskScheduled; 0 for runs */
 	int32		namespace_id;
 	char	   *type;
+	char	   *version;		/* that the run is pinned to, or NULL */
 } TpgDueRow;
 
 /*

@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "base/ident.h"
+#include "base/json.h"
 #include "store/execution.h"
 #include "store/plan.h"
 #include "store/scan.h"
@@ -71,17 +72,17 @@ static TpgPlan by_run_id_plan = TPG_PLAN(
 );
 #define INSERT_EXECUTION \
 	"INSERT INTO temporal_internal.execution (namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, " \
-	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo, parent) " \
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
+	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo, parent, versioning) " \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
 #define INSERT_TYPES \
 	{INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID, JSONBOID}
+		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID, JSONBOID, JSONBOID}
 
 static TpgPlan insert_plan = TPG_PLAN(
-	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 17, INSERT_TYPES
+	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 18, INSERT_TYPES
 );
 static TpgPlan insert_fresh_plan = TPG_PLAN(
-	INSERT_EXECUTION "RETURNING key", 17, INSERT_TYPES
+	INSERT_EXECUTION "RETURNING key", 18, INSERT_TYPES
 );
 static TpgPlan lock_plans[] = {
 	[TPG_ROW_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR SHARE", 1, {INT8OID}),
@@ -135,11 +136,12 @@ static TpgPlan retry_mail_plan = TPG_PLAN(
 	2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan expired_plan = TPG_PLAN(
-	"SELECT max(e.key), array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention "
+	"SELECT CASE WHEN count(*) = $3 THEN max(e.key) END, array_agg(e.key) FILTER (WHERE e.close_time < $1 - n.retention "
 	/* what it has to tell others is told first */
-	"AND NOT EXISTS (SELECT FROM temporal_internal.outbox o WHERE o.execution_key = e.key)) "
-	"FROM (SELECT key, namespace_id, close_time FROM temporal_internal.execution WHERE key > $2 ORDER BY key LIMIT $3) e "
-	"JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
+	"AND NOT EXISTS (SELECT FROM temporal_internal.outbox o WHERE o.execution_key = e.key)), "
+	"array_agg(DISTINCT e.version) FILTER (WHERE e.version IS NOT NULL) "
+	"FROM (SELECT key, namespace_id, close_time, versioning ->> 'version' AS version FROM temporal_internal.execution WHERE key > $2 ORDER BY key LIMIT $3) e "
+	"LEFT JOIN temporal_internal.namespace n ON n.id = e.namespace_id", 3, {TIMESTAMPTZOID, INT8OID, INT4OID}
 );
 
 static TpgPlan open_runs_plan = TPG_PLAN(
@@ -195,6 +197,8 @@ execution_from_scan(const TpgScan *s)
 	e->memo = (Jsonb *) tpg_scan_varlena(s, EXECUTION_MEMO);
 	e->parent = (Jsonb *) tpg_scan_varlena(s, EXECUTION_PARENT);
 	e->last_task_failure = (Jsonb *) tpg_scan_varlena(s, EXECUTION_LAST_TASK_FAILURE);
+	e->versioning = (Jsonb *) tpg_scan_varlena(s, EXECUTION_VERSIONING);
+	e->version = e->versioning != NULL ? tpg_json_get_text(e->versioning, "version") : NULL;
 	return e;
 }
 
@@ -233,8 +237,8 @@ int64
 tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 {
 	TpgStoreScope scope;
-	Datum		values[17];
-	char		nulls[18] = "                 ";
+	Datum		values[18];
+	char		nulls[19] = "                  ";
 	int64		key;
 
 	tpg_store_begin(&scope);
@@ -269,6 +273,9 @@ tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 	values[16] = PointerGetDatum(e->parent);
 	if (e->parent == NULL)
 		nulls[16] = 'n';
+	values[17] = PointerGetDatum(e->versioning);
+	if (e->versioning == NULL)
+		nulls[17] = 'n';
 	tpg_plan_execute(fresh_id ? &insert_fresh_plan : &insert_plan, values, nulls, false, 0);
 	key = SPI_processed == 1 ? tpg_row_int64(0, 1) : 0;
 	tpg_store_end(&scope);
@@ -438,7 +445,7 @@ tpg_execution_retry_now(int64 key, TimestampTz now)
 }
 
 int
-tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys)
+tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys, List **versions)
 {
 	TpgStoreScope scope;
 	Datum		values[3] = {TimestampTzGetDatum(now), Int64GetDatum(*cursor), Int32GetDatum(limit)};
@@ -447,6 +454,7 @@ tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys)
 	int			n = 0;
 
 	*keys = NULL;
+	*versions = NIL;
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&expired_plan, values, NULL, false, 1);
 	d = tpg_row_datum(0, 1, &isnull);
@@ -461,6 +469,18 @@ tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys)
 		*keys = MemoryContextAlloc(scope.caller_context, sizeof(int64) * n);
 		for (int i = 0; i < n; i++)
 			(*keys)[i] = DatumGetInt64(elements[i]);
+	}
+	d = tpg_row_datum(0, 3, &isnull);
+	if (!isnull)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scope.caller_context);
+		Datum	   *elements;
+		int			count;
+
+		deconstruct_array(DatumGetArrayTypePCopy(d), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+		for (int i = 0; i < count; i++)
+			*versions = lappend(*versions, TextDatumGetCString(elements[i]));
+		MemoryContextSwitchTo(old);
 	}
 	tpg_store_end(&scope);
 	return n;

@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "model/status.h"
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
 
@@ -44,6 +45,8 @@ typedef struct TpgExecution
 	Jsonb	   *parent;			/* of a child: {workflowId, runId, initiatedEventId}; else NULL */
 	bool		memo_changed;	/* by this task: to be written back, too */
 	Jsonb	   *last_task_failure;	/* may be NULL */
+	Jsonb	   *versioning;		/* of a pinned run: {behavior, version, inherited}; else NULL */
+	char	   *version;		/* out of that: which code it runs (store/version.h); else NULL */
 } TpgExecution;
 
 /* Has its first task still to come, at the end of the start delay? */
@@ -71,7 +74,7 @@ extern TpgExecution *tpg_execution_find(int32 namespace_id, const char *workflow
  * Inserts a run and gives its key; 0 when another run of that number exists
  * (then somebody else has started it; if that is not committed yet, this waits
  * for it first).  fresh_id: the id was made for this run, so there is nobody to
- * conflict with.
+ * conflict with.  e->version is that of e->versioning.
  */
 extern int64 tpg_execution_insert(const TpgExecution *execution, bool fresh_id);
 
@@ -96,8 +99,9 @@ extern void tpg_execution_retry_now(int64 key, TimestampTz now);
 /*
  * Looks at the next `limit` runs in order of key, from the cursor on, for closed
  * ones whose retention is over at `now`; the cursor moves on, to 0 at the end.
+ * *versions: those that the runs which were looked at are pinned to, as text.
  */
-extern int	tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys);
+extern int	tpg_execution_expired(TimestampTz now, int64 *cursor, int limit, int64 **keys, List **versions);
 
 /*
  * Keys above `after`, in order, of the next `limit` open runs of a namespace, of

@@ -19,6 +19,8 @@
 /* what of a run is locked: the last field of the tag */
 #define LOCK_RUN 0
 #define LOCK_OUTBOX 1
+/* no run, but a version of code */
+#define LOCK_VERSION 2
 
 static LOCKTAG
 run_tag(int64 execution_key, uint16 part)
@@ -57,4 +59,12 @@ tpg_outbox_lock(int64 execution_key, bool wait)
 	LOCKTAG		tag = run_tag(execution_key, LOCK_OUTBOX);
 
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+tpg_version_lock(uint64 number, bool alone, bool wait)
+{
+	LOCKTAG		tag = run_tag((int64) number, LOCK_VERSION);
+
+	return LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }

@@ -22,4 +22,11 @@ extern bool tpg_run_lock_is_held(int64 execution_key);
  */
 extern bool tpg_outbox_lock(int64 execution_key, bool wait);
 
+/*
+ * A version of pinned code (store/version), by a number made of its name: shared by
+ * whoever is about to start a run with it, alone by who drops it.  Until the end of
+ * the transaction.
+ */
+extern bool tpg_version_lock(uint64 number, bool alone, bool wait);
+
 #endif							/* TPG_STORE_RUNLOCK_H */

@@ -495,7 +495,7 @@ tpg_http_call_build(TpgHttpCall *call, const TpgHttpStart *start)
 {
 	const TpgActivityTask *t = start->task;
 	MemoryContext old = MemoryContextSwitchTo(call->context);
-	TpgDefinition *workflow = tpg_definition_lookup(t->namespace_id, TPG_DEF_WORKFLOW, start->exec->workflow_type, true);
+	TpgDefinition *workflow = tpg_definition_of_run(t->namespace_id, start->exec->workflow_type, start->exec->version);
 	Jsonb	   *input = tpg_json_get(t->attributes, "input");
 	char	   *missing = NULL;
 	char	   *key = idempotency_key(start->exec, t->scheduled_event_id);

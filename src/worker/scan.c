@@ -68,9 +68,8 @@ compare_cursors(const Cursor *a, const Cursor *b)
 static bool
 offer_row(TpgDueRow *row, TpgWorkKind kind)
 {
-	Oid			owner = tpg_definition_owner(row->namespace_id,
-											 kind == TPG_WORK_ACTIVITY ? TPG_DEF_ACTIVITY : TPG_DEF_WORKFLOW,
-											 row->type);
+	Oid			owner = kind == TPG_WORK_ACTIVITY ? tpg_definition_owner_of_activity(row->namespace_id, row->type) :
+		tpg_definition_owner_of_run(row->namespace_id, row->type, row->version);
 	TpgWorkItem item = {0};
 	TpgOffer	offer;
 

@@ -110,11 +110,11 @@ find_postgres() {
 # Build the checkout (or, where it is not ours to write, a copy) and install it
 # into a private tree; copy the tests to where the servers' user can read them.
 build() {
-	local src=$ROOT log=$WORK/build.log bin lib share dest jobs
+	local src=$ROOT log=$WORK/build.log bin lib share include dest jobs
 	if [ ! -w "$ROOT" ] || [ ! -w "$ROOT/src" ] || [ ! -w "$ROOT/sql" ] ||
 		[ -n "$(find "$ROOT/src" "$ROOT/sql" ! -writable -print -quit)" ]; then
 		mkdir "$WORK/source"
-		cp -a "$ROOT"/{Makefile,temporal_pg.control,src,sql,test} "$WORK/source/"
+		cp -a "$ROOT"/{Makefile,temporal_pg.control,include,src,sql,test} "$WORK/source/"
 		chmod -R u+w "$WORK/source"
 		find "$WORK/source/src" -name '*.o' -delete
 		src=$WORK/source
@@ -123,9 +123,13 @@ build() {
 	bin=$("$PG_CONFIG" --bindir)
 	lib=$("$PG_CONFIG" --pkglibdir)
 	share=$("$PG_CONFIG" --sharedir)
+	include=$("$PG_CONFIG" --includedir-server)
 	dest=$WORK/pg
 	mkdir -p "$dest$bin" "$dest$lib" "$dest$share/extension"
 	cp "$bin"/* "$dest$bin/"
+	# headers, so that extensions can be built against this installation
+	mkdir -p "$dest$include/extension"
+	find "$include" -mindepth 1 -maxdepth 1 ! -name extension -exec ln -s -t "$dest$include" {} +
 	find "$lib" -mindepth 1 -maxdepth 1 ! -name 'temporal_pg*' -exec ln -s -t "$dest$lib" {} +
 	find "$share" -mindepth 1 -maxdepth 1 ! -name extension -exec ln -s -t "$dest$share" {} +
 	find "$share/extension" -mindepth 1 -maxdepth 1 ! -name 'temporal_pg*' -exec ln -s -t "$dest$share/extension" {} +
@@ -149,12 +153,14 @@ build() {
 
 	mkdir "$WORK/tree"
 	local part
-	for part in test demo expected sql temporal_pg.control; do
+	for part in test demo examples expected sql temporal_pg.control; do
 		[ ! -e "$ROOT/$part" ] || cp -a "$ROOT/$part" "$WORK/tree/"
 	done
 	rm -rf "$WORK/tree/test/output"
 	if [ -n "$TEST_USER" ]; then
 		chown -R "$TEST_USER" "$WORK/tree"
+		# a test may install an extension of its own
+		chown "$TEST_USER" "$dest$lib" "$dest$share/extension"
 	fi
 	chmod -R u+rwX,go+rX "$WORK/tree" "$WORK/pg"
 	export PATH=$dest$bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin

@@ -63,8 +63,10 @@ $node->query(q{
 	SELECT temporal.grant_access('sales', 'ann', 'author'), temporal.grant_access('sales', 'clerk', 'client');
 	SET SESSION AUTHORIZATION ann;
 	SET temporal_pg.namespace = 'sales';
-	SELECT temporal.register_workflow('sell', 'shop.sell(text)', failure_sqlstates => '{P0001,23505}');
+	SELECT temporal.register_workflow('sell', 'shop.sell(text)', failure_sqlstates => '{P0001,23505}', versioning_behavior => 'pinned');
 	SELECT temporal.start_workflow('sell', '"order"', id => 'order');
+	-- the run is pinned to the code of before
+	CREATE OR REPLACE FUNCTION shop.sell(id text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'changed'; END $$;
 	RESET SESSION AUTHORIZATION;
 	RESET temporal_pg.namespace;
 
