@@ -40,6 +40,8 @@ PG_MODULE_MAGIC;
 
 /* so many look up names at a time: each costs a thread */
 #define MAX_RESOLVING 32
+/* one that takes longer, or waits for a connection of its host to be free, is not waited for */
+#define RESOLVING_MS 500
 #define MAX_IDLE_CONNECTIONS 256
 #define EVENTS 256
 
@@ -173,7 +175,11 @@ run(TpgHttpTransfer *t)
 	}
 	t->resolving = !tpg_http_is_literal_address(t->parsed.host);
 	if (t->resolving)
+	{
 		tpg_http_shared.nresolving++;
+		t->resolving_since = tpg_http_now_ms();
+		dlist_push_tail(&tpg_http_shared.resolving, &t->resolving_node);
+	}
 	block_signals(&old);
 	code = curl_multi_add_handle(multi, t->easy);
 	restore_signals(&old);
@@ -344,6 +350,12 @@ ended(TpgHttpTransfer *t, CURLcode code)
 		refuse(t, TPG_HTTP_BROKEN, t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
 }
 
+static TpgHttpTransfer *
+oldest_resolving(void)
+{
+	return dlist_container(TpgHttpTransfer, resolving_node, dlist_head_node(&tpg_http_shared.resolving));
+}
+
 static void
 client_work(void)
 {
@@ -382,6 +394,14 @@ client_work(void)
 		if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **) &t) == CURLE_OK)
 			ended(t, code);
 	}
+	while (!dlist_is_empty(&queue) && tpg_http_shared.nresolving >= MAX_RESOLVING)
+	{
+		TpgHttpTransfer *oldest = oldest_resolving();
+
+		if (oldest->resolving_since + RESOLVING_MS > tpg_http_now_ms())
+			break;
+		tpg_http_stop_resolving(oldest);
+	}
 	while (tpg_http_shared.nresolving < MAX_RESOLVING && !dlist_is_empty(&queue))
 		run(dlist_container(TpgHttpTransfer, node, dlist_pop_head_node(&queue)));
 }
@@ -389,9 +409,15 @@ client_work(void)
 static long
 client_timeout(void)
 {
+	int64		at = -1;
+
 	if (!dlist_is_empty(&done) || (!dlist_is_empty(&queue) && tpg_http_shared.nresolving < MAX_RESOLVING))
 		return 0;
-	return timer_at < 0 ? -1 : (long) Max(timer_at - tpg_http_now_ms(), 0);
+	if (!dlist_is_empty(&queue))
+		at = oldest_resolving()->resolving_since + RESOLVING_MS;
+	if (timer_at >= 0 && (at < 0 || timer_at < at))
+		at = timer_at;
+	return at < 0 ? -1 : (long) Max(at - tpg_http_now_ms(), 0);
 }
 
 static int
@@ -500,6 +526,7 @@ tpg_http_client_open(void)
 {
 	dlist_init(&queue);
 	dlist_init(&done);
+	dlist_init(&tpg_http_shared.resolving);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return NULL;
 	multi = curl_multi_init();

@@ -32,7 +32,10 @@ void
 tpg_http_stop_resolving(TpgHttpTransfer *t)
 {
 	if (t->resolving)
+	{
 		tpg_http_shared.nresolving--;
+		dlist_delete(&t->resolving_node);
+	}
 	t->resolving = false;
 }
 

@@ -37,7 +37,9 @@ struct TpgHttpTransfer
 	bool		with_body;
 	bool		with_secrets;	/* still at the servers that they are for */
 	bool		with_headers;	/* the user's own; not at another server than the first */
-	bool		resolving;		/* counted as such */
+	bool		resolving;		/* counted as such, and in the list of them */
+	dlist_node	resolving_node;
+	int64		resolving_since;
 	int			redirects;
 	int64		deadline;		/* 0: none */
 	TpgHttpEnd	end;
@@ -59,6 +61,7 @@ struct TpgHttpTransfer
 typedef struct TpgHttpShared
 {
 	int			nresolving;
+	dlist_head	resolving;		/* the oldest first */
 	size_t		memory_used;
 	size_t		max_memory;
 	char	   *allow;

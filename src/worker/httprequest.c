@@ -18,6 +18,7 @@
 #include "common/cryptohash.h"
 #include "common/sha1.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -210,7 +211,7 @@ fill(const TpgHttpCall *call, const char *text, Style style, bool *had_secret)
 		p = end + 1;
 	}
 	appendStringInfoString(&buf, p);
-	return buf.data;
+	return pg_server_to_any(buf.data, buf.len, PG_UTF8);
 }
 
 /* ---------- the parts of a request ---------- */

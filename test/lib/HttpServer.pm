@@ -125,7 +125,7 @@ my %answer = (
 	endless => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = "10000\r\n" . ('x' x 65536) . "\r\n"; return "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"; },
 	headers => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'X-' . ('x' x 100) . ": y\r\n"; return "HTTP/1.1 200 X\r\n"; },
 	# forever, a byte at a time
-	drip => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'x'; $c->{every} = 0.05; return "HTTP/1.1 200 X\r\nContent-Length: 1000000\r\n\r\n"; },
+	drip => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'x'; $c->{every} = 0.05; return "HTTP/1.1 200 X\r\nContent-Length: 50000\r\n\r\n"; },
 	bomb => sub { $bomb //= Compress::Zlib::memGzip("\0" x (64 * 1024 * 1024)); return plain(200, $bomb, 'Content-Encoding: gzip'); },
 	gzip => sub { return plain(200, Compress::Zlib::memGzip('{"packed": true}'), 'Content-Encoding: gzip', 'Content-Type: application/json'); },
 	garbage => sub { my ($c) = @_; $c->{then} = 'close'; return "this is no HTTP\r\n\r\n"; },

@@ -220,6 +220,25 @@ ok($server->count(qr{^request GET /echo\?key=Tr0ub4dor%263%22x%2Fy }m) == 1, 'th
 	like($err, qr/is no network/, 'nor what is no network');
 }
 
+# ---------- a host with few connections does not hold up others ----------
+
+{
+	$node->query('ALTER SYSTEM SET temporal_pg.http_max_connections_per_host = 2');
+	$node->query('SELECT pg_reload_conf()');
+	# of a process that has read it
+	$node->query(q{SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE backend_type = 'temporal_pg http'});
+	is(ask({ url => url('/ok') })->{status}, 200, 'few connections: works');
+	$node->query(join '', map { "SELECT temporal.start_workflow('ask', '{\"request\": {\"url\": \"http://localhost:$port/slow?ms=400&few\"}}', id => 'few-$_');" } 1 .. 50);
+	sleep 0.3;
+	my $began = time();
+	is(ask({ url => 'http://localhost:' . $other->port . '/ok' })->{status}, 200, 'another server answers meanwhile');
+	cmp_ok(time() - $began, '<', 5, 'soon');
+	cmp_ok($node->query(q{SELECT count(*) FROM temporal.workflow WHERE workflow_id LIKE 'few-%' AND status = 'Running'}), '>', 5, 'while the first is busy with few connections');
+	$node->query('ALTER SYSTEM RESET temporal_pg.http_max_connections_per_host');
+	$node->query('SELECT pg_reload_conf()');
+	$node->wait_for(q{SELECT count(*) = 50 FROM temporal.workflow WHERE workflow_id LIKE 'few-%' AND status = 'Completed'});
+}
+
 # ---------- rights ----------
 
 {
