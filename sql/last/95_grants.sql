@@ -21,6 +21,8 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.version_is_outdated(text),
 	temporal_internal.find_run(text, uuid, integer),
 	temporal_internal.worker_slots(),
+	temporal_internal.task_queue_state(integer, text, text),
+	temporal_internal.heartbeats(),
 	temporal_internal.trace_run(bigint),
 	temporal_internal.explain_run(bigint),
 	temporal_internal.describe_run(bigint),

@@ -127,6 +127,7 @@ CREATE TABLE temporal_internal.execution (
 	parent					jsonb,
 	versioning				jsonb,
 	last_task_failure		jsonb,
+	priority				jsonb,
 	UNIQUE (namespace_id, workflow_id, run_no)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal_internal.execution IS 'One run of a workflow. Run n+1 of an id is inserted only after run n, locked, was seen closed. No indexed column changes after the insert, so that every update can be HOT.';
@@ -138,6 +139,7 @@ COMMENT ON COLUMN temporal_internal.execution.wft_state IS 'Workflow task: 0 non
 COMMENT ON COLUMN temporal_internal.execution.wft_not_before IS 'After a failed workflow task: when it may be tried again.';
 COMMENT ON COLUMN temporal_internal.execution.wft_attempt IS 'Attempt of the present workflow task, from 1; more after a failure.';
 COMMENT ON COLUMN temporal_internal.execution.activity_cancels IS 'Activities that were running when the code cancelled them: whoever tries such a one again looks into history.';
+COMMENT ON COLUMN temporal_internal.execution.priority IS '{priorityKey, fairnessKey, fairnessWeight} of its start event; null: nothing was given. Its workflow tasks, activities and children have it, too.';
 COMMENT ON COLUMN temporal_internal.execution.last_task_failure IS 'Failure of the last workflow task attempt, while it has not succeeded since.';
 
 CREATE TABLE temporal_internal.history (
@@ -201,6 +203,8 @@ CREATE TABLE temporal_internal.activity_task (
 	worker_identity		text,
 	last_failure		jsonb,
 	options				jsonb,
+	fairness_key		text,
+	fairness_weight		double precision,
 	PRIMARY KEY (execution_key, scheduled_event_id)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused AND mode < 3;

@@ -112,6 +112,7 @@ Datum
 tpg_sql_wake_scan(PG_FUNCTION_ARGS)
 {
 	tpg_wake_scan();
+	tpg_wake_settings();
 	PG_RETURN_VOID();
 }
 

@@ -16,6 +16,7 @@
 #include "engine/mail.h"
 #include "engine/task.h"
 #include "ipc/wake.h"
+#include "ipc/limits.h"
 #include "model/failure.h"
 #include "model/retry.h"
 #include "store/heartbeat.h"
@@ -128,6 +129,7 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 		t->started_at = a->started_at;
 		t->due_at = t->attempt_scheduled_at = a->ended_at + delay;
 		t->timeout_at = tpg_task_timeout_at(t);
+		t->heartbeat = a->heartbeat;
 		return true;
 	}
 
@@ -153,7 +155,7 @@ void
 tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
 {
 	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
-	/* a first attempt within one transaction leaves none, unless its process has written some */
+	/* a first attempt within one transaction leaves none, unless the dispatcher has written some */
 	if (t->attempt > 1 || t->started_at != 0 || t->heartbeats_kept)
 		tpg_heartbeat_delete(t->execution_key, t->scheduled_event_id);
 	tpg_mail_send(exec, TPG_MESSAGE_ACTIVITY, t->scheduled_event_id, o->time, tpg_outcome_to_jsonb(o));
@@ -180,9 +182,15 @@ tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExec
 {
 	TpgOutcome	outcome;
 
+	/* what a worker outside has in hand counts in its queue until here; other open attempts occupy nobody */
+	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
+		tpg_limits_open_ended(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY);
 	if (tpg_attempt_decide(t, a, &outcome))
 	{
 		tpg_activity_retry(t);
+		/* D-15 */
+		if (t->heartbeat != NULL)
+			tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, t->heartbeat);
 		tpg_task_wake_activity(t);
 	}
 	else

@@ -7,6 +7,7 @@
 
 #include "engine/run.h"
 #include "model/failure.h"
+#include "store/heartbeat.h"
 
 /*
  * An ActivityTaskScheduled event without startToCloseTimeout and
@@ -38,6 +39,7 @@ typedef struct TpgAttempt
 	Jsonb	   *failure;		/* failed, timed out */
 	const char *identity;
 	bool		cancel_requested;	/* by the code: there is no next attempt */
+	TpgHeartbeat *heartbeat;	/* its last one, which may not be in the table; NULL: none */
 } TpgAttempt;
 
 /*

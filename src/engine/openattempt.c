@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "engine/heartbeat.h"
 #include "engine/openattempt.h"
 #include "engine/token.h"
 #include "ipc/wake.h"
@@ -129,7 +130,7 @@ tpg_engine_attempt_overdue(TpgActivityTask *t, TimestampTz now, TpgTimeoutType *
 	TimestampTz deadline;
 	TimestampTz heard_at = t->started_at;
 
-	*heartbeat = tpg_heartbeat_read(t->execution_key, t->scheduled_event_id);
+	*heartbeat = tpg_engine_heartbeat_newest(t);
 	if (*heartbeat != NULL && (*heartbeat)->attempt == t->attempt)
 		heard_at = Max(heard_at, (*heartbeat)->at);
 	deadline = open_deadline(t, heard_at, type);

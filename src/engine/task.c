@@ -82,6 +82,8 @@ mode_of(const TpgActivityTask *t)
 void
 tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivityTask *t)
 {
+	TpgPriority own;
+
 	memset(t, 0, sizeof(*t));
 	t->execution_key = exec->key;
 	t->scheduled_event_id = event->event_id;
@@ -92,6 +94,8 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->task_queue = name_of(event->attributes, "taskQueue");
 	if (t->task_queue == NULL)
 		t->task_queue = exec->task_queue;
+	own = tpg_priority_from_jsonb(tpg_json_get(event->attributes, "priority"));
+	t->priority = tpg_priority_inherit(&own, &exec->priority);
 	t->mode = mode_of(t);
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
@@ -110,10 +114,11 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 	else
 	{
 		Oid			owner = tpg_definition_owner_of_activity(t->namespace_id, t->activity_type);
-		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY};
+		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY,
+		.priority = tpg_priority_effective(&t->priority)};
 
 		if (OidIsValid(owner))
-			tpg_wake_work(owner, item);
+			tpg_wake_task(owner, item, t->namespace_id, t->task_queue);
 		else
 			tpg_wake_scan();
 	}
@@ -173,6 +178,8 @@ write_activity(TpgRun *run, const TpgEvent *e)
 		if (run->retries[i].scheduled_event_id == e->event_id)
 			task = run->retries[i];
 	tpg_activity_insert(&task, 1);
+	if (task.heartbeat != NULL)
+		tpg_heartbeat_put(task.execution_key, task.scheduled_event_id, task.heartbeat);
 	tpg_task_wake_activity(&task);
 }
 

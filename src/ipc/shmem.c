@@ -29,6 +29,8 @@ LWLock	   *tpg_shared_lock = NULL;
 volatile Oid *tpg_database_oids = NULL;
 TpgDatabase *tpg_databases = NULL;
 TpgSlot    *tpg_slots = NULL;
+TpgHeartbeatEntry *tpg_heartbeats = NULL;
+LWLockPadded *tpg_heartbeat_locks = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -55,13 +57,20 @@ slots_size(void)
 }
 
 static Size
+heartbeats_size(void)
+{
+	return MAXALIGN(mul_size(tpg_guc_max_executors, sizeof(TpgHeartbeatEntry)));
+}
+
+static Size
 total_size(void)
 {
 	Size		size = MAXALIGN(sizeof(TpgShared));
 
 	size = add_size(size, oids_size());
 	size = add_size(size, databases_size());
-	return add_size(size, slots_size());
+	size = add_size(size, slots_size());
+	return add_size(size, heartbeats_size());
 }
 
 static void
@@ -72,6 +81,7 @@ shmem_request(void)
 
 	RequestAddinShmemSpace(total_size());
 	RequestNamedLWLockTranche("temporal_pg", 1);
+	RequestNamedLWLockTranche("temporal_pg_heartbeat", tpg_guc_max_executors);
 }
 
 /*
@@ -110,7 +120,10 @@ shmem_startup(void)
 	tpg_databases = (TpgDatabase *) p;
 	p += databases_size();
 	tpg_slots = (TpgSlot *) p;
+	p += slots_size();
+	tpg_heartbeats = (TpgHeartbeatEntry *) p;
 	tpg_shared_lock = &(GetNamedLWLockTranche("temporal_pg"))->lock;
+	tpg_heartbeat_locks = GetNamedLWLockTranche("temporal_pg_heartbeat");
 
 	if (!found)
 	{
@@ -126,6 +139,8 @@ shmem_startup(void)
 		tpg_queues_reset();
 		tpg_databases_reset();
 		tpg_slots_reset();
+		tpg_limits_reset();
+		tpg_shared_heartbeats_reset();
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

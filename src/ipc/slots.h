@@ -60,6 +60,9 @@ extern bool tpg_slot_make_room(Oid dboid, Oid owner, int members);
 /* All executors of a database should end; with terminate the busy ones are killed (SIGTERM). */
 extern int	tpg_slot_stop_database(Oid dboid, bool terminate);
 
+/* SIGINT with TPG_INTERRUPT_SHUTDOWN to all that run something in a database: how many. */
+extern int	tpg_slot_cancel_database(Oid dboid);
+
 /* Delivery at commit: SIGINT to those who run this. */
 extern void tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason);
 

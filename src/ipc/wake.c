@@ -27,6 +27,7 @@
 
 #include "ipc/databases.h"
 #include "ipc/http.h"
+#include "ipc/limits.h"
 #include "ipc/queue.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
@@ -35,6 +36,8 @@
 
 /* More than that, and the dispatcher looks at the tables instead. */
 #define MAX_WORK 64
+/* More task queues than that in one transaction, and the dispatcher looks at the tables. */
+#define MAX_NEWS 16
 /* More than that are not interrupted; they find out when they are done. */
 #define MAX_INTERRUPTS 64
 
@@ -43,6 +46,13 @@ typedef struct PendingWork
 	TpgQueueRef queue;
 	TpgWorkItem item;
 } PendingWork;
+
+typedef struct PendingNews
+{
+	TpgLimitRef ref;
+	TpgLimitKind kind;
+	int			count;
+} PendingNews;
 
 typedef struct PendingInterrupt
 {
@@ -67,11 +77,14 @@ static struct
 	bool		released;
 	bool		http;
 	bool		start_dispatcher;
+	bool		settings;
 	TimestampTz due;
 	uint64		waiters;
 	int			nwork;
+	int			nnews;
 	int			ninterrupts;
 	PendingWork work[MAX_WORK];
+	PendingNews news[MAX_NEWS];
 	PendingInterrupt interrupts[MAX_INTERRUPTS];
 } pending;
 
@@ -86,9 +99,11 @@ forget(void)
 	pending.released = false;
 	pending.http = false;
 	pending.start_dispatcher = false;
+	pending.settings = false;
 	pending.due = DT_NOEND;
 	pending.waiters = 0;
 	pending.nwork = 0;
+	pending.nnews = 0;
 	pending.ninterrupts = 0;
 }
 
@@ -115,6 +130,10 @@ deliver(void)
 			if (self && offer == TPG_OFFER_TAKEN)
 				will_pop = false;
 		}
+		for (int i = 0; i < pending.nnews; i++)
+			tpg_limits_news(pending.news[i].ref, pending.news[i].kind, pending.news[i].count);
+		if (pending.nnews > 0)
+			tpg_database_wake_limits(pending.database, dboid);
 		if (pending.scan)
 			tpg_database_wake_scan(pending.database, dboid);
 		if (pending.http)
@@ -132,6 +151,9 @@ deliver(void)
 	}
 	if (pending.released)
 		tpg_database_wake_released(pending.database, dboid);
+	if (pending.settings)
+		tpg_database_wake_settings(pending.database, dboid);
+	tpg_limits_at_end(pending.phase == PHASE_COMMITTED);
 	forget();
 }
 
@@ -161,15 +183,23 @@ at_transaction_end(XactEvent event, void *arg)
 			 * the sweep finds what it made.
 			 */
 			will_pop = false;
+			tpg_limits_at_end(false);
 			forget();
 			break;
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
 			forget();
 			break;
+		case XACT_EVENT_PRE_PREPARE:
+			/* COMMIT PREPARED tells nobody, and no sweep looks for these */
+			if (pending.settings)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has configured task queues, or has stopped or started workers"),
+						 errhint("Use COMMIT.")));
+			break;
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
 			break;
 	}
 }
@@ -238,6 +268,51 @@ tpg_wake_work(Oid owner, TpgWorkItem item)
 	pending.work[pending.nwork].queue = queue;
 	pending.work[pending.nwork].item = item;
 	pending.nwork++;
+}
+
+void
+tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const char *task_queue)
+{
+	TpgLimitKind kind = item.kind == TPG_WORK_ACTIVITY ? TPG_LIMIT_ACTIVITY : TPG_LIMIT_WORKFLOW;
+	TpgLimitRef ref = tpg_limits_find(namespace_id, task_queue);
+
+	if (ref.index < 0)
+	{
+		tpg_wake_work(owner, item);
+		return;
+	}
+	if (!prepare() || pending.scan)
+		return;
+	for (int i = 0; i < pending.nnews; i++)
+	{
+		if (pending.news[i].ref.index == ref.index && pending.news[i].kind == kind)
+		{
+			pending.news[i].count++;
+			return;
+		}
+	}
+	if (pending.nnews >= MAX_NEWS)
+	{
+		pending.scan = true;
+		return;
+	}
+	pending.news[pending.nnews].ref = ref;
+	pending.news[pending.nnews].kind = kind;
+	pending.news[pending.nnews].count = 1;
+	pending.nnews++;
+}
+
+void
+tpg_wake_settings(void)
+{
+	if (prepare())
+		pending.settings = true;
+}
+
+bool
+tpg_wake_expect(void)
+{
+	return prepare();
 }
 
 void

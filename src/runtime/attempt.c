@@ -35,6 +35,7 @@
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
+#include "runtime/heartbeat.h"
 #include "runtime/invoke.h"
 #include "runtime/languages.h"
 #include "runtime/mock.h"
@@ -43,6 +44,7 @@
 #include "runtime/timer.h"
 
 TpgAttemptInfo *tpg_current_attempt = NULL;
+const TpgAttemptTest *tpg_attempt_test = NULL;
 
 /* it called what works on its own run, whose task is in progress in this process */
 static bool attempt_reentered = false;
@@ -66,7 +68,8 @@ tpg_attempt_check_reentry(int64 execution_key, const char *what)
 TpgAttemptInfo *
 tpg_attempt_require(const char *what)
 {
-	if (tpg_current_attempt == NULL)
+	/* workflow code that an activity has called, by an update, is no activity */
+	if (tpg_current_attempt == NULL || tpg_current_activation != NULL)
 		ereport(ERROR,
 				(errcode(TPG_ERR_WRONG_CONTEXT),
 				 errmsg("temporal.%s() can only be called by an activity", what),
@@ -174,6 +177,23 @@ run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *cl
 	return result;
 }
 
+Jsonb *
+tpg_attempt_call(TpgAttemptInfo *info, TpgDefinition *def)
+{
+	bool		closed;
+
+	return run_function(info, def, false, &closed);
+}
+
+/* D-27: it has ended because it was asked to, and comes again when it may. */
+static Jsonb *
+stopped_failure(int reason)
+{
+	if (reason == TPG_INTERRUPT_PAUSE)
+		return tpg_failure_application("activity was paused", "ActivityPause", NULL, false, -1, NULL, "temporal_pg", NULL);
+	return tpg_failure_application("activity was reset", "ActivityReset", NULL, false, -1, NULL, "temporal_pg", NULL);
+}
+
 TpgAttemptKind
 tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
 				bool local, int64 eager_us, bool check_open, TpgAttempt *a)
@@ -182,16 +202,14 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	ResourceOwner caller_owner = CurrentResourceOwner;
 	TpgActivation *outer_activation = tpg_current_activation;
 	TpgAttemptInfo *outer_attempt = tpg_current_attempt;
-	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local, .in_task = !check_open};
+	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local, .in_task = !check_open,.context = CurrentMemoryContext,.test = tpg_attempt_test};
 	int64		outer_key = tpg_attempt_execution_key;
 	ErrorContextCallback *outer_context = error_context_stack;
 	TpgLastError last_error = {.context = caller_context};
 	ErrorContextCallback errors = {.callback = notice_error, .arg = &last_error};
 	bool		outer_read_only = XactReadOnly;
-	TpgTimeoutType timeout_type;
 	TimestampTz deadline;
 	volatile int64 limit_us = -1;
-	volatile bool eager_limit = false;
 	ErrorData  *volatile edata = NULL;
 	volatile bool closed = false;
 	volatile bool timed_out = false;
@@ -203,14 +221,15 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		return TPG_ATTEMPT_ENDED;
 	a->identity = tpg_attempt_identity();
 	a->started_at = info.started_at = tpg_clock_now();
-	deadline = tpg_attempt_deadline(task, a->started_at, &timeout_type);
+	deadline = tpg_attempt_deadline(task, a->started_at, &info.timeout_type);
 	if (!TIMESTAMP_NOT_FINITE(deadline))
 		limit_us = Max(deadline - a->started_at, 0);
 	if (eager_us >= 0 && (limit_us < 0 || eager_us < limit_us))
 	{
 		limit_us = eager_us;
-		eager_limit = true;
+		info.eager_limit = true;
 	}
+	limit_us = tpg_heartbeat_begin(&info, limit_us);
 
 	tpg_current_activation = NULL;
 	tpg_current_attempt = &info;
@@ -257,6 +276,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	tpg_current_attempt = outer_attempt;
 	tpg_attempt_execution_key = outer_key;
 	a->ended_at = tpg_clock_now();
+	a->heartbeat = tpg_heartbeat_last(&info);
 
 	if (closed)
 		return TPG_ATTEMPT_RUN_CLOSED;
@@ -264,11 +284,12 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		return TPG_ATTEMPT_PUT_ASIDE;
 	if (timed_out)
 	{
-		if (eager_limit)
+		if (info.eager_limit && !info.heartbeat_limits)
 			return TPG_ATTEMPT_PUT_ASIDE;
 		a->end = TPG_ATTEMPT_TIMED_OUT;
 		a->result = NULL;
-		a->failure = tpg_attempt_timeout_failure(timeout_type, NULL);
+		a->failure = tpg_failure_timeout(info.heartbeat_limits ? TPG_TIMEOUT_HEARTBEAT : info.timeout_type,
+										 tpg_heartbeat_last_details(&info), NULL);
 		return TPG_ATTEMPT_ENDED;
 	}
 	if (edata == NULL)
@@ -280,14 +301,20 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	}
 	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
-		switch (tpg_slot_interrupt_reason())
+		switch (tpg_heartbeat_interrupt_reason(&info))
 		{
 			case TPG_INTERRUPT_CLOSED:
 				return TPG_ATTEMPT_RUN_CLOSED;
 			case TPG_INTERRUPT_YIELD:
+			case TPG_INTERRUPT_SHUTDOWN:
 				return TPG_ATTEMPT_PUT_ASIDE;
 			case TPG_INTERRUPT_CANCEL:
 				a->end = TPG_ATTEMPT_CANCELED;
+				return TPG_ATTEMPT_ENDED;
+			case TPG_INTERRUPT_PAUSE:
+			case TPG_INTERRUPT_RESET:
+				a->end = TPG_ATTEMPT_FAILED;
+				a->failure = stopped_failure(tpg_heartbeat_interrupt_reason(&info));
 				return TPG_ATTEMPT_ENDED;
 			default:
 				/* a client who cancels his own query means the query */

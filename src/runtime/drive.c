@@ -21,11 +21,13 @@
 #include "engine/attempt.h"
 #include "engine/chain.h"
 #include "engine/close.h"
+#include "engine/heartbeat.h"
 #include "engine/mail.h"
 #include "engine/openattempt.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "engine/testenv.h"
+#include "ipc/limits.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -55,6 +57,15 @@ is_ours(Oid owner)
 {
 	/* a test runs them all in the caller's backend */
 	return !tpg_in_executor() || owner == GetUserId();
+}
+
+/* May it start now?  A test's transaction has no queues. */
+static bool
+may_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TimestampTz again;
+
+	return !tpg_in_executor() || tpg_limits_start(namespace_id, task_queue, kind, &again);
 }
 
 /* ---------- workflow tasks ---------- */
@@ -210,6 +221,8 @@ drive_run(TpgRun *run, TimestampTz now)
 		return outcome;
 	}
 
+	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));
@@ -324,6 +337,15 @@ drive_http(TpgActivityTask *task)
 	return outcome_of(TPG_TASK_DONE);
 }
 
+/* Workers are being stopped: it has not happened, and is done again when they are back. */
+static void
+put_aside(TpgActivityTask *task)
+{
+	/* recorded in careful mode, and no crash */
+	if (task->started_at != 0)
+		tpg_activity_retry(task);
+}
+
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
@@ -368,12 +390,20 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_careful_end();
 			return outcome_of(TPG_TASK_AGAIN);
 		}
+		if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		{
+			tpg_careful_end();
+			return outcome_of(TPG_TASK_LIMITED);
+		}
 		tpg_activity_record_start(task->execution_key, task->scheduled_event_id, tpg_clock_now());
 		careful_key = task->execution_key;
 		careful_event = task->scheduled_event_id;
 		return outcome_of(TPG_TASK_AGAIN);
 	}
 
+	/* with what it starts at once, and not before: a place that is asked for is taken */
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	/* in flight since before the look for a cancellation: one of the two finds it (worker/executor) */
@@ -386,12 +416,16 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			break;
 		case TPG_ATTEMPT_STAYS_OPEN:
 			tpg_engine_attempt_open(task, attempt.started_at, attempt.identity);
+			/* this process tells it to nobody any more */
+			if (attempt.heartbeat != NULL)
+				tpg_heartbeat_put(task->execution_key, task->scheduled_event_id, attempt.heartbeat);
 			break;
 		case TPG_ATTEMPT_RUN_CLOSED:
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 			break;
 		case TPG_ATTEMPT_PUT_ASIDE:
-			break;				/* cannot be: nobody waits for the run lock of an activity */
+			put_aside(task);
+			return outcome_of(TPG_TASK_NOTHING);
 	}
 	return outcome_of(TPG_TASK_DONE);
 }
@@ -444,6 +478,12 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	}
 	if (task == NULL)
 		return;
+	/* stopped outside of the function: no attempt */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)
+	{
+		put_aside(task);
+		return;
+	}
 
 	/*
 	 * Its COMMIT failed, or the attempt could not even begin: an attempt like any
@@ -454,6 +494,9 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	attempt.started_at = attempt.ended_at = tpg_clock_now();
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
+	attempt.heartbeat = tpg_engine_heartbeat_shared(task);
+	if (attempt.heartbeat != NULL)
+		task->heartbeats_kept = true;
 	tpg_engine_attempt_end(task, &attempt);
 }
 

@@ -47,7 +47,8 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 	TpgJson    *b = tpg_json_object();
 	TpgJson    *inner;
 	const char *queue = o->task_queue;
-	int			priority = o->priority_key ? o->priority_key : (int) tpg_json_get_int(tpg_json_get(registered, "priority"), "priorityKey", 0);
+	TpgPriority registered_priority = tpg_priority_from_jsonb(tpg_json_get(registered, "priority"));
+	TpgPriority priority = tpg_priority_inherit(&o->priority, &registered_priority);
 
 	if (s2c == 0 && stc == 0)
 		stc = Max(tpg_guc_default_start_to_close_us(), 0);
@@ -101,12 +102,8 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 		tpg_json_add_duration(b, "heartbeatTimeout", hb);
 	/* absent: the default policy (D-07) */
 	tpg_json_add_jsonb(b, "retryPolicy", policy);
-	if (priority > 0)
-	{
-		inner = tpg_json_object();
-		tpg_json_add_int(inner, "priorityKey", priority);
-		tpg_json_add_jsonb(b, "priority", tpg_json_finish(inner));
-	}
+	/* absent: that of the run */
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&priority));
 	return tpg_json_finish(b);
 }
 

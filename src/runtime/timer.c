@@ -117,6 +117,17 @@ tpg_timer_stop(const TpgTimer *outer)
 	return fired;
 }
 
+/* The timeout itself stays where it is: the handler looks whether the end has come, as above. */
+void
+tpg_timer_extend(int64 limit_us)
+{
+	if (!timer.active || timer.limit_us < 0 || timer.fired)
+		return;
+	/* the handler may come in between: then it finds more time, not less */
+	timer.since = GetCurrentTimestamp();
+	timer.limit_us = limit_us;
+}
+
 bool
 tpg_timer_fired(void)
 {

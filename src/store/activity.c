@@ -3,7 +3,8 @@
  *
  * An attempt in the database is claimed by a lock on its row, held by the
  * transaction that runs it; so nobody else writes the row meanwhile, and a
- * crash gives it back.  Lock order: this row, then the execution row FOR KEY
+ * crash gives it back.  The lock is one that lets the dispatcher share the key,
+ * which it needs to write the attempt's heartbeats (store/heartbeat).  Lock order: this row, then the execution row FOR KEY
  * SHARE (at the end of the attempt); whoever closes a run deletes its tasks
  * after it has locked the execution row, and skips none: it waits for the
  * attempt's last step, never for the attempt itself (see tpg_activity_delete_all).
@@ -20,20 +21,23 @@
 
 #define TASK_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity"
+	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, a.priority_key"
+/* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
+#define HEARTBEATS_KEPT \
+	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
 #define WITH_EVENT \
-	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TASK_COLUMNS ", h.attributes" HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
-	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-	13, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
-	INT2OID}
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, "
+	"fairness_key, fairness_weight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+	16, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID, INT2OID, TEXTOID, FLOAT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
+	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR NO KEY UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
 );
 static TpgPlan lock_plan = TPG_PLAN(
 	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR UPDATE OF a", 3, {INT8OID, INT4OID, TEXTOID}
@@ -149,7 +153,9 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
 	t->mode = tpg_row_int16(r, 16);
 	t->worker_identity = tpg_row_text(r, 17, ctx);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 18, ctx);
+	t->priority.key = tpg_row_int16(r, 18);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, 19, ctx);
+	t->heartbeats_kept = tpg_row_bool(r, 20);
 }
 
 void
@@ -163,8 +169,8 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[13];
-		char		nulls[14] = "             ";
+		Datum		values[16];
+		char		nulls[17] = "                ";
 
 		values[0] = Int64GetDatum(t->execution_key);
 		values[1] = Int32GetDatum(t->scheduled_event_id);
@@ -183,6 +189,13 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		if (t->last_failure == NULL)
 			nulls[11] = 'n';
 		values[12] = Int16GetDatum((int16) t->mode);
+		values[13] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
+		values[14] = t->priority.fairness_key ? CStringGetTextDatum(t->priority.fairness_key) : (Datum) 0;
+		if (t->priority.fairness_key == NULL)
+			nulls[14] = 'n';
+		values[15] = Float8GetDatum(t->priority.fairness_weight);
+		if (t->priority.fairness_weight == 0)
+			nulls[15] = 'n';
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);

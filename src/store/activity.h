@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "model/activitymode.h"
+#include "model/priority.h"
 #include "utils/jsonb.h"
 
 typedef struct TpgActivityTask
@@ -26,7 +27,9 @@ typedef struct TpgActivityTask
 	TimestampTz due_at;
 	TimestampTz timeout_at;		/* DT_NOEND: none */
 	TimestampTz started_at;		/* 0: no attempt recorded */
-	bool		heartbeats_kept;	/* not in the table: this process knows of heartbeats in theirs */
+	TpgPriority priority;		/* its own or inherited; read: only the key */
+	bool		heartbeats_kept;	/* there are heartbeats of it in their table, or there may be */
+	struct TpgHeartbeat *heartbeat; /* not in the table: of the attempt that has just ended, to be kept with its retry */
 	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */
 	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event; NULL where not read */

@@ -16,6 +16,8 @@ typedef struct TpgDueRow
 	int32		namespace_id;
 	char	   *type;
 	char	   *version;		/* that the run is pinned to, or NULL */
+	char	   *task_queue;
+	int			priority_key;	/* 1 to 5 */
 } TpgDueRow;
 
 /*

@@ -36,6 +36,7 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "ipc/databases.h"
+#include "ipc/heartbeats.h"
 #include "ipc/queue.h"
 #include "ipc/slots.h"
 #include "runtime/drive.h"
@@ -188,6 +189,8 @@ follow_up(TpgWorkItem *item, TpgTaskOutcome *outcome)
 			/* had its rounds: to the end of the queue (it is in hand, so: noted) */
 			tpg_queue_push(MyDatabaseId, my_owner, *item);
 			break;
+		case TPG_TASK_LIMITED:
+			/* the dispatcher is told when the item is no longer in hand (ipc/limits) */
 		case TPG_TASK_DONE:
 		case TPG_TASK_NOTHING:
 			break;
@@ -247,6 +250,7 @@ run_item(TpgWorkItem *item)
 		CHECK_FOR_INTERRUPTS();
 	}
 	error_context_stack = callback.previous;
+	tpg_shared_heartbeat_clear();
 
 	if (there)
 	{
@@ -347,7 +351,7 @@ tpg_executor_main(Datum main_arg)
 		ResetLatch(MyLatch);
 		tpg_bgw_process_interrupts();
 		/* whatever we were woken for, somebody else is woken when we go */
-		if (tpg_slot_retiring())
+		if (tpg_slot_retiring() || tpg_database_stopped(MyDatabaseId))
 			break;
 		if (!tpg_queue_pop(&item))
 		{

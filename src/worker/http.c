@@ -557,6 +557,9 @@ tpg_http_main(Datum main_arg)
 
 		if (tpg_http_take_work())
 			want_claim = true;
+		/* by stop_workers(): what is in flight comes to its end, and the dispatcher tells when there may be more */
+		if (tpg_database_stopped(MyDatabaseId))
+			want_claim = false;
 		take_interrupts();
 		if (client != NULL)
 			client->work();
