@@ -176,7 +176,7 @@ BEGIN
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
 					WHEN t.mode = 4 AND t.due_at <= clock THEN n.attempt || ' waits for the HTTP process'
-					WHEN t.mode <> 4 AND NOT EXISTS (
+					WHEN t.mode <> 4 AND t.activity_type <> 'sql' AND NOT EXISTS (
 						SELECT FROM temporal_internal.definition d
 						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
 						THEN 'its type is not registered: see temporal.register_activity()'
@@ -190,7 +190,7 @@ BEGIN
 		FROM temporal_internal.activity_task t
 		JOIN temporal_internal.history h ON h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
 		CROSS JOIN LATERAL (
-			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((h.attributes #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
+			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((coalesce(h.attributes || t.options, h.attributes) #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
 		CROSS JOIN LATERAL (SELECT temporal_internal.task_queue_wait(t.namespace_id, t.task_queue, 'activity') AS waiting) w
 		LEFT JOIN temporal_internal.activity_heartbeat b ON b.execution_key = t.execution_key AND b.scheduled_event_id = t.scheduled_event_id
 		LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = t.execution_key AND s.scheduled_event_id = t.scheduled_event_id

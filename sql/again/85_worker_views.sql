@@ -34,12 +34,14 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		a.scheduled_event_id,
 		(ARRAY['transactional', 'autonomous', 'external', 'http'])[a.mode] AS mode,
 		coalesce(s.heartbeat_at, b.heartbeat_at) AS last_heartbeat_time,
-		CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END AS heartbeat_details
+		CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END AS heartbeat_details,
+		a.pause_info,
+		a.options AS updated_options
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.activity_task a ON a.execution_key = e.key
 	CROSS JOIN LATERAL (
-		SELECT l.attributes, l.user_metadata
+		SELECT coalesce(l.attributes || a.options, l.attributes) AS attributes, l.user_metadata
 		FROM temporal_internal.history l
 		WHERE l.execution_key = a.execution_key AND l.event_id = a.scheduled_event_id
 		OFFSET 0) h	-- by its key, never by reading the whole history
@@ -64,6 +66,8 @@ COMMENT ON COLUMN temporal.pending_activity.scheduled_event_id IS 'Its ActivityT
 COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous, external, or http (the HTTP process).';
 COMMENT ON COLUMN temporal.pending_activity.last_heartbeat_time IS 'When the present attempt, or one before it, was last heard of by a heartbeat.';
 COMMENT ON COLUMN temporal.pending_activity.heartbeat_details IS 'What that heartbeat told.';
+COMMENT ON COLUMN temporal.pending_activity.pause_info IS 'Of one that was paused: time, identity (the role) and reason; NULL where it was paused for crashing.';
+COMMENT ON COLUMN temporal.pending_activity.updated_options IS 'What temporal.update_activity_options() has changed, by the names in its event.';
 
 CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 	SELECT n.name AS namespace, q.task_queue, q.kind,

@@ -119,15 +119,18 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 	}
 
 	verdict = tpg_retry_next(policy_of(t), t->attempt, failure, a->ended_at, expiration_of(t), &delay);
+	/* D-42, D-43: held, or begun anew, whatever the policy says of a failure that could be repeated */
+	if ((t->paused || t->reset) && (verdict == TPG_RETRY_MAXIMUM_ATTEMPTS_REACHED || verdict == TPG_RETRY_TIMEOUT))
+		verdict = TPG_RETRY_IN_PROGRESS;
 	/* D-23 */
 	if (verdict == TPG_RETRY_IN_PROGRESS && a->cancel_requested)
 		verdict = TPG_RETRY_CANCEL_REQUESTED;
 	if (verdict == TPG_RETRY_IN_PROGRESS)
 	{
-		t->attempt++;
+		t->attempt = t->reset ? 1 : t->attempt + 1;
 		t->last_failure = tpg_failure_truncate(failure);
 		t->started_at = a->started_at;
-		t->due_at = t->attempt_scheduled_at = a->ended_at + delay;
+		t->due_at = t->attempt_scheduled_at = a->ended_at + (t->reset ? 0 : delay);
 		t->timeout_at = tpg_task_timeout_at(t);
 		t->heartbeat = a->heartbeat;
 		return true;
@@ -177,7 +180,7 @@ tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type)
 		tpg_wake_scan();
 }
 
-void
+bool
 tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution *exec)
 {
 	TpgOutcome	outcome;
@@ -185,14 +188,16 @@ tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExec
 	/* what a worker outside has in hand counts in its queue until here; other open attempts occupy nobody */
 	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
 		tpg_limits_open_ended(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY);
-	if (tpg_attempt_decide(t, a, &outcome))
+	if (!tpg_attempt_decide(t, a, &outcome))
 	{
-		tpg_activity_retry(t);
-		/* D-15 */
-		if (t->heartbeat != NULL)
-			tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, t->heartbeat);
-		tpg_task_wake_activity(t);
-	}
-	else
 		tpg_engine_activity_outcome(t, &outcome, exec);
+		return false;
+	}
+	tpg_activity_retry(t);
+	/* D-15 */
+	if (t->heartbeat != NULL)
+		tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, t->heartbeat);
+	if (!t->paused)
+		tpg_task_wake_activity(t);
+	return true;
 }

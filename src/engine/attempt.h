@@ -56,9 +56,9 @@ extern Jsonb *tpg_attempt_timeout_failure(TpgTimeoutType type, const Jsonb *caus
 
 /*
  * Records the end of a claimed task: next attempt, or outcome into the mailbox
- * of its run.  The caller has locked the execution row FOR KEY SHARE and seen it open.
+ * of its run (false).  The caller has locked the execution row FOR KEY SHARE and seen it open.
  */
-extern void tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *attempt, const TpgExecution *exec);
+extern bool tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *attempt, const TpgExecution *exec);
 
 /*
  * A type has been registered: pending activities of it that are not being run

@@ -18,6 +18,7 @@
 #include "base/guc.h"
 #include "base/json.h"
 #include "engine/run.h"
+#include "store/heartbeat.h"
 
 #define CACHED_RUN_BYTES (4 * 1024 * 1024)
 
@@ -337,7 +338,19 @@ tpg_run_add_retry(TpgRun *run, const TpgActivityTask *task)
 		run->retries = palloc(sizeof(TpgActivityTask));
 	else
 		run->retries = repalloc(run->retries, sizeof(TpgActivityTask) * (run->nretries + 1));
-	run->retries[run->nretries++] = *task;
+	/* what the attempt has left may lie in the memory of a pass, which ends before the run is written */
+	run->retries[run->nretries] = *task;
+	if (task->last_failure != NULL)
+		run->retries[run->nretries].last_failure = tpg_json_copy(task->last_failure);
+	if (task->heartbeat != NULL)
+	{
+		TpgHeartbeat *h = palloc(sizeof(TpgHeartbeat));
+
+		*h = *task->heartbeat;
+		h->details = h->details ? tpg_json_copy(h->details) : NULL;
+		run->retries[run->nretries].heartbeat = h;
+	}
+	run->nretries++;
 	MemoryContextSwitchTo(old);
 }
 

@@ -102,6 +102,18 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->timeout_at = tpg_task_timeout_at(t);
 }
 
+Oid
+tpg_task_activity_owner(int32 namespace_id, int64 execution_key, const char *activity_type)
+{
+	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_ACTIVITY, activity_type, true);
+	TpgExecution *exec;
+
+	if (def == NULL || !def->builtin)
+		return def ? def->owner : InvalidOid;
+	exec = tpg_execution_by_key(execution_key);
+	return exec ? tpg_definition_owner_of_run(namespace_id, exec->workflow_type, exec->version) : InvalidOid;
+}
+
 void
 tpg_task_wake_activity(const TpgActivityTask *t)
 {
@@ -113,7 +125,7 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 		tpg_wake_http();
 	else
 	{
-		Oid			owner = tpg_definition_owner_of_activity(t->namespace_id, t->activity_type);
+		Oid			owner = tpg_task_activity_owner(t->namespace_id, t->execution_key, t->activity_type);
 		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY,
 		.priority = tpg_priority_effective(&t->priority)};
 

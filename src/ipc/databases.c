@@ -45,6 +45,7 @@ tpg_databases_reset(void)
 		pg_atomic_init_u32(&db->scan, 0);
 		pg_atomic_init_u32(&db->refill, 0);
 		pg_atomic_init_u32(&db->released, 0);
+		pg_atomic_init_u32(&db->lost, 0);
 		pg_atomic_init_u32(&db->grow, 0);
 		pg_atomic_init_u32(&db->limits, 0);
 		pg_atomic_init_u32(&db->settings, 0);
@@ -99,6 +100,7 @@ assign_entry(int i, Oid dboid)
 	pg_atomic_write_u32(&db->scan, 0);
 	pg_atomic_write_u32(&db->refill, 0);
 	pg_atomic_write_u32(&db->released, 0);
+	pg_atomic_write_u32(&db->lost, 0);
 	pg_atomic_write_u32(&db->grow, 0);
 	pg_atomic_write_u32(&db->limits, 0);
 	pg_atomic_write_u32(&db->settings, 0);
@@ -226,6 +228,15 @@ tpg_database_wake_released(int index, Oid dboid)
 
 	if (db)
 		raise_flag(db, &db->released);
+}
+
+void
+tpg_database_wake_lost(int index, Oid dboid)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		raise_flag(db, &db->lost);
 }
 
 void

@@ -130,6 +130,12 @@ tpg_dispatcher_take_settings(void)
 	return pg_atomic_exchange_u32(&tpg_databases[my_entry].settings, 0) != 0;
 }
 
+bool
+tpg_dispatcher_take_lost(void)
+{
+	return pg_atomic_exchange_u32(&tpg_databases[my_entry].lost, 0) != 0;
+}
+
 TimestampTz
 tpg_dispatcher_take_due(void)
 {

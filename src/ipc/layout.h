@@ -121,6 +121,7 @@ typedef struct TpgSlot
 	slock_t		mutex;
 	int64		inflight_key;
 	int32		inflight_event;
+	TimestampTz attempt_started;	/* of the recorded attempt that it runs; 0: none */
 	int			interrupt_reason;
 
 	pg_atomic_uint32 retire;
@@ -175,6 +176,7 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 scan;
 	pg_atomic_uint32 refill;
 	pg_atomic_uint32 released;
+	pg_atomic_uint32 lost;
 	pg_atomic_uint32 grow;
 	pg_atomic_uint32 limits;	/* a configured task queue has something new, or an end */
 	pg_atomic_uint32 settings;	/* read them again */

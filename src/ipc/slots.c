@@ -74,6 +74,7 @@ tpg_slot_set_inflight(int64 execution_key, int32 event_id)
 	SpinLockAcquire(&slot->mutex);
 	slot->inflight_key = execution_key;
 	slot->inflight_event = event_id;
+	slot->attempt_started = 0;
 	slot->interrupt_reason = TPG_INTERRUPT_NONE;
 	SpinLockRelease(&slot->mutex);
 }
@@ -90,6 +91,7 @@ tpg_slot_clear_inflight(void)
 	SpinLockAcquire(&slot->mutex);
 	slot->inflight_key = 0;
 	slot->inflight_event = 0;
+	slot->attempt_started = 0;
 	SpinLockRelease(&slot->mutex);
 }
 
@@ -130,6 +132,36 @@ tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason)
 		}
 		SpinLockRelease(&slot->mutex);
 	}
+}
+
+void
+tpg_slot_set_attempt(TimestampTz started_at)
+{
+	TpgSlot    *slot;
+
+	if (tpg_my_slot < 0)
+		return;
+	slot = &tpg_slots[tpg_my_slot];
+	SpinLockAcquire(&slot->mutex);
+	slot->attempt_started = started_at;
+	SpinLockRelease(&slot->mutex);
+}
+
+bool
+tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id, TimestampTz started_at)
+{
+	bool		found = false;
+
+	for (int i = 0; i < tpg_slot_count_all() && !found; i++)
+	{
+		TpgSlot    *slot = &tpg_slots[i];
+
+		SpinLockAcquire(&slot->mutex);
+		found = slot->inflight_key == execution_key && slot->inflight_event == event_id && slot->dboid == dboid &&
+			slot->attempt_started == started_at && slot->pid != 0;
+		SpinLockRelease(&slot->mutex);
+	}
+	return found;
 }
 
 void
@@ -288,6 +320,8 @@ executor_detach(int code, Datum arg)
 {
 	TpgSlot    *slot = &tpg_slots[tpg_my_slot];
 	TpgQueueRef ref = slot->queue;
+	Oid			dboid = slot->dboid;
+	bool		attempt = slot->inflight_event > 0;
 	bool		connected;
 
 	tpg_shared_heartbeat_clear();
@@ -299,6 +333,9 @@ executor_detach(int code, Datum arg)
 	LWLockRelease(tpg_shared_lock);
 	tpg_my_slot = -1;
 
+	/* an attempt that was recorded is over with us */
+	if (attempt)
+		tpg_database_wake_lost(tpg_database_find(dboid, false), dboid);
 	tpg_database_wake_growers();
 }
 

@@ -29,6 +29,14 @@ extern void tpg_slot_clear_inflight(void);
 extern int	tpg_slot_interrupt_reason(void);
 extern bool tpg_in_executor(void);
 
+/*
+ * What is in flight here is an attempt that is recorded with that start, from before the commit
+ * of the record on.  And: does an executor run that one?  One that has only been given its hint
+ * does not.
+ */
+extern void tpg_slot_set_attempt(TimestampTz started_at);
+extern bool tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id, TimestampTz started_at);
+
 /* For statistics: one more of each kind, done or failed. */
 extern void tpg_slot_count(TpgWorkKind kind, bool failed);
 

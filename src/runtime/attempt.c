@@ -35,6 +35,7 @@
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
+#include "runtime/autonomous.h"
 #include "runtime/heartbeat.h"
 #include "runtime/invoke.h"
 #include "runtime/languages.h"
@@ -115,29 +116,6 @@ tpg_attempt_identity(void)
 	return identity;
 }
 
-/* The registered settings of each attempt, on top of those of the registration. */
-static void
-apply_attempt_settings(const TpgDefinition *def)
-{
-	Jsonb	   *settings = tpg_json_get(def->options, "settings");
-	JsonbIterator *it;
-	JsonbValue	v;
-	JsonbIteratorToken token;
-	char	   *name = NULL;
-
-	if (settings == NULL || !tpg_json_is_object(settings))
-		return;
-	it = JsonbIteratorInit(&settings->root);
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			name = pnstrdup(v.val.string.val, v.val.string.len);
-		else if (token == WJB_VALUE)
-			(void) set_config_option(name, tpg_json_scalar_text(tpg_json_value_to_jsonb(&v)),
-									 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	}
-}
-
 /* At the bottom of the code's stack: hears of all errors. */
 static void
 notice_error(void *arg)
@@ -150,16 +128,19 @@ static Jsonb *
 run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *closed)
 {
 	const TpgActivityTask *task = info->task;
+	TpgDefinition *code = tpg_attempt_code(def, info->exec);
 	TpgRoleScope role;
 	int			level;
 	Jsonb	   *result;
 
 	XactReadOnly = false;
-	tpg_role_enter(&role, def->owner, false);
-	level = tpg_settings_enter(def);
-	apply_attempt_settings(def);
+	tpg_role_enter(&role, code->owner, false);
+	level = tpg_settings_enter(code);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	result = tpg_invoke(def, task->activity_type, tpg_json_get_raw(task->attributes, "input"));
+	if (tpg_is_autonomous(def))
+		result = tpg_autonomous_atomic(def, task);
+	else
+		result = tpg_invoke(def, task->activity_type, tpg_json_get_raw(task->attributes, "input"));
 
 	/* only where the transaction is ours: in a client's, a test's, others' triggers may be queued */
 	if (tpg_in_executor())
@@ -186,8 +167,8 @@ tpg_attempt_call(TpgAttemptInfo *info, TpgDefinition *def)
 }
 
 /* D-27: it has ended because it was asked to, and comes again when it may. */
-static Jsonb *
-stopped_failure(int reason)
+Jsonb *
+tpg_attempt_stopped_failure(int reason)
 {
 	if (reason == TPG_INTERRUPT_PAUSE)
 		return tpg_failure_application("activity was paused", "ActivityPause", NULL, false, -1, NULL, "temporal_pg", NULL);
@@ -314,7 +295,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 			case TPG_INTERRUPT_PAUSE:
 			case TPG_INTERRUPT_RESET:
 				a->end = TPG_ATTEMPT_FAILED;
-				a->failure = stopped_failure(tpg_heartbeat_interrupt_reason(&info));
+				a->failure = tpg_attempt_stopped_failure(tpg_heartbeat_interrupt_reason(&info));
 				return TPG_ATTEMPT_ENDED;
 			default:
 				/* a client who cancels his own query means the query */
@@ -323,7 +304,10 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 				break;
 		}
 	}
+	if (tpg_is_autonomous(def) && edata->hint == NULL &&
+		(edata->sqlerrcode == ERRCODE_INVALID_TRANSACTION_TERMINATION || edata->sqlerrcode == ERRCODE_ACTIVE_SQL_TRANSACTION))
+		edata->hint = "A test is one transaction, in which nothing can commit: replace the activity with temporal.mock_activity().";
 	a->end = TPG_ATTEMPT_FAILED;
-	a->failure = tpg_failure_from_error(edata, "temporal_pg");
+	a->failure = tpg_attempt_failure(def->builtin, edata);
 	return TPG_ATTEMPT_ENDED;
 }

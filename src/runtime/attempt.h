@@ -35,6 +35,7 @@ typedef struct TpgAttemptInfo
 	bool		local;
 	bool		in_task;		/* within the workflow task of its run: eager or local */
 	bool		stays_open;		/* it has called complete_async() */
+	bool		autonomous;		/* it may commit: its start is recorded */
 	MemoryContext context;		/* of whoever runs it: outlives its subtransaction */
 	TpgTimeoutType timeout_type;	/* which timeout it has besides that of its heartbeats */
 	bool		eager_limit;	/* it is put aside before that */
@@ -76,6 +77,9 @@ extern void tpg_attempt_check_reentry(int64 execution_key, const char *what);
 
 /* The attempt that is running has called complete_async(): when its function returns, the attempt stays open. */
 extern void tpg_attempt_stay_open(void);
+
+/* The failure of an attempt that was asked to stop for a while: a pause, a reset. */
+extern Jsonb *tpg_attempt_stopped_failure(int reason);
 
 /* TP021 outside of an activity. */
 extern TpgAttemptInfo *tpg_attempt_require(const char *what);

@@ -33,6 +33,7 @@
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
+#include "runtime/autonomous.h"
 #include "runtime/drive.h"
 #include "runtime/eager.h"
 #include "runtime/mock.h"
@@ -346,11 +347,29 @@ put_aside(TpgActivityTask *task)
 		tpg_activity_retry(task);
 }
 
+/* The run was seen open; with this lock it stays so until the start is committed. */
+static TpgTaskOutcome
+begin_autonomous(TpgActivityTask *task, TpgDefinition *def)
+{
+	TpgStatus	status;
+
+	if (!tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+	{
+		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
+		return outcome_of(TPG_TASK_DONE);
+	}
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
+	TPG_FAULT("activity_claimed");
+	return outcome_of(tpg_autonomous_begin(task, def) ? TPG_TASK_AUTONOMOUS : TPG_TASK_LOCKED);
+}
+
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	TpgAttempt	attempt = {0};
+	Oid			owner = InvalidOid;
 
 	/* between two attempts, when nobody had the row */
 	if (tpg_engine_attempt_cancelled(task, exec))
@@ -363,7 +382,9 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 	}
 	if (task->mode == TPG_MODE_HTTP)
 		return drive_http(task);
-	if (def == NULL || !OidIsValid(def->function))
+	if (def != NULL)
+		owner = tpg_task_activity_owner(task->namespace_id, task->execution_key, task->activity_type);
+	if (def == NULL || !OidIsValid(owner))
 	{
 		attempt.end = TPG_ATTEMPT_FAILED;
 		attempt.started_at = attempt.ended_at = tpg_clock_now();
@@ -373,12 +394,14 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
-	if (!is_ours(def->owner))
+	if (!is_ours(owner))
 	{
-		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = def->owner};
+		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = owner};
 
 		return outcome;
 	}
+	if (tpg_in_executor() && tpg_is_autonomous(def))
+		return begin_autonomous(task, def);
 	if (tpg_in_executor() && tpg_careful_mode() && task->started_at == 0)
 	{
 		/* alone, and recorded by a commit of its own before it starts */
@@ -476,7 +499,8 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 		careful_key = 0;
 		tpg_careful_end();
 	}
-	if (task == NULL)
+	/* an attempt that is recorded is somebody's: ours where its end could not be recorded */
+	if (task == NULL || (tpg_activity_is_open(task) && !tpg_autonomous_is_mine(task)))
 		return;
 	/* stopped outside of the function: no attempt */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)

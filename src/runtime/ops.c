@@ -211,6 +211,12 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 				 errmsg("activity \"%s\" cannot be local", o->type),
 				 errdetail("It is not done by the process that runs the workflow."),
 				 errhint("Use temporal.execute_activity().")));
+	if (def != NULL && strcmp(def->mode, "transactional") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("activity \"%s\" cannot be a local one", o->type),
+				 errdetail("Its mode is %s, and a local activity is part of the workflow task's transaction.", def->mode),
+				 errhint("Use temporal.execute_activity().")));
 	if (def != NULL && def->owner != act->def->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -15,6 +15,7 @@ typedef struct TpgTimer
 	volatile bool fired;
 	bool		again;			/* workflow code: interrupts until it is stopped */
 	bool		active;
+	bool		outlives;		/* the code below commits and rolls back by itself */
 	bool		pending;		/* kept in an outer one: it had fired, and its code was not interrupted yet */
 } TpgTimer;
 
@@ -30,6 +31,9 @@ extern void tpg_timer_start(TpgTimer *outer, int64 limit_us, bool again);
  * before.  Nothing where it has fired.
  */
 extern void tpg_timer_extend(int64 limit_us);
+
+/* The timer in force goes on whatever becomes of transactions. */
+extern void tpg_timer_outlives_transactions(void);
 
 /* True: it had fired, and what is left of the interruption is taken back. */
 extern bool tpg_timer_stop(const TpgTimer *outer);

@@ -21,12 +21,13 @@
 
 #define TASK_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, a.priority_key"
+	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, " \
+	"a.priority_key, a.in_executor"
 /* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
 #define HEARTBEATS_KEPT \
 	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
 #define WITH_EVENT \
-	"SELECT " TASK_COLUMNS ", h.attributes" HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TASK_COLUMNS ", coalesce(h.attributes || a.options, h.attributes)" HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
@@ -50,7 +51,7 @@ static TpgPlan delete_plan = TPG_PLAN(
 );
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
-	"last_attempt_at = $8, started_at = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
+	"last_attempt_at = $8, started_at = NULL, in_executor = 0 WHERE execution_key = $1 AND scheduled_event_id = $2",
 	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}
 );
 static TpgPlan start_plan = TPG_PLAN(
@@ -58,12 +59,19 @@ static TpgPlan start_plan = TPG_PLAN(
 	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
 );
 static TpgPlan open_plan = TPG_PLAN(
-	"UPDATE temporal_internal.activity_task SET started_at = $3, due_at = 'infinity', timeout_at = $4, worker_identity = $5 "
-	"WHERE execution_key = $1 AND scheduled_event_id = $2", 5, {INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
+	"UPDATE temporal_internal.activity_task SET started_at = $3, due_at = 'infinity', timeout_at = $4, worker_identity = $5, in_executor = $6 "
+	"WHERE execution_key = $1 AND scheduled_event_id = $2", 6, {INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT2OID}
 );
 static TpgPlan put_off_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET timeout_at = $3 WHERE execution_key = $1 AND scheduled_event_id = $2",
 	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
+);
+static TpgPlan crashes_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET paused = $3, crash_count = $4 WHERE execution_key = $1 AND scheduled_event_id = $2",
+	4, {INT8OID, INT4OID, BOOLOID, INT2OID}
+);
+static TpgPlan in_executors_plan = TPG_PLAN(
+	"SELECT execution_key, scheduled_event_id, started_at FROM temporal_internal.activity_task WHERE in_executor > 0", 0, {0}
 );
 static TpgPlan crash_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET started_at = NULL, crash_count = $3, paused = $4, attempt = $5, due_at = $6, "
@@ -154,8 +162,9 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->mode = tpg_row_int16(r, 16);
 	t->worker_identity = tpg_row_text(r, 17, ctx);
 	t->priority.key = tpg_row_int16(r, 18);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 19, ctx);
-	t->heartbeats_kept = tpg_row_bool(r, 20);
+	t->in_executor = tpg_row_int16(r, 19);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, 20, ctx);
+	t->heartbeats_kept = tpg_row_bool(r, 21);
 }
 
 void
@@ -311,8 +320,8 @@ void
 tpg_activity_open(const TpgActivityTask *t)
 {
 	TpgStoreScope scope;
-	Datum		values[5] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), TimestampTzGetDatum(t->started_at)};
-	char		nulls[6] = "     ";
+	Datum		values[6] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), TimestampTzGetDatum(t->started_at)};
+	char		nulls[7] = "      ";
 
 	tpg_store_begin(&scope);
 	values[3] = time_or_null(t->timeout_at, &nulls[3]);
@@ -320,6 +329,7 @@ tpg_activity_open(const TpgActivityTask *t)
 		nulls[4] = 'n';
 	else
 		values[4] = CStringGetTextDatum(t->worker_identity);
+	values[5] = Int16GetDatum((int16) t->in_executor);
 	tpg_plan_execute(&open_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }
@@ -335,6 +345,38 @@ tpg_activity_put_off(const TpgActivityTask *t)
 	values[2] = time_or_null(t->timeout_at, &nulls[2]);
 	tpg_plan_execute(&put_off_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
+}
+
+void
+tpg_activity_put_crashes(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	Datum		values[4] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), BoolGetDatum(t->paused),
+	Int16GetDatum((int16) t->crash_count)};
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&crashes_plan, values, NULL, false, 0);
+	tpg_store_end(&scope);
+}
+
+int
+tpg_activity_in_executors(TpgActivityKey **keys)
+{
+	TpgStoreScope scope;
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&in_executors_plan, NULL, NULL, false, 0);
+	n = (int) SPI_processed;
+	*keys = MemoryContextAlloc(scope.caller_context, sizeof(TpgActivityKey) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		(*keys)[i].execution_key = tpg_row_int64(i, 1);
+		(*keys)[i].scheduled_event_id = tpg_row_int32(i, 2);
+		(*keys)[i].started_at = tpg_row_int64(i, 3);
+	}
+	tpg_store_end(&scope);
+	return n;
 }
 
 void

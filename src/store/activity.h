@@ -10,6 +10,14 @@
 #include "model/priority.h"
 #include "utils/jsonb.h"
 
+/* Whose an attempt is that is recorded and stays open. */
+typedef enum TpgInExecutor
+{
+	TPG_NOT_IN_EXECUTOR = 0,	/* of somebody outside, who has its token */
+	TPG_IN_EXECUTOR = 1,		/* autonomous: over when the executor is gone */
+	TPG_ALONE_IN_EXECUTOR = 2	/* the same, in careful mode: no other ran when it began */
+} TpgInExecutor;
+
 typedef struct TpgActivityTask
 {
 	int64		execution_key;
@@ -19,6 +27,8 @@ typedef struct TpgActivityTask
 	int32		crash_count;
 	TpgActivityMode mode;
 	bool		paused;
+	bool		reset;			/* not in the table: the next attempt is the first again */
+	TpgInExecutor in_executor;
 	char	   *activity_id;
 	char	   *activity_type;
 	char	   *task_queue;
@@ -32,7 +42,7 @@ typedef struct TpgActivityTask
 	struct TpgHeartbeat *heartbeat; /* not in the table: of the attempt that has just ended, to be kept with its retry */
 	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */
-	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event; NULL where not read */
+	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event, with what was changed since; NULL where not read */
 } TpgActivityTask;
 
 /* Is an attempt of it recorded that stays open beyond its transaction? */
@@ -41,6 +51,13 @@ tpg_activity_is_open(const TpgActivityTask *t)
 {
 	return t->started_at != 0 && TIMESTAMP_IS_NOEND(t->due_at);
 }
+
+typedef struct TpgActivityKey
+{
+	int64		execution_key;
+	int32		scheduled_event_id;
+	TimestampTz started_at;
+} TpgActivityKey;
 
 /* Several at once. */
 extern void tpg_activity_insert(const TpgActivityTask *tasks, int ntasks);
@@ -69,11 +86,17 @@ extern void tpg_activity_retry(const TpgActivityTask *task);
 /* Careful mode: records that an attempt starts, in a commit of its own. */
 extern void tpg_activity_record_start(int64 execution_key, int32 scheduled_event_id, TimestampTz now);
 
-/* An attempt begins that stays open beyond this transaction: started_at, timeout_at, worker_identity; due_at becomes infinity. */
+/* An attempt begins that stays open beyond this transaction: started_at, timeout_at, worker_identity, in_executor; due_at becomes infinity. */
 extern void tpg_activity_open(const TpgActivityTask *task);
 
 /* timeout_at alone. */
 extern void tpg_activity_put_off(const TpgActivityTask *task);
+
+/* paused and crash_count alone. */
+extern void tpg_activity_put_crashes(const TpgActivityTask *task);
+
+/* Autonomous attempts that are recorded as running in an executor; nothing is locked. */
+extern int	tpg_activity_in_executors(TpgActivityKey **keys);
 
 /* After a crash: a recorded attempt that never ended. */
 extern void tpg_activity_record_crash(const TpgActivityTask *task);

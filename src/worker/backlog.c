@@ -30,6 +30,7 @@
 
 #include "base/guc.h"
 #include "engine/sweep.h"
+#include "engine/task.h"
 #include "ipc/lanes.h"
 #include "ipc/limits.h"
 #include "ipc/queue.h"
@@ -332,7 +333,7 @@ read_rows(Queue *q, Backlog *b)
 		Lane	   *lane = b->nlanes > 0 ? &b->lanes[b->nlanes - 1] : NULL;
 		int			priority = Min(Max(r->priority_key, 1), TPG_PRIORITIES) - 1;
 
-		b->owners[i] = activities ? tpg_definition_owner_of_activity(q->namespace_id, r->type) :
+		b->owners[i] = activities ? tpg_task_activity_owner(q->namespace_id, r->execution_key, r->type) :
 			tpg_definition_owner_of_run(q->namespace_id, r->type, r->version);
 		if (lane == NULL || lane->priority != priority || strcmp(lane->key, r->fairness_key) != 0)
 		{

@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "engine/heartbeat.h"
+#include "engine/lost.h"
 #include "engine/sweep.h"
 #include "ipc/databases.h"
 #include "ipc/dispatch.h"
@@ -73,6 +74,9 @@ function_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
 	functions_changed = true;
 }
+
+/* an executor has ended in the middle of an attempt, now or while nobody looked */
+static bool executor_lost = true;
 
 /* Extension gone: nothing to do here any more. */
 static void
@@ -158,9 +162,13 @@ work(Turn *turn)
 			tpg_engine_retry_failed_tasks();
 		}
 		if (ours)
+		{
+			if (executor_lost)
+				executor_lost = tpg_engine_find_lost(now);
 			tpg_engine_sweep(now);
-		if (ours && turn->sweep)
-			tpg_backlog_recount();
+			if (turn->sweep)
+				tpg_backlog_recount();
+		}
 		commit_transaction();
 	}
 
@@ -281,6 +289,8 @@ tpg_dispatcher_main(Datum main_arg)
 		turn.refill = tpg_dispatcher_take_refill();
 		turn.due = now >= next_due;
 		turn.sweep = now >= next_sweep;
+		if (tpg_dispatcher_take_lost())
+			executor_lost = turn.sweep = true;
 		/* the interval may have been changed, and the clock, too */
 		if (next_sweep > TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval))
 			turn.sweep = true;

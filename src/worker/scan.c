@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "engine/sweep.h"
+#include "engine/task.h"
 #include "ipc/limits.h"
 #include "ipc/queue.h"
 #include "store/definition.h"
@@ -69,7 +70,8 @@ compare_cursors(const Cursor *a, const Cursor *b)
 static bool
 offer_row(TpgDueRow *row, TpgWorkKind kind)
 {
-	Oid			owner = kind == TPG_WORK_ACTIVITY ? tpg_definition_owner_of_activity(row->namespace_id, row->type) :
+	Oid			owner = kind == TPG_WORK_ACTIVITY ?
+		tpg_task_activity_owner(row->namespace_id, row->execution_key, row->type) :
 		tpg_definition_owner_of_run(row->namespace_id, row->type, row->version);
 	TpgWorkItem item = {0};
 	TpgOffer	offer;

@@ -195,6 +195,16 @@ foreach my $how (qw(sleeps computes raises))
 }
 my %answer = map { $_ => $node->query("SELECT attributes ->> 'result' FROM temporal.history WHERE workflow_id = '$_' AND event_type = 'ActivityTaskCompleted'") } qw(sleeps computes);
 like($answer{sleeps}, qr/"cancel_requested": true/, 'a request reaches an activity wherever it is, and it can be told why');
+# or the executor does, between two: then once more
+foreach my $try (1 .. 20)
+{
+	last if $answer{computes} =~ /"message": "activity was cancelled by its workflow"/;
+	start("computes $try", 'cancelled', "jsonb_build_array('computes $try', 'computes')");
+	$node->wait_for("SELECT count(last_heartbeat_time) = 1 FROM temporal.pending_activity WHERE workflow_id = 'computes $try'");
+	$node->query("SELECT temporal.cancel('computes $try')");
+	$node->wait_for("SELECT status <> 'Running' FROM temporal.workflow WHERE workflow_id = 'computes $try'");
+	$answer{computes} = $node->query("SELECT attributes ->> 'result' FROM temporal.history WHERE workflow_id = 'computes $try' AND event_type = 'ActivityTaskCompleted'");
+}
 like($answer{computes}, qr/"message": "activity was cancelled by its workflow"/, 'heartbeat() raises it, and says so');
 is($node->query(q{SELECT string_agg(id, ',' ORDER BY id) FROM done WHERE id IN ('sleeps', 'computes', 'raises')}), 'computes,sleeps', 'one that cleans up and returns has completed, with what it did');
 is($node->query(q{SELECT count(*) FROM temporal.history WHERE workflow_id = 'raises' AND event_type = 'ActivityTaskCanceled'}), 1, 'one that lets it pass is cancelled');
