@@ -94,6 +94,12 @@ END
 $$;
 COMMENT ON FUNCTION temporal_internal.apply_activity_command(bigint, integer, jsonb) IS 'Does to an activity what an operator asks: op pause, unpause, reset or options. The caller has its row locked.';
 
+CREATE FUNCTION temporal_internal.tell_attempt(execution_key bigint, scheduled_event_id integer, op text)
+RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_tell_attempt';
+COMMENT ON FUNCTION temporal_internal.tell_attempt(bigint, integer, text) IS 'At COMMIT an attempt that runs in an executor is told, with its next heartbeat, of a pause or reset.';
+
 CREATE FUNCTION temporal_internal.command_activities(execution_key bigint, activity_id text, activity_type text, command jsonb)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -117,8 +123,10 @@ BEGIN
 					SELECT a.execution_key, event, $4 FROM temporal_internal.activity_task a
 					WHERE a.execution_key = $1 AND a.scheduled_event_id = event;
 				any_found := any_found OR FOUND;
+				PERFORM temporal_internal.tell_attempt($1, event, $4 ->> 'op');
 				CONTINUE;
 			END IF;
+			PERFORM temporal_internal.tell_attempt($1, event, $4 ->> 'op');
 		ELSE
 			PERFORM FROM temporal_internal.activity_task a WHERE a.execution_key = $1 AND a.scheduled_event_id = event FOR UPDATE;
 			CONTINUE WHEN NOT FOUND;

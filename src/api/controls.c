@@ -10,14 +10,17 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
 #include "base/ident.h"
 #include "base/json.h"
+#include "ipc/wake.h"
 #include "model/retry.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_activity_options);
+PG_FUNCTION_INFO_V1(tpg_sql_tell_attempt);
 
 /* A timeout; zero is kept, and means none. */
 static int64
@@ -70,4 +73,17 @@ tpg_sql_activity_options(PG_FUNCTION_ARGS)
 		tpg_json_add_jsonb(b, "priority", tpg_json_finish(priority));
 	}
 	PG_RETURN_JSONB_P(tpg_json_finish(b));
+}
+
+/* temporal_internal.tell_attempt(): (execution key, scheduled event id, op) */
+Datum
+tpg_sql_tell_attempt(PG_FUNCTION_ARGS)
+{
+	char	   *op = text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	if (strcmp(op, "pause") == 0)
+		tpg_wake_interrupt(PG_GETARG_INT64(0), PG_GETARG_INT32(1), TPG_INTERRUPT_PAUSE);
+	else if (strcmp(op, "reset") == 0)
+		tpg_wake_interrupt(PG_GETARG_INT64(0), PG_GETARG_INT32(1), TPG_INTERRUPT_RESET);
+	PG_RETURN_VOID();
 }

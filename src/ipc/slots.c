@@ -127,8 +127,17 @@ tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason)
 		if (slot->inflight_key == execution_key && slot->dboid == dboid &&
 			(event_id == 0 || slot->inflight_event == event_id) && slot->pid != 0)
 		{
-			slot->interrupt_reason = reason;
-			kill(slot->pid, SIGINT);
+			/* D-42, D-43: it goes on, and hears of that when it sends a heartbeat */
+			if (reason == TPG_INTERRUPT_PAUSE || reason == TPG_INTERRUPT_RESET)
+			{
+				if (slot->interrupt_reason == TPG_INTERRUPT_NONE)
+					slot->interrupt_reason = reason;
+			}
+			else
+			{
+				slot->interrupt_reason = reason;
+				kill(slot->pid, SIGINT);
+			}
 		}
 		SpinLockRelease(&slot->mutex);
 	}

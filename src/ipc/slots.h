@@ -71,7 +71,7 @@ extern int	tpg_slot_stop_database(Oid dboid, bool terminate);
 /* SIGINT with TPG_INTERRUPT_SHUTDOWN to all that run something in a database: how many. */
 extern int	tpg_slot_cancel_database(Oid dboid);
 
-/* Delivery at commit: SIGINT to those who run this. */
+/* Delivery at commit: SIGINT to those who run this; a pause or reset is only noted, for the next heartbeat. */
 extern void tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason);
 
 /* A copy for views. */

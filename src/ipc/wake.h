@@ -76,7 +76,7 @@ extern void tpg_wake_due(TimestampTz when);
 /* Clients that wait for this run should look again. */
 extern void tpg_wake_waiters(int64 execution_key);
 
-/* Interrupt (SIGINT) executors that run this attempt; event 0: all of the run. */
+/* Interrupt (SIGINT) executors that run this attempt (a pause or reset: tell them with the next heartbeat); event 0: all of the run. */
 extern void tpg_wake_interrupt(int64 execution_key, int32 event_id, int reason);
 
 /*

@@ -50,6 +50,7 @@ typedef struct TpgAttemptInfo
 	Jsonb	   *earlier_details;	/* of the attempt before */
 	const TpgAttemptTest *test; /* NULL: none */
 	bool		test_cancelled; /* and has said so */
+	bool		told;			/* that it is paused, or to begin anew */
 } TpgAttemptInfo;
 
 extern TpgAttemptInfo *tpg_current_attempt;

@@ -139,6 +139,12 @@ check_requests(TpgAttemptInfo *info)
 		raise_timeout(info);
 	if (QueryCancelPending && request(reason) != NULL)
 		raise_request(reason);
+	/* these come without an interruption */
+	if ((reason == TPG_INTERRUPT_PAUSE || reason == TPG_INTERRUPT_RESET) && !info->told)
+	{
+		info->told = true;
+		raise_request(reason);
+	}
 	CHECK_FOR_INTERRUPTS();
 }
 

@@ -1,6 +1,7 @@
 # Heartbeats with real executors: seen by others while the transaction of the attempt is open, durable soon after,
 # written rarely and without waiting for anybody; timeout, cancellation, kill -9, the end of the dispatcher. Afterwards
-# nothing is left, and idle means idle. What the code of one attempt sees: pgtap/255_heartbeats.sql.
+# nothing is left, and idle means idle. What the code of one attempt sees: pgtap/255_heartbeats.sql; attempts that go on
+# where the one before them was: 322_heartbeat_and_resume.pl.
 
 use strict;
 use warnings;
@@ -261,21 +262,6 @@ $node->wait_for(q{SELECT state = 'Started' FROM temporal.pending_activity WHERE 
 cmp_ok(seen('killed'), '>=', $held, 'after kill -9 what was written is seen');
 $node->query(q{DELETE FROM hold});
 is(go_on('killed'), '{"own": true, "found": null, "attempt": 1}', 'a transactional one starts from nothing');
-is($node->query($left), 0, 'and leaves nothing');
-
-# another mode finds it: of an activity that nothing ran before the mode was changed
-$node->query(q{SELECT temporal.register_activity('beats', mode => 'external')});
-# soon after a crash an attempt that crashes its process counts
-start_beating('carried', '{}', 3);
-$node->wait_for(q{SELECT count(*) = 1 FROM temporal.pending_activity WHERE workflow_id = 'carried'});
-my ($refused) = $node->try_query(q{SELECT temporal.register_activity('beats', mode => 'autonomous')});
-$node->query(q{BEGIN; SELECT temporal.register_activity('beats'); UPDATE temporal_internal.activity_task SET mode = 2; COMMIT}) if $refused;
-wait_until($kept, 'carried', 10);
-$held = kept('carried');
-$node->kill_executor;
-$node->query(q{INSERT INTO go VALUES ('carried')});
-my $carried = $node->query(q{SELECT temporal.result('carried', timeout => '60 s') ->> 'found'});
-cmp_ok($carried, '>=', $held, 'an attempt that is not transactional finds what the one before it has told, after kill -9');
 is($node->query($left), 0, 'and leaves nothing');
 
 # --- what it costs
