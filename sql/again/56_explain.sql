@@ -169,11 +169,14 @@ BEGIN
 			CASE WHEN NOT t.paused AND f.pid IS NULL AND t.due_at > clock THEN nullif(t.due_at, 'infinity') END AS until,
 			'activity ' || t.activity_type || ' #' || t.activity_id AS what,
 			concat_ws('. ',
-				CASE
+				-- without user and query, which may be nobody's business
+				CASE WHEN t.mode = 4 THEN concat_ws(' ', 'HTTP', upper(coalesce(h.attributes #>> '{input,method}', 'GET')),
+					regexp_replace(regexp_replace(h.attributes #>> '{input,url}', '[?#].*$', ''), '//[^/]*@', '//')) || ': ' ELSE '' END || CASE
 					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
-					WHEN t.activity_type <> 'sql' AND NOT EXISTS (
+					WHEN t.mode = 4 AND t.due_at <= clock THEN n.attempt || ' waits for the HTTP process'
+					WHEN t.mode <> 4 AND t.activity_type <> 'sql' AND NOT EXISTS (
 						SELECT FROM temporal_internal.definition d
 						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
 						THEN 'its type is not registered: see temporal.register_activity()'

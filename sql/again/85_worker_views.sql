@@ -32,7 +32,7 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		h.attributes -> 'input' AS input,
 		h.user_metadata ->> 'summary' AS summary,
 		a.scheduled_event_id,
-		(ARRAY['transactional', 'autonomous', 'external'])[a.mode] AS mode,
+		(ARRAY['transactional', 'autonomous', 'external', 'http'])[a.mode] AS mode,
 		coalesce(s.heartbeat_at, b.heartbeat_at) AS last_heartbeat_time,
 		CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END AS heartbeat_details,
 		a.pause_info,
@@ -63,7 +63,7 @@ COMMENT ON COLUMN temporal.pending_activity.last_failure_message IS 'Message of 
 COMMENT ON COLUMN temporal.pending_activity.priority_key IS '1 (first) to 5.';
 COMMENT ON COLUMN temporal.pending_activity.crash_count IS 'How many attempts took their server process down; after three it is paused.';
 COMMENT ON COLUMN temporal.pending_activity.scheduled_event_id IS 'Its ActivityTaskScheduled event in the history.';
-COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous or external.';
+COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous, external, or http (the HTTP process).';
 COMMENT ON COLUMN temporal.pending_activity.last_heartbeat_time IS 'When the present attempt, or one before it, was last heard of by a heartbeat.';
 COMMENT ON COLUMN temporal.pending_activity.heartbeat_details IS 'What that heartbeat told.';
 COMMENT ON COLUMN temporal.pending_activity.pause_info IS 'Of one that was paused: time, identity (the role) and reason; NULL where it was paused for crashing.';

@@ -8,7 +8,8 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal_internal FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM PUBLIC;
 
 GRANT SELECT ON temporal.namespace, temporal.workflow, temporal.child_workflow, temporal.history, temporal.pending_activity, temporal.pending_message,
-	temporal.timer, temporal.task_queue, temporal.worker, temporal.definition, temporal.search_attribute, temporal.workflow_update TO PUBLIC;
+	temporal.timer, temporal.task_queue, temporal.worker, temporal.definition, temporal.search_attribute, temporal.workflow_update,
+	temporal.http_access, temporal.secret TO PUBLIC;
 
 -- Called, with the rights of the one who asks, by views and by functions of schema temporal that were bound to them when
 -- they were made. Without USAGE on the schema nobody can call them by name.

@@ -278,6 +278,8 @@ unregister(TpgDefinitionKind kind, const char *name, const char *what)
 	tpg_register_check_present(namespace_id, kind, name);
 	if (!tpg_definition_delete(namespace_id, kind, name))
 		tpg_definition_not_found(namespace_id, kind, name);
+	if (kind == TPG_DEF_ACTIVITY)
+		tpg_engine_activity_unregistered(namespace_id, name);
 }
 
 Datum

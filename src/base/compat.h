@@ -121,6 +121,13 @@ tpg_first_table(TPG_CHECK_PERMS_ARGS)
 }
 #endif
 
+/* Who owns a set of events to wait for: a memory context, or since 17 a resource owner. */
+#if PG_VERSION_NUM < 170000
+#define tpg_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
+#else
+#define tpg_create_wait_event_set(n) CreateWaitEventSet(NULL, n)
+#endif
+
 /* Wait events with a name of their own exist since 17. */
 #if PG_VERSION_NUM < 170000
 #define tpg_wait_event(name) ((uint32) PG_WAIT_EXTENSION)

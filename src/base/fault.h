@@ -35,6 +35,9 @@
 	X("activity_after_commit")	/* committed, executor has not gone on */ \
 	X("activity_retry_recorded")	/* failed attempt recorded, not committed */ \
 	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
+	X("http_begun")				/* starts of requests committed, none sent */ \
+	X("http_ended")				/* an answer is there, nothing recorded */ \
+	X("http_recorded")			/* end of a request written, not committed */ \
 	X("activity_opened")		/* an attempt that stays open is recorded, not committed */ \
 	X("autonomous_opened")		/* attempt recorded and committed, procedure not called */ \
 	X("autonomous_called")		/* procedure has returned and committed, nothing recorded */ \

@@ -21,6 +21,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/httpguc.h"
 
 char	   *tpg_guc_namespace = NULL;
 int			tpg_guc_determinism = TPG_DETERMINISM_ERROR;
@@ -261,5 +262,6 @@ tpg_guc_init(void)
 	define_session_settings();
 	define_process_settings();
 	define_limits();
+	tpg_guc_http_init();
 	MarkGUCPrefixReserved("temporal_pg");
 }

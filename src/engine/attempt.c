@@ -172,6 +172,15 @@ tpg_engine_activity_mode_changed(int32 namespace_id, const char *activity_type)
 		tpg_wake_scan();
 }
 
+void
+tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type)
+{
+	TpgActivityMode builtin = tpg_activity_mode_of_builtin(activity_type);
+
+	if (builtin != 0 && tpg_activity_take_builtin_mode(namespace_id, activity_type, builtin) > 0)
+		tpg_wake_scan();
+}
+
 bool
 tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution *exec)
 {

@@ -66,6 +66,9 @@ extern bool tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *a
  */
 extern void tpg_engine_activity_mode_changed(int32 namespace_id, const char *activity_type);
 
+/* A type is registered no more: it may be one that is built in. */
+extern void tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type);
+
 /* Puts an outcome into the mailbox and deletes the task. */
 extern void tpg_engine_activity_outcome(const TpgActivityTask *task, const TpgOutcome *outcome, const TpgExecution *exec);
 

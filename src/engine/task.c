@@ -72,7 +72,11 @@ static TpgActivityMode
 mode_of(const TpgActivityTask *t)
 {
 	TpgDefinition *def = tpg_definition_lookup(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type, true);
+	TpgActivityMode builtin = tpg_activity_mode_of_builtin(t->activity_type);
 
+	/* '*' is for types that nobody has */
+	if (builtin != 0 && (def == NULL || def->dynamic))
+		return builtin;
 	return def ? tpg_activity_mode_from_name(def->mode) : TPG_MODE_TRANSACTIONAL;
 }
 
@@ -125,6 +129,8 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 		if (t->attempt > 1 || t->due_at != t->scheduled_at)
 			tpg_wake_due(t->due_at);
 	}
+	else if (t->mode == TPG_MODE_HTTP)
+		tpg_wake_http();
 	else
 	{
 		Oid			owner = tpg_task_activity_owner(t->namespace_id, t->execution_key, t->activity_type);

@@ -57,6 +57,7 @@ tpg_databases_reset(void)
 		pg_atomic_init_u64(&db->next_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->planned, (uint64) DT_NOEND);
+		pg_atomic_init_u32(&db->http_work, 0);
 		SpinLockInit(&db->park_mutex);
 	}
 }
@@ -113,6 +114,7 @@ assign_entry(int i, Oid dboid)
 	pg_atomic_write_u64(&db->next_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->planned, (uint64) DT_NOEND);
+	tpg_http_reset(i);
 	db->nparked = 0;
 	tpg_database_oids[i] = dboid;
 }
@@ -139,7 +141,7 @@ tpg_database_find(Oid dboid, bool create)
 		{
 			TpgDatabase *db = &tpg_databases[i];
 
-			if (db->status == TPG_DISPATCHER_NONE && db->pauses == 0 && !is_wanted(db))
+			if (db->status == TPG_DISPATCHER_NONE && db->http_status == TPG_DISPATCHER_NONE && db->pauses == 0 && !is_wanted(db))
 			{
 				index = i;
 				break;
@@ -367,6 +369,7 @@ tpg_database_pause(Oid dboid)
 		if (db->status == TPG_DISPATCHER_STARTING)
 			db->status = TPG_DISPATCHER_NONE;
 		tpg_wake_process(db->dispatcher);
+		tpg_wake_process(db->http);
 	}
 	LWLockRelease(tpg_shared_lock);
 	tpg_poller_wake_database(dboid, true);
@@ -466,6 +469,7 @@ tpg_database_quiesce(Oid dboid)
 				kill(tpg_databases[index].pid, SIGTERM);
 		}
 		LWLockRelease(tpg_shared_lock);
+		left += tpg_http_stop(index, dboid, late);
 
 		if (left == 0)
 			return true;

@@ -9,7 +9,7 @@
  *						wake, never in the delivery at commit
  *	  queue->mutex		spinlock: ring, members, idle list
  *	  slot->mutex		spinlock: what may be interrupted
- *	  database->park_mutex	spinlock: items put aside
+ *	  database->park_mutex	spinlock: items put aside, runs whose requests are to be looked at
  *	  pollers[].mutex	spinlock: a list of sessions that poll
  *	  limit->mutex			spinlock: what a task queue may start
  *	  tpg_heartbeat_locks	LWLock a slot: its heartbeat; taken alone
@@ -32,6 +32,7 @@
 
 #include "ipc/databases.h"
 #include "ipc/heartbeats.h"
+#include "ipc/http.h"
 #include "ipc/lanes.h"
 #include "ipc/limits.h"
 #include "ipc/queue.h"
@@ -190,7 +191,17 @@ typedef struct TpgDatabase
 	pg_atomic_uint64 heartbeat_due; /* earliest heartbeat that is to be written */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
 
+	/* the HTTP process, which runs while there are requests to be made */
+	TpgDispatcherStatus http_status;	/* these four under tpg_shared_lock */
+	int			http_pid;
+	TimestampTz http_starting_since;
+	TimestampTz http_retry_at;
+	PGPROC	   *volatile http;
+	pg_atomic_uint32 http_work;
+
 	slock_t		park_mutex;
+	int			nhttp_interrupts;	/* TPG_HTTP_INTERRUPTS + 1: more than have room */
+	int64		http_interrupts[TPG_HTTP_INTERRUPTS];
 	int			nparked;
 	TpgParkedItem parked[TPG_PARK_SIZE];
 } TpgDatabase;

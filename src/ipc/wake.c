@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "ipc/databases.h"
+#include "ipc/http.h"
 #include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/queue.h"
@@ -85,6 +86,7 @@ static struct
 	int			database;		/* entry of MyDatabaseId */
 	bool		scan;
 	bool		released;
+	bool		http;
 	bool		start_dispatcher;
 	bool		settings;
 	TimestampTz due;
@@ -108,6 +110,7 @@ forget(void)
 	pending.phase = PHASE_NOTHING;
 	pending.scan = false;
 	pending.released = false;
+	pending.http = false;
 	pending.start_dispatcher = false;
 	pending.settings = false;
 	pending.due = DT_NOEND;
@@ -148,6 +151,8 @@ deliver(void)
 			tpg_database_wake_limits(pending.database, dboid);
 		if (pending.scan)
 			tpg_database_wake_scan(pending.database, dboid);
+		if (pending.http)
+			tpg_database_wake_http(pending.database, dboid);
 		if (pending.due < DT_NOEND)
 			tpg_database_wake_due(pending.database, dboid, pending.due);
 		if (pending.waiters != 0)
@@ -156,6 +161,8 @@ deliver(void)
 			tpg_slot_interrupt(dboid, pending.interrupts[i].execution_key,
 							   pending.interrupts[i].event_id,
 							   pending.interrupts[i].reason);
+		for (int i = 0; i < pending.ninterrupts; i++)
+			tpg_database_interrupt_http(pending.database, dboid, pending.interrupts[i].execution_key);
 	}
 	if (pending.released)
 		tpg_database_wake_released(pending.database, dboid);
@@ -337,6 +344,13 @@ tpg_wake_scan(void)
 {
 	if (prepare())
 		pending.scan = true;
+}
+
+void
+tpg_wake_http(void)
+{
+	if (prepare())
+		pending.http = true;
 }
 
 void

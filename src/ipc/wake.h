@@ -58,6 +58,9 @@ extern void tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const
 /* The dispatcher of this database should look at the tables. */
 extern void tpg_wake_scan(void);
 
+/* A request of an activity of type http is due. */
+extern void tpg_wake_http(void);
+
 /*
  * Settings of task queues, or whether workers are stopped, have been changed by
  * this transaction: the dispatcher reads them when it ends, in whatever way.

@@ -315,6 +315,29 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
+/* Real ones are the HTTP process's; in a test there are none. */
+static TpgTaskOutcome
+drive_http(TpgActivityTask *task)
+{
+	TpgAttempt	attempt = {0};
+
+	if (!tpg_testenv_active())
+		return outcome_of(TPG_TASK_NOTHING);
+	if (!tpg_mock_run(task, &attempt))
+	{
+		TpgJson    *b = tpg_json_object();
+
+		tpg_json_add_text(b, "hint", "SELECT temporal.mock_activity('http', returns => '{\"status\": 200, \"headers\": {}, \"body\": null}').");
+		attempt.end = TPG_ATTEMPT_FAILED;
+		attempt.started_at = attempt.ended_at = tpg_clock_now();
+		attempt.identity = tpg_attempt_identity();
+		attempt.failure = tpg_failure_application("a test makes no HTTP requests: mock the activity with temporal.mock_activity('http', ...)",
+												  "HttpNotMocked", tpg_json_finish(b), true, -1, NULL, "temporal_pg", NULL);
+	}
+	tpg_engine_attempt_end(task, &attempt);
+	return outcome_of(TPG_TASK_DONE);
+}
+
 /* Workers are being stopped: it has not happened, and is done again when they are back. */
 static void
 put_aside(TpgActivityTask *task)
@@ -358,6 +381,8 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
+	if (task->mode == TPG_MODE_HTTP)
+		return drive_http(task);
 	if (def != NULL)
 		owner = tpg_task_activity_owner(task->namespace_id, task->execution_key, task->activity_type);
 	if (!OidIsValid(owner) && !mocked)

@@ -118,7 +118,7 @@ runnable(const TpgActivityTask *task, Oid owner)
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	SlowType   *slow;
 
-	if (def == NULL || def->owner != owner || strcmp(def->mode, "transactional") != 0)
+	if (def == NULL || task->mode == TPG_MODE_HTTP || def->owner != owner || strcmp(def->mode, "transactional") != 0)
 		return NULL;
 	slow = find_slow(def->id, false);
 	if (slow != NULL && slow->penalty > 0)

@@ -19,6 +19,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/attempt.h"
+#include "model/activitymode.h"
 #include "model/failure.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -147,6 +148,17 @@ check_activity_id(TpgActivation *act, const char *id)
 	}
 }
 
+/* A type that is built in need not be registered, and '*' is not for it. */
+static TpgDefinition *
+definition_of(TpgActivation *act, const char *type)
+{
+	bool		builtin = tpg_activity_mode_of_builtin(type) != 0;
+	TpgDefinition *def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, type,
+											   builtin || !tpg_activation_is_live(act));
+
+	return builtin && def != NULL && def->dynamic ? NULL : def;
+}
+
 TpgOp *
 tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 {
@@ -160,7 +172,7 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 		return e->op;
 	tpg_activation_writable(act, "start_activity");
 	/* a replay needs no definition: it may have been unregistered since */
-	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
+	def = definition_of(act, o->type);
 	check_pending_activities(act);
 	tpg_payload_check(o->input, "activity input");
 	if (o->activity_id != NULL)
@@ -192,7 +204,13 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "start_local_activity");
-	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
+	def = definition_of(act, o->type);
+	if (def == NULL && tpg_activity_mode_of_builtin(o->type) != 0 && tpg_activation_is_live(act))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("activity \"%s\" cannot be local", o->type),
+				 errdetail("It is not done by the process that runs the workflow."),
+				 errhint("Use temporal.execute_activity().")));
 	if (def != NULL && strcmp(def->mode, "transactional") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

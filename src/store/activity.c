@@ -91,9 +91,13 @@ static TpgPlan take_mode_plan = TPG_PLAN(
 	"SELECT name, array_position('{transactional,autonomous,external}'::text[], mode) AS number FROM temporal_internal.definition "
 	"WHERE namespace_id = $1 AND kind = 'activity') d "
 	"WHERE a.namespace_id = $1 AND a.started_at IS NULL AND a.mode <> d.number AND ("
-	"a.activity_type = d.name AND d.name = $2 OR $2 IS NULL AND d.name = '*' AND NOT EXISTS ("
+	"a.activity_type = d.name AND d.name = $2 OR $2 IS NULL AND d.name = '*' AND a.mode <> 4 AND NOT EXISTS ("
 	"SELECT FROM temporal_internal.definition o WHERE o.namespace_id = $1 AND o.kind = 'activity' AND o.name = a.activity_type))",
 	2, {INT4OID, TEXTOID}
+);
+static TpgPlan take_builtin_mode_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET mode = $3 "
+	"WHERE namespace_id = $1 AND activity_type = $2 AND mode <> $3 AND started_at IS NULL", 3, {INT4OID, TEXTOID, INT2OID}
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
@@ -109,6 +113,31 @@ row_time(uint64 r, int column, TimestampTz dflt)
 
 	return isnull ? dflt : DatumGetTimestampTz(value);
 }
+
+static TpgPlan http_exists_plan = TPG_PLAN(
+	"SELECT EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND NOT paused AND due_at <= $1) "
+	"OR $2 AND EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND due_at = 'infinity')", 2, {TIMESTAMPTZOID, BOOLOID}
+);
+/* The run's row as well, so that nobody has to be waited for: who has one of the two is left alone. */
+static TpgPlan http_due_plan = TPG_PLAN(
+	WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key "
+	"WHERE a.mode = 4 AND NOT a.paused AND a.due_at <= $1 ORDER BY a.due_at LIMIT $2 "
+	"FOR UPDATE OF a SKIP LOCKED FOR KEY SHARE OF e SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
+);
+#define HTTP_CLAIM(lock) WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key " \
+	"WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED FOR " lock " OF e SKIP LOCKED"
+static TpgPlan http_claim_plan = TPG_PLAN(HTTP_CLAIM("KEY SHARE"), 2, {INT8OID, INT4OID});
+static TpgPlan http_claim_shared_plan = TPG_PLAN(HTTP_CLAIM("SHARE"), 2, {INT8OID, INT4OID});
+static TpgPlan exists_plan = TPG_PLAN(
+	"SELECT FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
+);
+static TpgPlan http_open_plan = TPG_PLAN(
+	"SELECT a.execution_key, a.scheduled_event_id, a.attempt, a.started_at, e.activity_cancels > 0 AND EXISTS ("
+	"SELECT FROM temporal_internal.history h WHERE h.execution_key = a.execution_key AND h.event_id > a.scheduled_event_id "
+	"AND h.event_type = 15 AND (h.attributes ->> 'scheduledEventId')::integer = a.scheduled_event_id) "
+	"FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key "
+	"WHERE a.mode = 4 AND a.due_at = 'infinity' AND a.started_at IS NOT NULL", 0, {0}
+);
 
 void
 tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
@@ -427,6 +456,20 @@ tpg_activity_take_mode(int32 namespace_id, const char *activity_type)
 	return n;
 }
 
+int
+tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int32GetDatum(namespace_id), CStringGetTextDatum(activity_type), Int16GetDatum((int16) mode)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&take_builtin_mode_plan, values, NULL, false, 0);
+	n = (int) SPI_processed;
+	tpg_store_end(&scope);
+	return n;
+}
+
 void
 tpg_activity_delete_all(int64 execution_key)
 {
@@ -436,4 +479,72 @@ tpg_activity_delete_all(int64 execution_key)
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
 	tpg_store_end(&scope);
+}
+
+bool
+tpg_activity_exists(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	bool		exists;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&exists_plan, values, NULL, false, 1);
+	exists = SPI_processed == 1;
+	tpg_store_end(&scope);
+	return exists;
+}
+
+bool
+tpg_activity_http_exists(TimestampTz now, bool or_open)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {TimestampTzGetDatum(now), BoolGetDatum(or_open)};
+	bool		exists;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&http_exists_plan, values, NULL, false, 1);
+	exists = tpg_row_bool(0, 1);
+	tpg_store_end(&scope);
+	return exists;
+}
+
+int
+tpg_activity_http_due(TimestampTz now, int limit, TpgActivityTask **tasks)
+{
+	Datum		values[2] = {TimestampTzGetDatum(now), Int32GetDatum(limit)};
+
+	return read_tasks(&http_due_plan, values, tasks);
+}
+
+TpgActivityTask *
+tpg_activity_http_claim(int64 execution_key, int32 scheduled_event_id, bool completed)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+
+	return read_one(completed ? &http_claim_plan : &http_claim_shared_plan, values, NULL);
+}
+
+int
+tpg_activity_http_open(TpgOpenRequest **requests)
+{
+	TpgStoreScope scope;
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&http_open_plan, NULL, NULL, false, 0);
+	n = (int) SPI_processed;
+	*requests = MemoryContextAlloc(scope.caller_context, sizeof(TpgOpenRequest) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		TpgOpenRequest *r = &(*requests)[i];
+
+		r->execution_key = tpg_row_int64(i, 1);
+		r->scheduled_event_id = tpg_row_int32(i, 2);
+		r->attempt = tpg_row_int32(i, 3);
+		r->started_at = tpg_row_int64(i, 4);
+		r->cancelled = tpg_row_bool(i, 5);
+	}
+	tpg_store_end(&scope);
+	return n;
 }

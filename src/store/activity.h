@@ -113,6 +113,36 @@ extern int	tpg_activity_timed_out(int64 execution_key, TimestampTz now, int limi
  */
 extern int	tpg_activity_take_mode(int32 namespace_id, const char *activity_type);
 
+/* Without a lock. */
+extern bool tpg_activity_exists(int64 execution_key, int32 scheduled_event_id);
+
+/* Activities of type http: is an attempt due, or (or_open) recorded as started? */
+extern bool tpg_activity_http_exists(TimestampTz now, bool or_open);
+
+/*
+ * Locks and gives what is due, in order.  Waits for nobody: what is locked, or whose run's row is,
+ * is left out.  http_claim: the same for one that has ended, with the lock that tpg_engine_attempt_end()
+ * would wait for; NULL also when it is gone.
+ */
+extern int	tpg_activity_http_due(TimestampTz now, int limit, TpgActivityTask **tasks);
+extern TpgActivityTask *tpg_activity_http_claim(int64 execution_key, int32 scheduled_event_id, bool completed);
+
+/* An attempt that is recorded as started; cancelled: its workflow has asked for that. */
+typedef struct TpgOpenRequest
+{
+	int64		execution_key;
+	int32		scheduled_event_id;
+	int32		attempt;
+	TimestampTz started_at;
+	bool		cancelled;
+} TpgOpenRequest;
+
+/* All of them. No locks. */
+extern int	tpg_activity_http_open(TpgOpenRequest **requests);
+
+/* The same for a type that is not registered any more, and built in. */
+extern int	tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode);
+
 extern void tpg_activity_delete_all(int64 execution_key);
 
 /* For this floor: statements that read tasks select these columns of "a", and attributes behind them. */

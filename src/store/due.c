@@ -24,7 +24,7 @@ static TpgPlan runs_plan = TPG_PLAN(
 static TpgPlan activities_plan = TPG_PLAN(
 	"SELECT due_at, 0::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text, task_queue, priority_key::int4 "
 	"FROM temporal_internal.activity_task "
-	"WHERE NOT paused AND mode <> 3 AND (due_at, execution_key, scheduled_event_id) > ($2, $3, $4) AND due_at <= $1 "
+	"WHERE NOT paused AND mode < 3 AND (due_at, execution_key, scheduled_event_id) > ($2, $3, $4) AND due_at <= $1 "
 	"ORDER BY due_at, execution_key, scheduled_event_id LIMIT $5", 5, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID}
 );
 static TpgPlan outboxes_plan = TPG_PLAN(
@@ -36,9 +36,10 @@ static TpgPlan outboxes_plan = TPG_PLAN(
 static TpgPlan next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE deliver_at > $1), "
-	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode <> 3 AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode < 3 AND due_at > $1), "
 	"(SELECT min(due_at) FROM temporal_internal.activity_task "
 	"WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode = 4 AND due_at > $1 AND due_at < 'infinity'), "
 	"(SELECT min(due_at) FROM temporal_internal.outbox WHERE due_at > $1), "
 	"(SELECT min(timeout_at) FROM temporal_internal.activity_task WHERE timeout_at > $1))", 1, {TIMESTAMPTZOID}
 );

@@ -61,7 +61,7 @@ static TpgPlan count_plan = TPG_PLAN(
 
 #define DUE_ACTIVITIES \
 	"FROM temporal_internal.activity_task a " \
-	"WHERE NOT a.paused AND a.mode <> 3 AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2"
+	"WHERE NOT a.paused AND a.mode < 3 AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2"
 #define ACTIVITIES(nth) \
 	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, coalesce(t.fairness_key, ''), " \
 	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due, NULL::text FROM (" \

@@ -45,6 +45,7 @@
 #include "worker/backlog.h"
 #include "worker/bgw.h"
 #include "worker/dispatcher.h"
+#include "worker/httpstart.h"
 #include "worker/parked.h"
 #include "worker/pool.h"
 #include "worker/scan.h"
@@ -188,6 +189,7 @@ work(Turn *turn)
 		tpg_scan_tables(mode, seen_until, now);
 		if (mode == TPG_SCAN_RESUME && turn->due)
 			tpg_scan_tables(TPG_SCAN_NEW, seen_until, now);
+		tpg_http_look(now);
 		if (mode != TPG_SCAN_RESUME || turn->due)
 			seen_until = now;
 		tpg_engine_line_up(now);
@@ -333,7 +335,10 @@ tpg_dispatcher_main(Datum main_arg)
 		if (home_is_ours)
 			wakeup = Min(wakeup, give_out_backlogs(now));
 		if (home_is_ours && !tpg_database_stopped(MyDatabaseId))
+		{
 			wakeup = Min(wakeup, tpg_pool_turn(now));
+			wakeup = Min(wakeup, tpg_http_turn(now));
+		}
 		if (!tpg_dispatcher_plan(wakeup))
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

@@ -356,6 +356,19 @@ INSERT INTO tried VALUES
 	('poll_activity_task', 4, 'workflow', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s')$$, 'TP021', false), ('poll_activity_task', 4, 'tpg_nobody', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s')$$, '42501', false), ('poll_activity_task', 4, 'tpg_client', $$count(*) FROM temporal.poll_activity_task('q', 'me', '0 s')$$, 'ok', false),
 	('poll_activity_tasks', 5, 'client', $$CALL temporal.poll_activity_tasks('q', 'me')$$, '2D000', false);
 
+-- ---------- HTTP ----------
+
+INSERT INTO tried SELECT f.name, f.nargs, c.context, format('temporal.%s(%s)', f.name, c.arguments), c.expected, c.expected <> '22023' AND c.expected <> '42501' FROM (VALUES ('grant_http', 2), ('revoke_http', 2)) f (name, nargs), (VALUES
+	('client', $$NULL, 'https://h/'$$, '22004'), ('client', $$'', 'https://h/'$$, '22023'), ('client', $$'public', NULL$$, '22004'), ('client', $$'public', ''$$, '22023'), ('client', $$'public', 'h'$$, '22023'), ('client', $$'public', shop.long()$$, '22023'),
+	('tpg_client', $$'public', 'https://h/'$$, '42501'), ('tpg_nobody', $$'public', 'https://h/'$$, '42501')) c (context, arguments, expected);
+INSERT INTO tried VALUES ('grant_http', 2, 'client', $$temporal.grant_http('no such role', 'https://h/')$$, '42704', true), ('revoke_http', 2, 'client', $$temporal.revoke_http('no such role', 'https://h/')$$, 'ok', true),
+	('set_secret', 4, 'client', $$temporal.set_secret(NULL, 'x')$$, '22004', true), ('set_secret', 4, 'client', $$temporal.set_secret('', 'x')$$, '22023', true), ('set_secret', 4, 'client', $$temporal.set_secret('a b', '12345678')$$, '22023', false), ('set_secret', 4, 'client', $$temporal.set_secret(shop.long(), '12345678')$$, '22023', true),
+	('set_secret', 4, 'client', $$temporal.set_secret('a', NULL)$$, '22004', true), ('set_secret', 4, 'client', $$temporal.set_secret('a', '1234567')$$, '22023', false), ('set_secret', 4, 'client', $$temporal.set_secret('a', repeat('x', 9000))$$, '22023', false), ('set_secret', 4, 'client', $$temporal.set_secret('a', E'12345678\n')$$, '22023', false),
+	('set_secret', 4, 'client', $$temporal.set_secret('a', '12345678', NULL)$$, '22004', true), ('set_secret', 4, 'client', $$temporal.set_secret('a', '12345678', 'no such role')$$, '42704', true), ('set_secret', 4, 'client', $$temporal.set_secret('a', '12345678', url => 'h')$$, '22023', false),
+	('set_secret', 4, 'tpg_client', $$temporal.set_secret('a', '12345678')$$, '42501', false), ('set_secret', 4, 'tpg_nobody', $$temporal.set_secret('a', '12345678')$$, '42501', false),
+	('drop_secret', 1, 'client', $$temporal.drop_secret(NULL)$$, '22004', true), ('drop_secret', 1, 'client', $$temporal.drop_secret('')$$, '22023', true), ('drop_secret', 1, 'client', $$temporal.drop_secret('none')$$, '42704', true), ('drop_secret', 1, 'tpg_nobody', $$temporal.drop_secret('none')$$, '42501', false),
+	('execute_local_activity', 9, 'workflow', $$temporal.execute_local_activity('http')$$, '0A000', false);
+
 -- ---------- tests ----------
 
 INSERT INTO tried VALUES
