@@ -119,7 +119,7 @@ look(const Code *code, const List *functions, const char *version)
 	tpg_role_enter(&role, code->owner, true);
 	level = code->def != NULL ? tpg_settings_enter(code->def) : NewGUCNestLevel();
 	if (version != NULL)
-		(void) set_config_option("search_path", psprintf("%s, %s", version, GetConfigOption("search_path", false, false)),
+		(void) set_config_option("search_path", tpg_version_path(version, GetConfigOption("search_path", false, false)),
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	check = tpg_check_reach(functions);
 	tpg_settings_leave(level);

@@ -97,6 +97,13 @@ tpg_version_name(const char *text)
 	return psprintf("temporal_%s", digits);
 }
 
+char *
+tpg_version_path(const char *version, const char *path)
+{
+	/* set_config('search_path', '', …) leaves nothing, before which a comma would stand alone */
+	return path[strspn(path, " ")] == '\0' ? pstrdup(version) : psprintf("%s, %s", version, path);
+}
+
 /* ---------- the schema ---------- */
 
 static void
@@ -144,6 +151,17 @@ set_schema_acl(Oid schema, Oid schema_owner, Oid user)
 	CommandCounterIncrement();
 }
 
+bool
+tpg_version_schema_is_ours(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	bool		ours = HeapTupleIsValid(tuple) && ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner == tpg_extension_owner();
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return ours;
+}
+
 static Oid
 make_schema(const char *version, Oid user, const char *what)
 {
@@ -153,12 +171,7 @@ make_schema(const char *version, Oid user, const char *what)
 
 	if (OidIsValid(schema))
 	{
-		HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-		bool		ours = HeapTupleIsValid(tuple) && ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner == schema_owner;
-
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (!ours)
+		if (!tpg_version_schema_is_ours(schema))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_SCHEMA),
 					 errmsg("schema \"%s\" already exists", version),
@@ -194,7 +207,7 @@ copied_config(HeapTuple tuple, const char *version)
 		char	   *setting = TextDatumGetCString(values[i]);
 
 		if (pg_strncasecmp(setting, "search_path=", strlen("search_path=")) == 0)
-			values[i] = CStringGetTextDatum(psprintf("search_path=%s, %s", version, setting + strlen("search_path=")));
+			values[i] = CStringGetTextDatum(psprintf("search_path=%s", tpg_version_path(version, setting + strlen("search_path="))));
 	}
 	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
@@ -301,6 +314,26 @@ tpg_version_copy_of(const char *version, Oid function)
 	return tpg_function_by_name(name);
 }
 
+/*
+ * The owner of a copy may ALTER it; and functions are not locked, so that one may have been given
+ * to another role since the caller looked at it.
+ */
+static void
+check_copy(Oid copy, Oid function, Oid owner, const char *version, const char *what)
+{
+	char	   *signature;
+
+	if (tpg_function_owner(copy) == owner && tpg_version_is_copy(copy, function, version))
+		return;
+	signature = tpg_function_signature(tpg_function_name(copy));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s cannot be pinned", what),
+			 errdetail("%s is not what %s is: one of them was altered since it was copied.", signature,
+					   tpg_function_signature(tpg_function_name(function))),
+			 errhint("If it is the copy, DROP FUNCTION %s first: registering makes it again.", signature)));
+}
+
 Oid
 tpg_version_schema_make(const char *version, Oid owner, const List *functions, const char *what)
 {
@@ -321,8 +354,12 @@ tpg_version_schema_make(const char *version, Oid owner, const List *functions, c
 							   tpg_function_signature(tpg_function_name(function))),
 					 errhint("Rename one of them.")));
 		if (!OidIsValid(copy))
+		{
 			copy_function(function, schema, version, what);
-		seen = lappend_oid(seen, tpg_version_copy_of(version, function));
+			copy = tpg_version_copy_of(version, function);
+		}
+		check_copy(copy, function, owner, version, what);
+		seen = lappend_oid(seen, copy);
 	}
 	return schema;
 }
