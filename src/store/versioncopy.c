@@ -155,11 +155,14 @@ bool
 tpg_version_schema_is_ours(Oid schema)
 {
 	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	bool		ours = HeapTupleIsValid(tuple) && ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner == tpg_extension_owner();
+	Oid			owner;
 
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	return ours;
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	/* a dump keeps the owner of a schema, not that of an extension: whoever restores has that */
+	return owner == tpg_extension_owner() || superuser_arg(owner);
 }
 
 static Oid
@@ -175,7 +178,7 @@ make_schema(const char *version, Oid user, const char *what)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_SCHEMA),
 					 errmsg("schema \"%s\" already exists", version),
-					 errdetail("It does not belong to the owner of extension temporal_pg."),
+					 errdetail("It belongs neither to the owner of extension temporal_pg nor to a superuser."),
 					 errhint("Rename it: this name belongs to a version of workflow code.")));
 		return schema;
 	}

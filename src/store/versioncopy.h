@@ -32,7 +32,7 @@ extern bool tpg_version_is_copy(Oid copy, Oid original, const char *version);
 /* The search_path of a version: its schema, before `path`. */
 extern char *tpg_version_path(const char *version, const char *path);
 
-/* Does it belong to the extension's owner?  Else it is none of a version, whatever its name. */
+/* Does it belong to the extension's owner or a superuser?  Else it is none of a version, whatever its name. */
 extern bool tpg_version_schema_is_ours(Oid schema);
 
 #endif							/* TPG_STORE_VERSIONCOPY_H */

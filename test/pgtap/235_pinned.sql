@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(115);
+SELECT plan(116);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -394,6 +394,11 @@ SELECT is(pg_temp.pin('whole'), :'w', 'registering the same code');
 SELECT temporal.signal('in parts', 'go');
 SELECT temporal.test_drive('closed', 'in parts');
 SELECT is(temporal.result('in parts'), '"old"', 'makes what is missing');
+
+-- restored by another superuser than made it, who owns the extension then
+CREATE ROLE tpg_dumped SUPERUSER;
+ALTER SCHEMA :w OWNER TO tpg_dumped;
+SELECT is(pg_temp.pin('whole'), :'w', 'a schema of another superuser is a version as well');
 
 -- a schema of its name, but of somebody else
 SELECT temporal.start_workflow('whole', id => 'taken over');
