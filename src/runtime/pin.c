@@ -26,6 +26,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -352,6 +353,17 @@ tpg_pin_findings(Oid function)
 	List	   *volatile findings = NIL;
 
 	code.what = psprintf("function %s", shown(function));
+
+	/*
+	 * Code is analysed as its owner, here under the search_path of the session, which says what
+	 * its names mean: a literal of a type with a domain in it calls the domain's CHECK.
+	 */
+	if (!is_member_of_role(GetUserId(), code.owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to pin %s", code.what),
+				 errdetail("It belongs to \"%s\", as whom it is looked at.", GetUserNameFromId(code.owner, false)),
+				 errhint("Members of that role can, who could also register it.")));
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();

@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(116);
+SELECT plan(117);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -409,6 +409,24 @@ CREATE FUNCTION :w.part() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'their
 CREATE FUNCTION :w.whole() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'theirs'; END $$;
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('taken over', '__stack_trace')$$), 'TP014', 'code in a schema of another role is no version');
 SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('whole')$$), '42P06', 'nor does it become one');
+
+-- who looks at code says by his search_path what its names mean, and it is analysed as its owner
+CREATE FUNCTION literal() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN array_length('{a,b}'::text[], 1); END $$;
+GRANT USAGE ON SCHEMA app TO tpg_pin;
+CREATE SCHEMA evil AUTHORIZATION tpg_pin;
+SET LOCAL ROLE tpg_pin;
+CREATE FUNCTION evil.run(pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE 'code of one role runs as %', current_user; END $$;
+CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.run(VALUE));
+SELECT pg_catalog.set_config('search_path', 'evil, pg_catalog', true) \gset
+DO $b$
+BEGIN
+	PERFORM temporal.check_workflow('app.literal', 'pinned');
+EXCEPTION WHEN insufficient_privilege THEN
+	PERFORM set_config('tpg_test.refused', SQLERRM, true);
+END $b$;
+RESET ROLE;
+SET LOCAL search_path = app, public;
+SELECT is(current_setting('tpg_test.refused', true), 'permission denied to pin function app.literal()', 'nobody has code looked at as another role');
 
 -- an empty path
 SELECT set_config('search_path', '', true);
