@@ -83,6 +83,18 @@ ifeq ($(shell uname -s),Linux)
 SHLIB_LINK += -Wl,--version-script=$(EXPORTS_MAP)
 endif
 
+# Activities of type http need libcurl (libcurl4-openssl-dev); without it: make WITH_HTTP=no
+WITH_HTTP ?= yes
+CURL_CONFIG ?= curl-config
+ifeq ($(WITH_HTTP),yes)
+MODULES = temporal_pg_http
+ifeq ($(shell $(CURL_CONFIG) --version 2>/dev/null),)
+ifeq ($(filter clean distclean maintainer-clean,$(MAKECMDGOALS)),)
+$(error $(CURL_CONFIG) is missing: install libcurl's development files (libcurl4-openssl-dev), run `make bootstrap`, or leave activities of type http out with WITH_HTTP=no)
+endif
+endif
+endif
+
 # Bitcode is for inlining SQL functions written in C into queries, of which
 # there is nothing to gain here, and it needs clang.
 override with_llvm = no
@@ -93,7 +105,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=temporal_pg
 ISOLATION = $(basename $(notdir $(sort $(wildcard test/isolation/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=temporal_pg
 
-EXTRA_CLEAN = $(OBJS:.o=.d) $(EXPORTS_MAP) $(wildcard sql/temporal_pg--*.sql) \
+EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(EXPORTS_MAP) $(wildcard sql/temporal_pg--*.sql) \
 	test/output output_iso results regression.diffs regression.out tmp_check
 
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -102,7 +114,12 @@ $(error PostgreSQL's build files are missing ($(PG_CONFIG) --pgxs): run `make bo
 endif
 include $(PGXS)
 
-$(OBJS): Makefile
+$(OBJS) $(HTTP_OBJS): Makefile
+
+$(HTTP_OBJS): CPPFLAGS += $(shell $(CURL_CONFIG) --cflags 2>/dev/null)
+
+temporal_pg_http$(DLSUFFIX): $(HTTP_OBJS)
+	$(CC) $(CFLAGS) $(HTTP_OBJS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $(shell $(CURL_CONFIG) --libs) -lpthread
 
 $(EXPORTS_MAP): $(OBJS)
 	{ echo '{ global: _PG_init; Pg_magic_func; tpg_*_main;'; \
@@ -116,6 +133,6 @@ $(INSTALL_SCRIPT_SQL): sql/header.sql sql/manifest.mk $(SQL_FRAGMENTS)
 	  for f in $(SQL_FRAGMENTS); do printf '\n-- %s\n' "$$f"; cat "$$f"; done; } > $@.tmp
 	mv $@.tmp $@
 
--include $(wildcard $(OBJS:.o=.d))
+-include $(wildcard $(OBJS:.o=.d) $(HTTP_OBJS:.o=.d))
 
 endif

@@ -105,12 +105,12 @@ $$Registers a function as the code of an activity type, in the namespace of the 
 
 activity_type: name of the type, at most 1000 bytes; '*' registers the function that runs every type without one of its own, called as f(name text, input jsonb).
 function: the function: name, schema.name, or name(argument types) where the name is overloaded; the name of the type when not given. An external activity has none.
-mode: transactional: what the attempt does and the record of its completion are one transaction, so it happens exactly once. external: workers outside of the database poll for it, see temporal.poll_activity_task(). autonomous is not supported yet.
-task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5; these two and heartbeat_timeout are kept, without effect yet.
-settings: settings for each attempt, for example {"statement_timeout": "5s"}; the function's owner must be allowed to set them.
+mode: transactional: what the attempt does and the record of its completion are one transaction, so it happens exactly once. external: workers outside of the database poll for it, see temporal.poll_activity_task(). autonomous: a procedure, CALLed so that it may COMMIT; its start is recorded first, so what it does happens at least once: an attempt whose process dies is followed by another one, which finds what was committed. Never within a workflow task, never as a local activity; in a test it is part of the test's transaction.
+task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5.
+settings: settings for each attempt, for example {"work_mem": "64MB"}; the function's owner must be allowed to set them. In mode autonomous they hold across its COMMITs.
 
 The code runs as the owner of the function, with the search_path, TimeZone, DateStyle and the other settings of how values look and are read (see docs/determinism.md) of the session that registers it.
-Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, or no level "author" in the namespace, 42704 unknown setting, 22004 and 22023 bad arguments.$$;
+Errors: 42883 no such function, 42725 not unique, 42809 not an ordinary function, or (autonomous) no procedure, 42P13 a procedure with SECURITY DEFINER or a SET clause, which cannot COMMIT, 0A000 types that JSON cannot carry and what is not supported yet, 42501 not a member of the function's owner, or no level "author" in the namespace, 42704 unknown setting, 22004 and 22023 bad arguments.$$;
 
 CREATE FUNCTION temporal.unregister_workflow(workflow_type text)
 RETURNS void

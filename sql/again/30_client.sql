@@ -18,11 +18,13 @@ CREATE FUNCTION temporal.start_workflow(
 	static_summary text DEFAULT NULL,
 	static_details text DEFAULT NULL,
 	priority_key integer DEFAULT NULL,
-	request_id text DEFAULT NULL)
+	request_id text DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_start_workflow';
-COMMENT ON FUNCTION temporal.start_workflow(text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text) IS
+COMMENT ON FUNCTION temporal.start_workflow(text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text, text, double precision) IS
 $$Starts a workflow and gives its id. Takes effect at COMMIT and vanishes at ROLLBACK, also from triggers.
 
 workflow_type: a registered type.
@@ -39,7 +41,8 @@ start_delay: the first task waits so long; that of a retry does not. Not togethe
 memo: an object of notes, not indexed.
 search_attributes: an object of registered attributes, typed and indexed.
 static_summary, static_details: shown by describe().
-priority_key: 1 (first) to 5. Kept with the run; without effect yet.
+priority_key: 1 (first) to 5; 3 when not given. Where work waits, what has a lower number goes first; activities and children have it from the workflow.
+fairness_key, fairness_weight: at most 64 bytes; 0.001 to 1000, clamped, 1 when not given. In a task queue that temporal.configure_task_queue() knows, keys of one priority take turns by their weights. Activities and children have them from the workflow.
 request_id: the same request id again gives the same run again, whatever the policies say, also when it is closed.
 Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023. Source of the rules: Temporal, StartWorkflowExecution.$$;
 
@@ -62,13 +65,15 @@ CREATE FUNCTION temporal.start_workflow_execution(
 	static_details text DEFAULT NULL,
 	priority_key integer DEFAULT NULL,
 	request_id text DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL,
 	OUT workflow_id text,
 	OUT run_id uuid,
 	OUT started boolean)
 RETURNS record
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_start_workflow_execution';
-COMMENT ON FUNCTION temporal.start_workflow_execution(text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text) IS
+COMMENT ON FUNCTION temporal.start_workflow_execution(text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text, text, double precision) IS
 $$start_workflow() that also gives the run id, and whether this call has started the run (false: id_conflict_policy use_existing has found an open one). Arguments and errors as there.$$;
 
 CREATE PROCEDURE temporal.execute_workflow(

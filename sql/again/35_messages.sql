@@ -40,11 +40,13 @@ CREATE FUNCTION temporal.signal_with_start(
 	static_summary text DEFAULT NULL,
 	static_details text DEFAULT NULL,
 	priority_key integer DEFAULT NULL,
-	request_id text DEFAULT NULL)
+	request_id text DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_signal_with_start';
-COMMENT ON FUNCTION temporal.signal_with_start(text, text, jsonb, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text) IS
+COMMENT ON FUNCTION temporal.signal_with_start(text, text, jsonb, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text, text, double precision) IS
 $$Signals the open workflow of an id, or starts it and signals it, and gives the id. Of two sessions at once one starts it and both signal it.
 
 workflow_type, and from input on: as of start_workflow(). signal_name, signal_input: as of signal(). request_id: the same again starts and signals once.
@@ -141,11 +143,13 @@ CREATE FUNCTION temporal.update_with_start(
 	static_summary text DEFAULT NULL,
 	static_details text DEFAULT NULL,
 	priority_key integer DEFAULT NULL,
-	request_id text DEFAULT NULL)
+	request_id text DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_update_with_start';
-COMMENT ON FUNCTION temporal.update_with_start(text, text, jsonb, text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text) IS
+COMMENT ON FUNCTION temporal.update_with_start(text, text, jsonb, text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text, text, double precision) IS
 $$Updates the open workflow of an id, or starts it and updates it, in one transaction, and gives the handler's result.
 
 workflow_type, and from input on: as of start_workflow(). update_name, update_input, update_id: as of update().

@@ -12,16 +12,19 @@ CREATE FUNCTION temporal.execute_activity(
 	cancellation_type text DEFAULT NULL,
 	activity_id text DEFAULT NULL,
 	summary text DEFAULT NULL,
-	priority_key integer DEFAULT NULL)
+	priority_key integer DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_execute_activity';
-COMMENT ON FUNCTION temporal.execute_activity(text, "any", text, interval, interval, interval, interval, temporal.retry_policy, text, text, text, integer) IS
+COMMENT ON FUNCTION temporal.execute_activity(text, "any", text, interval, interval, interval, interval, temporal.retry_policy, text, text, text, integer, text, double precision) IS
 $$Schedules an activity, waits for it and gives its result (void is JSON null). A failed one raises TF002 here, after its retries (EXCEPTION WHEN SQLSTATE 'TF002'; 'TF000' catches every failure).
 
 activity_type: a registered type. input: its arguments: a value of any type for one argument; an array by position or an object by name for several; a literal without a type is read as JSON.
-task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout and priority_key (1, first, to 5) are kept, without effect yet.
-cancellation_type: try_cancel, wait_cancellation_completed or abandon; without effect yet. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
+task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout ends an attempt that has not called temporal.heartbeat() for so long.
+priority_key (1, first, to 5), fairness_key, fairness_weight: as of start_workflow(); those of the workflow when not given.
+cancellation_type: try_cancel, wait_cancellation_completed or abandon. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
 Errors: TF002, TP014 not registered, TP021 outside of workflow code, TP025 too large or too many, 22004, 22023. Source of the rules: Temporal, ScheduleActivityTask.$$;
 
 CREATE FUNCTION temporal.start_activity(
@@ -36,16 +39,19 @@ CREATE FUNCTION temporal.start_activity(
 	cancellation_type text DEFAULT NULL,
 	activity_id text DEFAULT NULL,
 	summary text DEFAULT NULL,
-	priority_key integer DEFAULT NULL)
+	priority_key integer DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS temporal.future
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_start_activity';
-COMMENT ON FUNCTION temporal.start_activity(text, "any", text, interval, interval, interval, interval, temporal.retry_policy, text, text, text, integer) IS
+COMMENT ON FUNCTION temporal.start_activity(text, "any", text, interval, interval, interval, interval, temporal.retry_policy, text, text, text, integer, text, double precision) IS
 $$Schedules an activity and gives a future for temporal.await(). Several run in parallel.
 
 activity_type: a registered type. input: its arguments: a value of any type for one argument; an array by position or an object by name for several; a literal without a type is read as JSON.
-task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout and priority_key (1, first, to 5) are kept, without effect yet.
-cancellation_type: try_cancel, wait_cancellation_completed or abandon; without effect yet. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
+task_queue, the timeouts, retry_policy, priority_key: those of the registration when not given, then the default of temporal_pg.default_start_to_close_timeout. schedule_to_close_timeout spans all attempts; schedule_to_start_timeout the wait for a process; start_to_close_timeout one attempt. heartbeat_timeout ends an attempt that has not called temporal.heartbeat() for so long.
+priority_key (1, first, to 5), fairness_key, fairness_weight: as of start_workflow(); those of the workflow when not given.
+cancellation_type: try_cancel, wait_cancellation_completed or abandon. activity_id: unique among the pending activities of the run; their number when not given. summary: one line for those who look.
 Errors: as execute_activity(), whose TF002 comes from await().$$;
 
 CREATE FUNCTION temporal.execute_local_activity(

@@ -167,6 +167,24 @@ CREATE VIEW temporal.timer WITH (security_barrier) AS
 COMMENT ON VIEW temporal.timer IS 'The timers that have been started and have neither fired nor been cancelled, in the namespaces that you may see.';
 COMMENT ON COLUMN temporal.timer.started_event_id IS 'Its TimerStarted event in the history.';
 
+CREATE VIEW temporal.http_access WITH (security_barrier) AS
+	SELECT n.name AS namespace, a.role_name AS role, a.url
+	FROM temporal_internal.http_access a
+	JOIN temporal_internal.namespace n ON n.id = a.namespace_id
+	WHERE a.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.http_access IS 'What temporal.grant_http() has granted, in the namespaces that you may see.';
+COMMENT ON COLUMN temporal.http_access.role IS 'Workflows whose function belongs to this role, or to a member of it; or public.';
+COMMENT ON COLUMN temporal.http_access.url IS 'How the URLs begin.';
+
+CREATE VIEW temporal.secret WITH (security_barrier) AS
+	SELECT n.name AS namespace, s.name, s.role_name AS role, s.url, s.set_at
+	FROM temporal_internal.secret s
+	JOIN temporal_internal.namespace n ON n.id = s.namespace_id
+	WHERE s.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
+COMMENT ON VIEW temporal.secret IS 'The secrets that temporal.set_secret() keeps for HTTP requests, without their values, in the namespaces that you may see.';
+COMMENT ON COLUMN temporal.secret.role IS 'Workflows of which role may use it, or public.';
+COMMENT ON COLUMN temporal.secret.url IS 'How the URLs begin to which it may be sent; NULL: all that are granted.';
+
 CREATE VIEW temporal.definition WITH (security_barrier) AS
 	SELECT n.name AS namespace, d.kind, nullif(d.workflow_type, '') AS workflow_type, nullif(d.name, '') AS name,
 		CASE WHEN d.function_name <> '' THEN format('%I.%I(%s)', d.function_schema, d.function_name, d.function_arguments) END AS function,

@@ -15,6 +15,28 @@ LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_careful_mode';
 COMMENT ON FUNCTION temporal_internal.careful_mode() IS 'Has the server crashed a short while ago? Then one activity runs at a time, so that one that crashes its process is found.';
 
+CREATE FUNCTION temporal_internal.task_queue_wait(namespace_id integer, task_queue text, kind text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	reason text := (SELECT s.waits_for FROM temporal_internal.task_queue_state($1, $2, $3) s);
+BEGIN
+	IF reason IS NULL THEN
+		RETURN NULL;
+	END IF;
+	RETURN CASE
+		WHEN reason = 'start_workers' THEN 'the workers of this database are stopped: see temporal.start_workers()'
+		WHEN reason = 'unpause_task_queue' THEN (
+			SELECT format('task queue "%s" is paused', $2) || coalesce(' (' || q.pause_reason || ')', '') || ': see temporal.unpause_task_queue()'
+			FROM temporal_internal.task_queue_settings q WHERE q.namespace_id = $1 AND q.name = $2)
+		WHEN reason LIKE 'temporal_pg.%' THEN format('as many run in this database as %s allows', reason)
+		ELSE format('task queue "%s" has reached its limit %s', $2, reason) END;
+END
+$$;
+COMMENT ON FUNCTION temporal_internal.task_queue_wait(integer, text, text) IS 'What keeps tasks of that queue and kind (workflow, activity) from starting now, in words; NULL: nothing.';
+
 CREATE FUNCTION temporal_internal.explain_run(execution_key bigint)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, at text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -27,8 +49,10 @@ DECLARE
 	clock timestamptz := temporal_internal.clock_now();
 	failing boolean;
 	executor_missing text;
+	activity_executor_missing text;
 	holder text;
 	careful boolean := temporal_internal.careful_mode();
+	waiting text;
 	blocked jsonb;
 	started jsonb := (SELECT h.attributes FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_id = 1);
 	replay_error text;
@@ -63,6 +87,10 @@ BEGIN
 		FROM temporal_internal.worker_queues() q
 		WHERE q.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND q.waiting > 0
 		HAVING sum(q.start_failures) > 0;
+
+	activity_executor_missing := executor_missing;
+	waiting := temporal_internal.task_queue_wait(run.namespace_id, run.task_queue, 'workflow');
+	executor_missing := coalesce(waiting, executor_missing);
 
 	-- a session whose update or terminate is not committed yet (the tag of store/runlock)
 	SELECT 'waits for ' || coalesce('session ' || l.pid, 'a prepared transaction') || ', which holds the run until its transaction ends'
@@ -141,22 +169,32 @@ BEGIN
 			CASE WHEN NOT t.paused AND f.pid IS NULL AND t.due_at > clock THEN nullif(t.due_at, 'infinity') END AS until,
 			'activity ' || t.activity_type || ' #' || t.activity_id AS what,
 			concat_ws('. ',
-				CASE
+				-- without user and query, which may be nobody's business
+				CASE WHEN t.mode = 4 THEN concat_ws(' ', 'HTTP', upper(coalesce(h.attributes #>> '{input,method}', 'GET')),
+					regexp_replace(regexp_replace(h.attributes #>> '{input,url}', '[?#].*$', ''), '//[^/]*@', '//')) || ': ' ELSE '' END || CASE
 					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
-					WHEN NOT EXISTS (
+					WHEN t.mode = 4 AND t.due_at <= clock THEN n.attempt || ' waits for the HTTP process'
+					WHEN t.mode <> 4 AND t.activity_type <> 'sql' AND NOT EXISTS (
 						SELECT FROM temporal_internal.definition d
 						WHERE d.namespace_id = t.namespace_id AND d.kind = 'activity' AND d.name IN (t.activity_type, '*'))
 						THEN 'its type is not registered: see temporal.register_activity()'
 					WHEN t.due_at > clock THEN n.attempt || ' is to come'
-					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || executor_missing,
+					WHEN w.waiting IS NOT NULL THEN n.attempt || ' waits: ' || w.waiting
+					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || activity_executor_missing,
 						CASE WHEN careful THEN ' (soon after a crash of the server, activities run one at a time)' END, '') END,
+				'Heartbeat ' || temporal_internal.short_duration(clock - coalesce(s.heartbeat_at, b.heartbeat_at)) || ' ago'
+					|| coalesce(': ' || temporal_internal.short_text((CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END)::text, 60), ''),
 				CASE WHEN t.attempt > 1 THEN 'Attempt ' || t.attempt - 1 || ' failed: ' || temporal_internal.failure_text(t.last_failure) END) AS detail
 		FROM temporal_internal.activity_task t
 		JOIN temporal_internal.history h ON h.execution_key = t.execution_key AND h.event_id = t.scheduled_event_id
 		CROSS JOIN LATERAL (
-			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((h.attributes #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
+			SELECT 'attempt ' || t.attempt || coalesce(' of ' || nullif((coalesce(h.attributes || t.options, h.attributes) #>> '{retryPolicy,maximumAttempts}')::integer, 0), '') AS attempt) n
+		CROSS JOIN LATERAL (SELECT temporal_internal.task_queue_wait(t.namespace_id, t.task_queue, 'activity') AS waiting) w
+		LEFT JOIN temporal_internal.activity_heartbeat b ON b.execution_key = t.execution_key AND b.scheduled_event_id = t.scheduled_event_id
+		LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = t.execution_key AND s.scheduled_event_id = t.scheduled_event_id
+			AND s.attempt = t.attempt AND s.heartbeat_at >= coalesce(b.heartbeat_at, '-infinity')
 		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = t.execution_key AND f.event_id = t.scheduled_event_id
 		WHERE t.execution_key = $1
 	), timer AS (

@@ -96,3 +96,23 @@ $$Starts a workflow in the test environment (beginning one if there is none), dr
 
 Arguments as of start_workflow().
 Errors: those of start_workflow(), test_drive() and result().$$;
+
+CREATE FUNCTION temporal.test_activity(activity_type text, input jsonb DEFAULT NULL, attempt integer DEFAULT 1, heartbeat_details jsonb DEFAULT NULL, cancelled boolean DEFAULT false)
+RETURNS jsonb
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_activity';
+COMMENT ON FUNCTION temporal.test_activity(text, jsonb, integer, jsonb, boolean) IS
+$$Runs the function of an activity alone, in this transaction, as an attempt would: as its owner, with its registered settings. Without workflow, timeouts and retries: what it raises is raised here. Begins a test environment if there is none, so the transaction cannot be committed. Gives the result; NULL after temporal.complete_async().
+
+activity_type: a registered type; a mock does not count. input: its arguments.
+attempt: what activity_info() says, from 1. heartbeat_details: what it says that the attempt before has told.
+cancelled: its first heartbeat raises query_canceled, as one does whose workflow has cancelled it; without a heartbeat it notices nothing.
+Errors: those of the function; TP014 not registered, TP021 in workflow or activity code, TP025 input too large, 42501 without level "author", 22004, 22023.$$;
+
+CREATE FUNCTION temporal.test_heartbeats(OUT heartbeat integer, OUT details jsonb, OUT at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_test_heartbeats';
+COMMENT ON FUNCTION temporal.test_heartbeats() IS
+$$The heartbeats of the last temporal.test_activity() of this transaction, in order, all of them; also when it has failed.
+Errors: TP021 without test environment.$$;

@@ -27,3 +27,12 @@ CREATE FUNCTION temporal_internal.worker_queues(
     AS 'MODULE_PATHNAME', 'tpg_sql_worker_queues';
 COMMENT ON FUNCTION temporal_internal.worker_queues() IS
     'Work queues in shared memory, one for each database and role: hints that wait, executors, and when to try again to start one after failures.';
+
+-- Executable by everybody for the same reason.
+CREATE FUNCTION temporal_internal.heartbeats(
+    OUT execution_key bigint, OUT scheduled_event_id integer, OUT attempt integer, OUT heartbeat_at timestamptz, OUT details jsonb)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE ROWS 8
+    AS 'MODULE_PATHNAME', 'tpg_sql_heartbeats';
+COMMENT ON FUNCTION temporal_internal.heartbeats() IS
+    'The last heartbeat of each attempt that an executor of this database is running, as shared memory has it; the table activity_heartbeat follows.';

@@ -32,18 +32,23 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		h.attributes -> 'input' AS input,
 		h.user_metadata ->> 'summary' AS summary,
 		a.scheduled_event_id,
-		(ARRAY['transactional', 'autonomous', 'external'])[a.mode] AS mode,
-		b.heartbeat_at AS last_heartbeat_time,
-		b.details AS heartbeat_details
+		(ARRAY['transactional', 'autonomous', 'external', 'http'])[a.mode] AS mode,
+		coalesce(s.heartbeat_at, b.heartbeat_at) AS last_heartbeat_time,
+		CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END AS heartbeat_details,
+		a.pause_info,
+		a.options AS updated_options
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
 	JOIN temporal_internal.activity_task a ON a.execution_key = e.key
 	CROSS JOIN LATERAL (
-		SELECT l.attributes, l.user_metadata
+		SELECT coalesce(l.attributes || a.options, l.attributes) AS attributes, l.user_metadata
 		FROM temporal_internal.history l
 		WHERE l.execution_key = a.execution_key AND l.event_id = a.scheduled_event_id
 		OFFSET 0) h	-- by its key, never by reading the whole history
 	LEFT JOIN temporal_internal.activity_heartbeat b ON b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id
+	-- newer than in the table
+	LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = a.execution_key AND s.scheduled_event_id = a.scheduled_event_id
+		AND s.attempt = a.attempt AND s.heartbeat_at >= coalesce(b.heartbeat_at, '-infinity')
 	LEFT JOIN temporal_internal.in_flight f ON f.execution_key = a.execution_key AND f.event_id = a.scheduled_event_id
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.pending_activity IS 'The activities that have been scheduled and have not ended, in the namespaces that you may see.';
@@ -58,20 +63,32 @@ COMMENT ON COLUMN temporal.pending_activity.last_failure_message IS 'Message of 
 COMMENT ON COLUMN temporal.pending_activity.priority_key IS '1 (first) to 5.';
 COMMENT ON COLUMN temporal.pending_activity.crash_count IS 'How many attempts took their server process down; after three it is paused.';
 COMMENT ON COLUMN temporal.pending_activity.scheduled_event_id IS 'Its ActivityTaskScheduled event in the history.';
-COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous or external.';
+COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous, external, or http (the HTTP process).';
 COMMENT ON COLUMN temporal.pending_activity.last_heartbeat_time IS 'When the present attempt, or one before it, was last heard of by a heartbeat.';
 COMMENT ON COLUMN temporal.pending_activity.heartbeat_details IS 'What that heartbeat told.';
+COMMENT ON COLUMN temporal.pending_activity.pause_info IS 'Of one that was paused: time, identity (the role) and reason; NULL where it was paused for crashing.';
+COMMENT ON COLUMN temporal.pending_activity.updated_options IS 'What temporal.update_activity_options() has changed, by the names in its event.';
 
 CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 	SELECT n.name AS namespace, q.task_queue, q.kind,
 		coalesce(b.backlog, 0) AS backlog,
 		coalesce(b.running, 0) AS running,
 		b.oldest AS oldest_since,
-		(SELECT temporal_internal.clock_now()) - b.oldest AS oldest_age
+		(SELECT temporal_internal.clock_now()) - b.oldest AS oldest_age,
+		CASE q.kind WHEN 'activity' THEN temporal_internal.pollers(q.namespace_id, q.task_queue) ELSE 0 END AS pollers,
+		r.add_rate, r.dispatch_rate,
+		nullif(CASE q.kind WHEN 'activity' THEN s.max_concurrent_activities ELSE s.max_concurrent_workflow_tasks END, -1) AS max_concurrent,
+		nullif(CASE q.kind WHEN 'activity' THEN s.activities_per_second ELSE s.workflow_tasks_per_second END, -1) AS max_per_second,
+		nullif(s.fairness_weights, '{}') AS fairness_weights,
+		s.paused_at AS paused_since, s.pause_reason,
+		r.waits_for
 	FROM (
 		SELECT d.namespace_id, coalesce(d.task_queue, 'default') AS task_queue, d.kind
 		FROM temporal_internal.definition d
 		WHERE d.kind IN ('workflow', 'activity')
+		UNION
+		SELECT s.namespace_id, s.name, k.kind
+		FROM temporal_internal.task_queue_settings s, (VALUES ('workflow'), ('activity')) AS k(kind)
 		UNION
 		SELECT e.namespace_id, e.task_queue, 'workflow'
 		FROM temporal_internal.message m
@@ -108,10 +125,18 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		WHERE NOT a.paused AND a.due_at <= (SELECT temporal_internal.clock_now())
 		GROUP BY a.namespace_id, a.task_queue
 	) b ON b.namespace_id = q.namespace_id AND b.task_queue = q.task_queue AND b.kind = q.kind
+	LEFT JOIN temporal_internal.task_queue_settings s ON s.namespace_id = q.namespace_id AND s.name = q.task_queue
+	CROSS JOIN LATERAL temporal_internal.task_queue_state(q.namespace_id, q.task_queue, q.kind) r
 	WHERE q.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
-COMMENT ON VIEW temporal.task_queue IS 'What is due and waits for an executor, by namespace, task queue and kind (workflow: workflow tasks, activity: activity attempts). Queues of registered types are listed also when nothing waits.';
+COMMENT ON VIEW temporal.task_queue IS 'What is due and waits for an executor, by namespace, task queue and kind (workflow: workflow tasks, activity: activity attempts). Queues of registered types, and those that are configured, are listed also when nothing waits.';
 COMMENT ON COLUMN temporal.task_queue.backlog IS 'Tasks that are due and not running. What waits for a timer or for its next attempt does not count.';
+COMMENT ON COLUMN temporal.task_queue.pollers IS 'Of activities: sessions that wait in poll_activity_task() or poll_activity_tasks() now. A worker that has no free place does not poll.';
 COMMENT ON COLUMN temporal.task_queue.oldest_since IS 'Since when the oldest of them has been due.';
+COMMENT ON COLUMN temporal.task_queue.add_rate IS 'Tasks that became due, a second, over about the last half minute; NULL where the queue is not configured. What runs within the workflow task does not count.';
+COMMENT ON COLUMN temporal.task_queue.dispatch_rate IS 'The same for tasks that were started.';
+COMMENT ON COLUMN temporal.task_queue.max_concurrent IS 'How many may run at once, by temporal.configure_task_queue(); NULL: no limit. max_per_second: how many may start in a second.';
+COMMENT ON COLUMN temporal.task_queue.paused_since IS 'When temporal.pause_task_queue() has paused it, for what pause_reason says; NULL: it is not paused.';
+COMMENT ON COLUMN temporal.task_queue.waits_for IS 'What keeps its tasks from starting now: a limit of the queue, a setting of the server, or the function that lets them go on (start_workers, unpause_task_queue); NULL: nothing.';
 
 CREATE VIEW temporal.worker WITH (security_barrier) AS
 	SELECT s.slot AS worker, s.pid, pg_get_userbyid(s.role) AS role, s.status,

@@ -8,7 +8,8 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal_internal FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM PUBLIC;
 
 GRANT SELECT ON temporal.namespace, temporal.workflow, temporal.child_workflow, temporal.history, temporal.pending_activity, temporal.pending_message,
-	temporal.timer, temporal.task_queue, temporal.worker, temporal.definition, temporal.search_attribute, temporal.workflow_update TO PUBLIC;
+	temporal.timer, temporal.task_queue, temporal.worker, temporal.definition, temporal.search_attribute, temporal.workflow_update,
+	temporal.http_access, temporal.secret TO PUBLIC;
 
 -- Called, with the rights of the one who asks, by views and by functions of schema temporal that were bound to them when
 -- they were made. Without USAGE on the schema nobody can call them by name.
@@ -20,12 +21,16 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.version_is_outdated(text),
 	temporal_internal.find_run(text, uuid, integer),
 	temporal_internal.worker_slots(),
+	temporal_internal.pollers(integer, text),
+	temporal_internal.task_queue_state(integer, text, text),
+	temporal_internal.heartbeats(),
 	temporal_internal.trace_run(bigint),
 	temporal_internal.explain_run(bigint),
 	temporal_internal.describe_run(bigint),
-	temporal_internal.pause_activity_of(bigint, text),
-	temporal_internal.resume_activity_of(bigint, text, boolean),
-	temporal_internal.require_activity(boolean, text, text)
+	temporal_internal.command_activities(bigint, text, text, jsonb),
+	temporal_internal.require_activity(boolean, text, text, text),
+	temporal_internal.checked_jitter(interval),
+	temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer)
 	TO PUBLIC;
 
 -- operators of temporal.future

@@ -127,6 +127,7 @@ CREATE TABLE temporal_internal.execution (
 	parent					jsonb,
 	versioning				jsonb,
 	last_task_failure		jsonb,
+	priority				jsonb,
 	UNIQUE (namespace_id, workflow_id, run_no)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal_internal.execution IS 'One run of a workflow. Run n+1 of an id is inserted only after run n, locked, was seen closed. No indexed column changes after the insert, so that every update can be HOT.';
@@ -138,6 +139,7 @@ COMMENT ON COLUMN temporal_internal.execution.wft_state IS 'Workflow task: 0 non
 COMMENT ON COLUMN temporal_internal.execution.wft_not_before IS 'After a failed workflow task: when it may be tried again.';
 COMMENT ON COLUMN temporal_internal.execution.wft_attempt IS 'Attempt of the present workflow task, from 1; more after a failure.';
 COMMENT ON COLUMN temporal_internal.execution.activity_cancels IS 'Activities that were running when the code cancelled them: whoever tries such a one again looks into history.';
+COMMENT ON COLUMN temporal_internal.execution.priority IS '{priorityKey, fairnessKey, fairnessWeight} of its start event; null: nothing was given. Its workflow tasks, activities and children have it, too.';
 COMMENT ON COLUMN temporal_internal.execution.last_task_failure IS 'Failure of the last workflow task attempt, while it has not succeeded since.';
 
 CREATE TABLE temporal_internal.history (
@@ -194,6 +196,7 @@ CREATE TABLE temporal_internal.activity_task (
 	crash_count			smallint NOT NULL DEFAULT 0,
 	priority_key		smallint NOT NULL DEFAULT 3,
 	mode				smallint NOT NULL DEFAULT 1,
+	in_executor			smallint NOT NULL DEFAULT 0,
 	paused				boolean NOT NULL DEFAULT false,
 	activity_id			text NOT NULL,
 	activity_type		text NOT NULL,
@@ -201,15 +204,35 @@ CREATE TABLE temporal_internal.activity_task (
 	worker_identity		text,
 	last_failure		jsonb,
 	options				jsonb,
+	pass				bigint,
+	fairness_key		text,
+	fairness_weight		double precision,
+	pause_info			jsonb,
 	PRIMARY KEY (execution_key, scheduled_event_id)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused AND mode <> 3;
+CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused AND mode < 3;
+CREATE INDEX activity_task_line_idx ON temporal_internal.activity_task (namespace_id, task_queue, priority_key, pass, due_at) WHERE pass IS NOT NULL AND NOT paused;
+CREATE INDEX activity_task_backoff_idx ON temporal_internal.activity_task (due_at) WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity';
+CREATE INDEX activity_task_http_due_at_idx ON temporal_internal.activity_task (due_at) WHERE mode = 4;
 CREATE INDEX activity_task_timeout_at_idx ON temporal_internal.activity_task (timeout_at) WHERE timeout_at IS NOT NULL;
 COMMENT ON TABLE temporal_internal.activity_task IS 'One pending activity. Its input and options stand in its ActivityTaskScheduled event. An attempt in the database is claimed by a lock on this row.';
 COMMENT ON COLUMN temporal_internal.activity_task.due_at IS 'When the next attempt may start; infinity while a started attempt is recorded.';
 COMMENT ON COLUMN temporal_internal.activity_task.timeout_at IS 'When to look for a timeout: while no attempt is recorded as started, the earlier of its schedule-to-start and the schedule-to-close deadline; else the earliest of its start-to-close, heartbeat and schedule-to-close deadlines, where a heartbeat that has come since puts it off. Null when there is none.';
 COMMENT ON COLUMN temporal_internal.activity_task.started_at IS 'Start of an attempt that is recorded before its end is: with due_at infinity one that stays open beyond its transaction (completed by its token); else one of careful mode, which found started after a crash took its process down.';
-COMMENT ON COLUMN temporal_internal.activity_task.mode IS 'Who runs it: 1 transactional, 2 autonomous, 3 external.';
+COMMENT ON COLUMN temporal_internal.activity_task.mode IS 'Who runs it: 1 transactional, 2 autonomous, 3 external, 4 built in: a request of the HTTP process.';
+COMMENT ON COLUMN temporal_internal.activity_task.pass IS 'Of one that waits for a worker outside: its place in the line of its task queue, behind its priority; the n-th task of a run has a higher one than the one before it, so that runs take turns. Null: not in line (not external, started, or its next attempt is not due yet).';
+COMMENT ON COLUMN temporal_internal.activity_task.in_executor IS 'Of a recorded attempt that is autonomous: 1 it runs in an executor, and is over when that is gone; 2 the same, alone in careful mode; else 0.';
+COMMENT ON COLUMN temporal_internal.activity_task.options IS 'What update_activity_options() has changed: goes before the attributes of the ActivityTaskScheduled event.';
+COMMENT ON COLUMN temporal_internal.activity_task.pause_info IS 'Who paused it, when and why; null where it paused itself by crashing.';
+
+CREATE TABLE temporal_internal.activity_request (
+	execution_key		bigint NOT NULL,
+	id					bigint GENERATED BY DEFAULT AS IDENTITY,
+	scheduled_event_id	integer NOT NULL,
+	command				jsonb NOT NULL,
+	PRIMARY KEY (execution_key, scheduled_event_id, id)
+);
+COMMENT ON TABLE temporal_internal.activity_request IS 'What an operator asks of an activity while an attempt of it runs: whoever ends that attempt does it, in order of id. Of activities that have ended they lie until the run is deleted.';
 
 CREATE TABLE temporal_internal.activity_heartbeat (
 	execution_key		bigint NOT NULL,
@@ -261,6 +284,7 @@ SELECT pg_catalog.pg_extension_config_dump('temporal_internal.message', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.outbox', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.activity_task', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.activity_heartbeat', '');
+SELECT pg_catalog.pg_extension_config_dump('temporal_internal.activity_request', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.search_attribute', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.signal_request', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.namespace_id_seq', '');
@@ -268,3 +292,4 @@ SELECT pg_catalog.pg_extension_config_dump('temporal_internal.definition_id_seq'
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.execution_key_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.message_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.outbox_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('temporal_internal.activity_request_id_seq', '');

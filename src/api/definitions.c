@@ -37,15 +37,6 @@ PG_FUNCTION_INFO_V1(tpg_sql_unregister_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_retry_policy);
 
 static void
-not_supported(const char *what, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s is not supported yet", what),
-			 errhint("%s", hint)));
-}
-
-static void
 invalid_word(const char *what, const char *word, const char *words)
 {
 	ereport(ERROR,
@@ -143,11 +134,8 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 static void
 check_mode(const char *mode)
 {
-	if (strcmp(mode, "transactional") == 0 || strcmp(mode, "external") == 0)
-		return;
-	if (strcmp(mode, "autonomous") == 0)
-		not_supported(psprintf("activity mode \"%s\"", mode), "The default, transactional, makes what an attempt does and the record of its completion one transaction.");
-	invalid_word("mode", mode, "transactional, autonomous and external");
+	if (tpg_activity_mode_from_name(mode) == 0)
+		invalid_word("mode", mode, "transactional, autonomous and external");
 }
 
 /* A worker outside runs it, with whatever it calls the code. */
@@ -290,6 +278,8 @@ unregister(TpgDefinitionKind kind, const char *name, const char *what)
 	tpg_register_check_present(namespace_id, kind, name);
 	if (!tpg_definition_delete(namespace_id, kind, name))
 		tpg_definition_not_found(namespace_id, kind, name);
+	if (kind == TPG_DEF_ACTIVITY)
+		tpg_engine_activity_unregistered(namespace_id, name);
 }
 
 Datum

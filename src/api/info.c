@@ -18,7 +18,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/openattempt.h"
-#include "runtime/attempt.h"
+#include "runtime/heartbeat.h"
 #include "runtime/scheduler.h"
 #include "runtime/upserts.h"
 #include "store/namespace.h"
@@ -161,7 +161,7 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n] = text_or_null(e->workflow_type, &nulls[n]), n++;
 	values[n] = text_or_null(t->task_queue, &nulls[n]), n++;
 	values[n] = text_or_null(info->local ? NULL : tpg_engine_attempt_token(t, info->started_at), &nulls[n]), n++;
-	nulls[n++] = true;			/* heartbeat_details: a transactional attempt starts from nothing */
+	values[n] = jsonb_or_null(tpg_heartbeat_earlier(info), &nulls[n]), n++;
 	values[n++] = TimestampTzGetDatum(t->scheduled_at);
 	values[n++] = TimestampTzGetDatum(t->attempt_scheduled_at);
 	values[n++] = TimestampTzGetDatum(info->started_at);
@@ -170,7 +170,7 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n++] = IntervalPGetDatum(tpg_interval_from_us(tpg_attempt_start_to_close(t)));
 	values[n] = duration_or_null(t->attributes, "heartbeatTimeout", &nulls[n]), n++;
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
-	values[n++] = Int32GetDatum((int32) tpg_json_get_int(tpg_json_get(t->attributes, "priority"), "priorityKey", 3));
+	values[n++] = Int32GetDatum(tpg_priority_effective(&t->priority));
 	values[n++] = BoolGetDatum(info->local);
 	return make_row(fcinfo, values, nulls);
 }

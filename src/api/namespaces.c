@@ -17,6 +17,7 @@
 
 #include "base/ident.h"
 #include "base/json.h"
+#include "ipc/wake.h"
 #include "store/namespace.h"
 #include "store/search_attribute.h"
 
@@ -129,6 +130,7 @@ tpg_sql_drop_namespace(PG_FUNCTION_ARGS)
 				 errdetail_plural("There is %lld.", "There are %lld.", (unsigned long) open_runs, (long long) open_runs),
 				 errhint("Terminate them first, or use force => true to have them deleted.")));
 	tpg_namespace_delete(id);
+	tpg_wake_settings();
 	PG_RETURN_VOID();
 }
 

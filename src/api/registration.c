@@ -22,6 +22,7 @@
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
+#include "model/activitymode.h"
 #include "runtime/callable.h"
 #include "runtime/check.h"
 #include "store/function.h"
@@ -131,7 +132,8 @@ tpg_register_function(TpgDefinitionRow *row, const char *function)
 				 errmsg("function must not be empty")));
 
 	oid = tpg_function_by_text(function != NULL ? function : row->name);
-	tpg_callable_check(oid, code_of(row->kind), dynamic);
+	tpg_callable_check(oid, code_of(row->kind), dynamic,
+					   row->mode != NULL && tpg_activity_mode_from_name(row->mode) == TPG_MODE_AUTONOMOUS);
 	name = tpg_function_name(oid);
 	check_owner(oid, tpg_function_signature(name));
 	row->function_schema = name->schema;

@@ -25,6 +25,7 @@
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
 #include "runtime/mock.h"
+#include "runtime/testactivity.h"
 #include "runtime/testdrive.h"
 #include "store/execution.h"
 #include "store/function.h"
@@ -37,6 +38,8 @@ PG_FUNCTION_INFO_V1(tpg_sql_test_advance);
 PG_FUNCTION_INFO_V1(tpg_sql_test_now);
 PG_FUNCTION_INFO_V1(tpg_sql_mock_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_mock_calls);
+PG_FUNCTION_INFO_V1(tpg_sql_test_activity);
+PG_FUNCTION_INFO_V1(tpg_sql_test_heartbeats);
 
 static void
 outside_of_code(const char *what)
@@ -59,6 +62,14 @@ require_env(const char *what)
 				 errhint("Begin a transaction and call temporal.test_start() first; it lasts until the transaction ends.")));
 }
 
+static void
+begin_env(TimestampTz start)
+{
+	tpg_access_require(tpg_namespace_current_for_write(), TPG_ACCESS_AUTHOR);
+	tpg_testenv_begin();
+	tpg_clock_set_virtual(start);
+}
+
 /* test_start(start_time) */
 Datum
 tpg_sql_test_start(PG_FUNCTION_ARGS)
@@ -70,9 +81,7 @@ tpg_sql_test_start(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("start_time must be finite")));
-	tpg_access_require(tpg_namespace_current_for_write(), TPG_ACCESS_AUTHOR);
-	tpg_testenv_begin();
-	tpg_clock_set_virtual(start);
+	begin_env(start);
 	PG_RETURN_VOID();
 }
 
@@ -210,6 +219,63 @@ tpg_sql_mock_calls(PG_FUNCTION_ARGS)
 		values[4] = PointerGetDatum(calls[i]->input);
 		nulls[4] = calls[i]->input == NULL;
 		values[5] = TimestampTzGetDatum(calls[i]->time);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* test_activity(activity_type, input, attempt, heartbeat_details, cancelled) */
+Datum
+tpg_sql_test_activity(PG_FUNCTION_ARGS)
+{
+	char	   *type = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Jsonb	   *input = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
+	Jsonb	   *details = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	int32		namespace_id;
+	Jsonb	   *result;
+
+	outside_of_code("test_activity");
+	tpg_id_check(type, "activity type");
+	tpg_payload_check(input, "activity input");
+	tpg_payload_check(details, "heartbeat_details");
+	if (PG_ARGISNULL(2) || PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", PG_ARGISNULL(2) ? "attempt" : "cancelled")));
+	if (PG_GETARG_INT32(2) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("attempt must be at least 1"),
+				 errdetail("It is %d.", PG_GETARG_INT32(2))));
+	if (!tpg_testenv_active())
+		begin_env(GetCurrentTimestamp());
+	namespace_id = tpg_namespace_current_for_write();
+	tpg_access_require(namespace_id, TPG_ACCESS_AUTHOR);
+	result = tpg_test_activity(namespace_id, type, input, PG_GETARG_INT32(2), details, PG_GETARG_BOOL(4));
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(result);
+}
+
+Datum
+tpg_sql_test_heartbeats(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	TpgTestHeartbeat *heartbeats = NULL;
+	int			n;
+
+	require_env("test_heartbeats");
+	InitMaterializedSRF(fcinfo, 0);
+	n = tpg_test_heartbeats(&heartbeats);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = PointerGetDatum(heartbeats[i].details);
+		nulls[1] = heartbeats[i].details == NULL;
+		values[2] = TimestampTzGetDatum(heartbeats[i].at);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

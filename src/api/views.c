@@ -112,6 +112,9 @@ Datum
 tpg_sql_wake_scan(PG_FUNCTION_ARGS)
 {
 	tpg_wake_scan();
+	tpg_wake_settings();
+	/* deadlines may have changed, too */
+	tpg_wake_due(GetCurrentTimestamp());
 	PG_RETURN_VOID();
 }
 

@@ -15,7 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "ipc/queue.h"
+#include "ipc/queuestate.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -74,7 +74,8 @@ tpg_sql_worker_slots(PG_FUNCTION_ARGS)
 		values[5] = Int64GetDatum(info.execution_key);
 		nulls[5] = info.execution_key == 0;
 		values[6] = Int32GetDatum(info.event_id);
-		nulls[6] = info.event_id == 0;
+		/* a workflow task, or an outbox */
+		nulls[6] = info.event_id <= 0;
 		values[7] = TimestampTzGetDatum(info.started_at);
 		values[8] = TimestampTzGetDatum(info.since);
 		values[9] = Int64GetDatum(info.workflow_tasks);

@@ -72,7 +72,7 @@ cancellation_arg(FunctionCallInfo fcinfo, int n)
 			 errhint("It is one of try_cancel, wait_cancellation_completed, abandon.")));
 }
 
-/* (activity_type, input, task_queue, 4 timeouts, retry_policy, cancellation_type, activity_id, summary, priority_key) */
+/* (activity_type, input, task_queue, 4 timeouts, retry_policy, cancellation_type, activity_id, summary, priority_key, fairness_key, fairness_weight) */
 static TpgOp *
 start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
 {
@@ -111,12 +111,18 @@ start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
 	n++;
 	if (!local && !PG_ARGISNULL(n))
 	{
-		o.priority_key = PG_GETARG_INT32(n);
-		if (o.priority_key < 1 || o.priority_key > 5)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("priority_key must be between 1 and 5"),
-					 errdetail("It is %d.", o.priority_key)));
+		o.priority.key = PG_GETARG_INT32(n);
+		/* 0 is what is not given */
+		if (o.priority.key == 0)
+			o.priority.key = -1;
+	}
+	if (!local)
+	{
+		if (!PG_ARGISNULL(n + 1))
+			o.priority.fairness_key = text_to_cstring(PG_GETARG_TEXT_PP(n + 1));
+		if (!PG_ARGISNULL(n + 2))
+			o.priority.fairness_weight = tpg_fairness_weight_arg(PG_GETARG_FLOAT8(n + 2));
+		tpg_priority_check(&o.priority);
 	}
 	return local ? tpg_op_start_local_activity(act, &o) : tpg_op_start_activity(act, &o);
 }

@@ -121,11 +121,25 @@ tpg_first_table(TPG_CHECK_PERMS_ARGS)
 }
 #endif
 
+/* Who owns a set of events to wait for: a memory context, or since 17 a resource owner. */
+#if PG_VERSION_NUM < 170000
+#define tpg_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
+#else
+#define tpg_create_wait_event_set(n) CreateWaitEventSet(NULL, n)
+#endif
+
 /* Wait events with a name of their own exist since 17. */
 #if PG_VERSION_NUM < 170000
 #define tpg_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
 #else
 #define tpg_wait_event(name) WaitEventExtensionNew(name)
+#endif
+
+/* Number of this process among those that have a PGPROC: sessions come first, up to MaxBackends. */
+#if PG_VERSION_NUM < 170000
+#define tpg_my_proc_number() (MyProc->pgprocno)
+#else
+#define tpg_my_proc_number() ((int) MyProcNumber)
 #endif
 
 /* Soft errors came with 16; these two ask for hard ones, or for none about a missing type. */

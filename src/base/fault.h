@@ -33,8 +33,16 @@
 	X("activity_executed")		/* function returned, outcome not recorded */ \
 	X("activity_recorded")		/* outcome recorded, not committed */ \
 	X("activity_after_commit")	/* committed, executor has not gone on */ \
+	X("activity_opened")		/* start of an attempt that stays open recorded, not committed */ \
 	X("activity_retry_recorded")	/* failed attempt recorded, not committed */ \
 	X("activity_timeout_recorded")	/* timeout written by the dispatcher */ \
+	X("http_begun")				/* starts of requests committed, none sent */ \
+	X("http_ended")				/* an answer is there, nothing recorded */ \
+	X("http_recorded")			/* end of a request written, not committed */ \
+	X("activity_opened")		/* an attempt that stays open is recorded, not committed */ \
+	X("autonomous_opened")		/* attempt recorded and committed, procedure not called */ \
+	X("autonomous_called")		/* procedure has returned and committed, nothing recorded */ \
+	X("activity_lost_recorded")	/* attempt of a process that is gone: written by the dispatcher */ \
 	X("eager_step")				/* between an eager activity and the replay after it */ \
 	X("local_activity")			/* local activity done, marker not written */ \
 	X("outbox_before_commit")	/* what a run asked of another is written, with the answer */ \

@@ -21,12 +21,16 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/httpguc.h"
 
 char	   *tpg_guc_namespace = NULL;
 int			tpg_guc_determinism = TPG_DETERMINISM_ERROR;
 
 int			tpg_guc_max_executors = 8;
 int			tpg_guc_max_databases = 64;
+int			tpg_guc_max_concurrent_activities = -1;
+int			tpg_guc_max_concurrent_workflow_tasks = -1;
+int			tpg_guc_max_cached_workflows = 32;
 int			tpg_guc_idle_timeout = 20000;
 int			tpg_guc_sweep_interval = 5000;
 int			tpg_guc_careful_period = 60000;
@@ -194,6 +198,12 @@ define_process_settings(void)
 		define_int("temporal_pg.max_databases", "Databases of this server that may have the extension.",
 				   &tpg_guc_max_databases, 64, 1, 10000, PGC_POSTMASTER, 0);
 	}
+	define_int("temporal_pg.max_concurrent_activities", "Activities that executors may run at once in each database; -1 means any number.",
+			   &tpg_guc_max_concurrent_activities, -1, -1, 1000, PGC_SIGHUP, 0);
+	define_int("temporal_pg.max_concurrent_workflow_tasks", "Workflow tasks that executors may run at once in each database; -1 means any number.",
+			   &tpg_guc_max_concurrent_workflow_tasks, -1, -1, 1000, PGC_SIGHUP, 0);
+	define_int("temporal_pg.max_cached_workflows", "Runs whose histories each executor keeps in memory.",
+			   &tpg_guc_max_cached_workflows, 32, 0, TPG_MAX_CACHED_WORKFLOWS, PGC_SIGHUP, 0);
 	define_int("temporal_pg.idle_timeout", "Time after which an executor without work ends.",
 			   &tpg_guc_idle_timeout, 20000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("temporal_pg.sweep_interval", "Time between two looks at the tables for work that nothing announced.",
@@ -252,5 +262,6 @@ tpg_guc_init(void)
 	define_session_settings();
 	define_process_settings();
 	define_limits();
+	tpg_guc_http_init();
 	MarkGUCPrefixReserved("temporal_pg");
 }

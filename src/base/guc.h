@@ -25,8 +25,12 @@ extern int	tpg_guc_determinism;	/* TpgDeterminism */
 extern int64 tpg_guc_default_start_to_close_us(void);
 
 /* processes */
+#define TPG_MAX_CACHED_WORKFLOWS 1000
 extern int	tpg_guc_max_executors;
 extern int	tpg_guc_max_databases;
+extern int	tpg_guc_max_concurrent_activities;	/* in a database; -1: any number */
+extern int	tpg_guc_max_concurrent_workflow_tasks;
+extern int	tpg_guc_max_cached_workflows;
 extern int	tpg_guc_idle_timeout;	/* ms */
 extern int	tpg_guc_sweep_interval; /* ms */
 extern int	tpg_guc_careful_period; /* ms */

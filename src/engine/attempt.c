@@ -15,7 +15,9 @@
 #include "engine/attempt.h"
 #include "engine/mail.h"
 #include "engine/task.h"
+#include "ipc/pollers.h"
 #include "ipc/wake.h"
+#include "ipc/limits.h"
 #include "model/failure.h"
 #include "model/retry.h"
 #include "store/heartbeat.h"
@@ -118,16 +120,20 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 	}
 
 	verdict = tpg_retry_next(policy_of(t), t->attempt, failure, a->ended_at, expiration_of(t), &delay);
+	/* D-42, D-43: held, or begun anew, whatever the policy says of a failure that could be repeated */
+	if ((t->paused || t->reset) && (verdict == TPG_RETRY_MAXIMUM_ATTEMPTS_REACHED || verdict == TPG_RETRY_TIMEOUT))
+		verdict = TPG_RETRY_IN_PROGRESS;
 	/* D-23 */
 	if (verdict == TPG_RETRY_IN_PROGRESS && a->cancel_requested)
 		verdict = TPG_RETRY_CANCEL_REQUESTED;
 	if (verdict == TPG_RETRY_IN_PROGRESS)
 	{
-		t->attempt++;
+		t->attempt = t->reset ? 1 : t->attempt + 1;
 		t->last_failure = tpg_failure_truncate(failure);
 		t->started_at = a->started_at;
-		t->due_at = t->attempt_scheduled_at = a->ended_at + delay;
+		t->due_at = t->attempt_scheduled_at = a->ended_at + (t->reset ? 0 : delay);
 		t->timeout_at = tpg_task_timeout_at(t);
+		t->heartbeat = a->heartbeat;
 		return true;
 	}
 
@@ -153,7 +159,7 @@ void
 tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
 {
 	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
-	/* a first attempt within one transaction leaves none, unless its process has written some */
+	/* a first attempt within one transaction leaves none, unless the dispatcher has written some */
 	if (t->attempt > 1 || t->started_at != 0 || t->heartbeats_kept)
 		tpg_heartbeat_delete(t->execution_key, t->scheduled_event_id);
 	tpg_mail_send(exec, TPG_MESSAGE_ACTIVITY, t->scheduled_event_id, o->time, tpg_outcome_to_jsonb(o));
@@ -167,15 +173,37 @@ tpg_engine_activity_mode_changed(int32 namespace_id, const char *activity_type)
 }
 
 void
+tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type)
+{
+	TpgActivityMode builtin = tpg_activity_mode_of_builtin(activity_type);
+
+	if (builtin != 0 && tpg_activity_take_builtin_mode(namespace_id, activity_type, builtin) > 0)
+		tpg_wake_scan();
+}
+
+bool
 tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution *exec)
 {
 	TpgOutcome	outcome;
 
-	if (tpg_attempt_decide(t, a, &outcome))
+	/* what a worker outside has in hand counts in its queue until here; other open attempts occupy nobody */
+	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
 	{
-		tpg_activity_retry(t);
-		tpg_task_wake_activity(t);
+		tpg_limits_open_ended(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY);
+		/* its place may be what somebody waits for */
+		if (!tpg_clock_is_virtual() && tpg_limits_hold(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY))
+			tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, true);
 	}
-	else
+	if (!tpg_attempt_decide(t, a, &outcome))
+	{
 		tpg_engine_activity_outcome(t, &outcome, exec);
+		return false;
+	}
+	tpg_activity_retry(t);
+	/* D-15 */
+	if (t->heartbeat != NULL)
+		tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, t->heartbeat);
+	if (!t->paused)
+		tpg_task_wake_activity(t);
+	return true;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/run.h"
 #include "model/failure.h"
+#include "store/heartbeat.h"
 
 /*
  * An ActivityTaskScheduled event without startToCloseTimeout and
@@ -38,6 +39,7 @@ typedef struct TpgAttempt
 	Jsonb	   *failure;		/* failed, timed out */
 	const char *identity;
 	bool		cancel_requested;	/* by the code: there is no next attempt */
+	TpgHeartbeat *heartbeat;	/* its last one, which may not be in the table; NULL: none */
 } TpgAttempt;
 
 /*
@@ -54,15 +56,18 @@ extern Jsonb *tpg_attempt_timeout_failure(TpgTimeoutType type, const Jsonb *caus
 
 /*
  * Records the end of a claimed task: next attempt, or outcome into the mailbox
- * of its run.  The caller has locked the execution row FOR KEY SHARE and seen it open.
+ * of its run (false).  The caller has locked the execution row FOR KEY SHARE and seen it open.
  */
-extern void tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *attempt, const TpgExecution *exec);
+extern bool tpg_engine_attempt_record(TpgActivityTask *task, const TpgAttempt *attempt, const TpgExecution *exec);
 
 /*
  * A type has been registered: pending activities of it that are not being run
  * take the mode that it has now.  '*': all types that have no registration of their own.
  */
 extern void tpg_engine_activity_mode_changed(int32 namespace_id, const char *activity_type);
+
+/* A type is registered no more: it may be one that is built in. */
+extern void tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type);
 
 /* Puts an outcome into the mailbox and deletes the task. */
 extern void tpg_engine_activity_outcome(const TpgActivityTask *task, const TpgOutcome *outcome, const TpgExecution *exec);

@@ -272,6 +272,7 @@ tpg_chain_start(const TpgRun *run, const TpgNextRun *next, TimestampTz now, TpgE
 	e->run_id = e->original_run_id = next->run_id;
 	e->first_run_id = old->first_run_id;
 	e->parent = old->parent;
+	e->priority = tpg_priority_from_jsonb(tpg_json_get(event.attributes, "priority"));
 	e->status = TPG_STATUS_RUNNING;
 	e->attempt = next->attempt;
 	e->memo = tpg_json_get(event.attributes, "memo");

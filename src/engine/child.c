@@ -117,7 +117,6 @@ read_inherited(const TpgExecution *parent, TpgInherited *i)
 	if (tpg_history_event(parent->key, 1, &first))
 	{
 		i->root = tpg_json_get(first.attributes, "rootWorkflowExecution");
-		i->priority_key = (int) tpg_json_get_int(tpg_json_get(first.attributes, "priority"), "priorityKey", 0);
 	}
 	if (i->root == NULL)
 		i->root = execution_json(parent->workflow_id, &parent->run_id);
@@ -153,7 +152,7 @@ tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inh
 	r.cron_schedule = tpg_json_get_text(a, "cronSchedule");
 	r.memo = tpg_json_get(a, "memo");
 	r.search_attributes = tpg_json_get(a, "searchAttributes");
-	r.priority_key = inherited->priority_key;
+	r.priority = parent->priority;
 	r.parent = tpg_json_finish(link);
 	r.root = inherited->root;
 	tpg_engine_start(&r, &result);

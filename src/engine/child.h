@@ -19,7 +19,6 @@ typedef struct TpgInherited
 {
 	bool		known;
 	const Jsonb *root;			/* that of the parent, which is itself where it has none */
-	int			priority_key;	/* 0: none */
 } TpgInherited;
 
 /* From the outbox (engine/outbox), in its transaction.  The event that answers, and its attributes. */

@@ -260,10 +260,11 @@ tpg_mail_wake(const TpgExecution *exec, TimestampTz deliver_at)
 	else
 	{
 		Oid			owner = tpg_definition_owner_of_run(exec->namespace_id, exec->workflow_type, exec->version);
-		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_RUN};
+		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_RUN,
+		.priority = tpg_priority_effective(&exec->priority)};
 
 		if (OidIsValid(owner))
-			tpg_wake_work(owner, item);
+			tpg_wake_task(owner, item, exec->namespace_id, exec->task_queue);
 		else
 			tpg_wake_scan();
 	}

@@ -17,10 +17,16 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "engine/heartbeat.h"
 #include "engine/openattempt.h"
+#include "engine/task.h"
 #include "engine/token.h"
 #include "ipc/wake.h"
+#include "store/control.h"
 #include "store/history.h"
+
+/* So long after its deadline an attempt of an executor is ended by others; it has a timer of its own (D-06). */
+#define EXECUTOR_GRACE_US INT64CONST(5000000)
 
 /* The earliest deadline of a started attempt that was last heard of at that time; *type: which. */
 static TimestampTz
@@ -29,6 +35,14 @@ open_deadline(const TpgActivityTask *t, TimestampTz heard_at, TpgTimeoutType *ty
 	TimestampTz deadline = tpg_attempt_deadline(t, t->started_at, type);
 	int64		heartbeat = tpg_json_get_duration(t->attributes, "heartbeatTimeout", 0);
 
+	/* its own timer comes first; of its heartbeats the table knows some time later (runtime/heartbeat) */
+	if (t->in_executor != TPG_NOT_IN_EXECUTOR)
+	{
+		if (!TIMESTAMP_NOT_FINITE(deadline))
+			deadline += EXECUTOR_GRACE_US;
+		if (heartbeat > 0)
+			heartbeat = heartbeat * 2 + EXECUTOR_GRACE_US;
+	}
 	if (heartbeat > 0 && heard_at + heartbeat < deadline)
 	{
 		*type = TPG_TIMEOUT_HEARTBEAT;
@@ -38,7 +52,7 @@ open_deadline(const TpgActivityTask *t, TimestampTz heard_at, TpgTimeoutType *ty
 }
 
 void
-tpg_engine_attempt_open(TpgActivityTask *t, TimestampTz started_at, const char *identity)
+tpg_engine_attempt_begin(TpgActivityTask *t, TimestampTz started_at, const char *identity)
 {
 	TpgTimeoutType type;
 
@@ -46,10 +60,27 @@ tpg_engine_attempt_open(TpgActivityTask *t, TimestampTz started_at, const char *
 	t->due_at = DT_NOEND;
 	t->timeout_at = open_deadline(t, started_at, &type);
 	t->worker_identity = identity ? pstrdup(identity) : NULL;
+}
+
+void
+tpg_engine_attempt_open(TpgActivityTask *t, TimestampTz started_at, const char *identity)
+{
+	tpg_engine_attempt_begin(t, started_at, identity);
 	tpg_activity_open(t);
 	if (!TIMESTAMP_NOT_FINITE(t->timeout_at) && !tpg_clock_is_virtual())
 		tpg_wake_due(t->timeout_at);
 	TPG_FAULT("activity_opened");
+}
+
+void
+tpg_engine_attempt_put_back(TpgActivityTask *t, const TpgHeartbeat *heartbeat)
+{
+	t->due_at = t->attempt_scheduled_at;
+	t->timeout_at = tpg_task_timeout_at(t);
+	tpg_activity_retry(t);
+	if (heartbeat != NULL)
+		tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, heartbeat);
+	tpg_task_wake_activity(t);
 }
 
 char *
@@ -86,6 +117,65 @@ tpg_engine_attempt_cancelled(const TpgActivityTask *t, const TpgExecution *exec)
 	return exec->activity_cancels > 0 && tpg_history_cancel_requested(t->execution_key, t->scheduled_event_id);
 }
 
+void
+tpg_engine_attempt_leave(TpgActivityTask *t)
+{
+	t->in_executor = TPG_NOT_IN_EXECUTOR;
+	tpg_engine_attempt_open(t, t->started_at, t->worker_identity);
+}
+
+/* As they change what becomes of the attempt that has ended. */
+static void
+foresee(TpgActivityTask *t, const Jsonb *command)
+{
+	const char *op = tpg_json_get_text(command, "op");
+	Jsonb	   *options = tpg_json_get(command, "options");
+
+	if (strcmp(op, "pause") == 0)
+		t->paused = true;
+	else if (strcmp(op, "unpause") == 0)
+	{
+		t->reset = t->reset || (t->paused && tpg_json_get_bool(command, "reset_attempts", false));
+		t->paused = false;
+	}
+	else if (strcmp(op, "reset") == 0)
+	{
+		t->reset = true;
+		t->paused = t->paused && tpg_json_get_bool(command, "keep_paused", false);
+	}
+	else if (options != NULL && t->attributes != NULL)
+		t->attributes = tpg_json_merge(t->attributes, options);
+}
+
+/* An attempt has failed, timed out or was cancelled: what operators have asked of the activity meanwhile (D-42 to D-44) counts now. */
+static void
+record_with_requests(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution *exec)
+{
+	Jsonb	  **commands;
+	int			n = tpg_control_take(t->execution_key, t->scheduled_event_id, &commands);
+
+	for (int i = 0; i < n; i++)
+		foresee(t, commands[i]);
+	if (!tpg_engine_attempt_record(t, a, exec))
+		return;
+	for (int i = 0; i < n; i++)
+		tpg_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
+}
+
+void
+tpg_engine_attempt_requests(const TpgActivityTask *t)
+{
+	Jsonb	  **commands;
+	TpgStatus	status;
+	int			n;
+
+	if (!tpg_execution_lock(t->execution_key, TPG_ROW_SHARE, &status))
+		return;
+	n = tpg_control_take(t->execution_key, t->scheduled_event_id, &commands);
+	for (int i = 0; i < n; i++)
+		tpg_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
+}
+
 bool
 tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
 {
@@ -105,11 +195,16 @@ tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
 	}
 	exec = tpg_execution_by_key(t->execution_key);
 	a->cancel_requested = tpg_engine_attempt_cancelled(t, exec);
-	tpg_engine_attempt_record(t, a, exec);
 	if (a->end == TPG_ATTEMPT_COMPLETED)
+	{
+		tpg_engine_attempt_record(t, a, exec);
 		TPG_FAULT("activity_recorded");
+	}
 	else
+	{
+		record_with_requests(t, a, exec);
 		TPG_FAULT("activity_retry_recorded");
+	}
 	return true;
 }
 
@@ -129,7 +224,7 @@ tpg_engine_attempt_overdue(TpgActivityTask *t, TimestampTz now, TpgTimeoutType *
 	TimestampTz deadline;
 	TimestampTz heard_at = t->started_at;
 
-	*heartbeat = tpg_heartbeat_read(t->execution_key, t->scheduled_event_id);
+	*heartbeat = tpg_engine_heartbeat_newest(t);
 	if (*heartbeat != NULL && (*heartbeat)->attempt == t->attempt)
 		heard_at = Max(heard_at, (*heartbeat)->at);
 	deadline = open_deadline(t, heard_at, type);

@@ -14,6 +14,15 @@
  */
 extern void tpg_engine_attempt_open(TpgActivityTask *task, TimestampTz started_at, const char *identity);
 
+/* The first half of it: *task as it is to be recorded. */
+extern void tpg_engine_attempt_begin(TpgActivityTask *task, TimestampTz started_at, const char *identity);
+
+/* One that an executor ran: it has returned, and stays open for whoever has the token. */
+extern void tpg_engine_attempt_leave(TpgActivityTask *task);
+
+/* An open attempt has not happened, and is to begin again at once, with the same number; heartbeat (may be NULL): what it told last. */
+extern void tpg_engine_attempt_put_back(TpgActivityTask *task, const TpgHeartbeat *heartbeat);
+
 /* Its token: of an attempt that is running, recorded or not. */
 extern char *tpg_engine_attempt_token(const TpgActivityTask *task, TimestampTz started_at);
 
@@ -39,6 +48,9 @@ extern TpgActivityTask *tpg_engine_attempt_find(const TpgAttemptName *name, bool
  * the run has closed, then the task is gone.
  */
 extern bool tpg_engine_attempt_end(TpgActivityTask *task, TpgAttempt *attempt);
+
+/* An attempt has not happened after all: what operators have asked of the activity meanwhile is done. */
+extern void tpg_engine_attempt_requests(const TpgActivityTask *task);
 
 /* It is alive, with new details (NULL: none).  Has the code cancelled it? */
 extern bool tpg_engine_attempt_heartbeat(const TpgActivityTask *task, const Jsonb *details);

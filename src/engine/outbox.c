@@ -54,7 +54,8 @@ tpg_engine_outbox_wake(const TpgExecution *exec, TimestampTz due_at)
 	else
 	{
 		Oid			owner = tpg_definition_owner_of_run(exec->namespace_id, exec->workflow_type, exec->version);
-		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_OUTBOX};
+		TpgWorkItem item = {.execution_key = exec->key, .event_id = 0, .kind = TPG_WORK_OUTBOX,
+		.priority = tpg_priority_effective(&exec->priority)};
 
 		if (OidIsValid(owner))
 			tpg_wake_work(owner, item);

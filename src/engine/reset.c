@@ -329,6 +329,7 @@ start_new_run(const TpgExecution *base, int32 run_no, const pg_uuid_t *run_id, c
 	e->first_run_id = base->first_run_id;
 	e->original_run_id = base->original_run_id;
 	e->parent = base->parent;
+	e->priority = base->priority;
 	/* what is kept of its history is of that code */
 	e->versioning = base->versioning;
 	e->version = base->version;

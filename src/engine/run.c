@@ -15,13 +15,15 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/guc.h"
 #include "base/json.h"
 #include "engine/run.h"
+#include "store/heartbeat.h"
 
-#define CACHED_RUNS 32
 #define CACHED_RUN_BYTES (4 * 1024 * 1024)
 
-static TpgRun *cache[CACHED_RUNS];
+static TpgRun **cache = NULL;	/* ncached places, some of them NULL */
+static int	ncached = 0;
 static uint64 cache_clock;
 
 static void
@@ -75,6 +77,35 @@ cache_drop(int slot)
 	cache[slot] = NULL;
 }
 
+/*
+ * A place for one more run: a free one, one that is made, or that of the run that
+ * was used longest ago.  Those in use stay, whatever temporal_pg.max_cached_workflows says.
+ */
+static int
+cache_place(void)
+{
+	int			victim = -1;
+
+	for (int i = 0; i < ncached; i++)
+	{
+		if (cache[i] == NULL)
+			return i;
+		if (!cache[i]->in_use && (victim < 0 || cache[i]->used < cache[victim]->used))
+			victim = i;
+	}
+	if (victim >= 0 && ncached >= tpg_guc_max_cached_workflows)
+	{
+		cache_drop(victim);
+		return victim;
+	}
+	if (cache == NULL)
+		cache = MemoryContextAlloc(TopMemoryContext, sizeof(TpgRun *));
+	else
+		cache = repalloc(cache, sizeof(TpgRun *) * (ncached + 1));
+	cache[ncached] = NULL;
+	return ncached++;
+}
+
 /* After an abort, what a cached run took from that transaction is not true: forget it. */
 static void
 cache_xact_callback(XactEvent event, void *arg)
@@ -83,7 +114,7 @@ cache_xact_callback(XactEvent event, void *arg)
 
 	if (!aborted && event != XACT_EVENT_COMMIT && event != XACT_EVENT_PREPARE)
 		return;
-	for (int i = 0; i < CACHED_RUNS; i++)
+	for (int i = 0; i < ncached; i++)
 	{
 		if (cache[i] == NULL || !cache[i]->touched)
 			continue;
@@ -103,7 +134,7 @@ cache_subxact_callback(SubXactEvent event, SubTransactionId subid, SubTransactio
 {
 	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
 		return;
-	for (int i = 0; i < CACHED_RUNS; i++)
+	for (int i = 0; i < ncached; i++)
 	{
 		if (cache[i] == NULL || !cache[i]->touched || cache[i]->loaded_in != subid)
 			continue;
@@ -129,7 +160,7 @@ tpg_run_load(int64 execution_key)
 		RegisterSubXactCallback(cache_subxact_callback, NULL);
 		callback_registered = true;
 	}
-	for (int i = 0; i < CACHED_RUNS; i++)
+	for (int i = 0; i < ncached; i++)
 	{
 		if (cache[i] != NULL && cache[i]->exec->key == execution_key)
 		{
@@ -153,18 +184,7 @@ tpg_run_load(int64 execution_key)
 	}
 	if (run == NULL)
 	{
-		for (int i = 0; i < CACHED_RUNS; i++)
-		{
-			if (cache[i] == NULL)
-			{
-				victim = i;
-				break;
-			}
-			if (victim < 0 || cache[i]->used < cache[victim]->used)
-				victim = i;
-		}
-		if (cache[victim] != NULL)
-			cache_drop(victim);
+		victim = cache_place();
 		run = run_create(TopMemoryContext);
 		cache[victim] = run;
 	}
@@ -228,7 +248,7 @@ tpg_run_load_readonly(TpgExecution *exec)
 void
 tpg_run_release(TpgRun *run, bool keep)
 {
-	for (int i = 0; i < CACHED_RUNS; i++)
+	for (int i = 0; i < ncached; i++)
 	{
 		if (cache[i] != run)
 			continue;
@@ -237,11 +257,14 @@ tpg_run_release(TpgRun *run, bool keep)
 			run->nstored = run->nevents;
 			run->exec->memo = NULL;
 			run->exec->parent = NULL;
+			run->exec->priority.fairness_key = NULL;
 			run->exec->last_task_failure = NULL;
 			run->exec->versioning = NULL;
 			run->eager_outcome = NULL;
 			run->in_use = false;
-			if (MemoryContextMemAllocated(run->context, true) <= CACHED_RUN_BYTES && run->exec->close_time == 0)
+			/* a lowered setting takes effect as the runs beyond it are done with */
+			if (i < tpg_guc_max_cached_workflows && MemoryContextMemAllocated(run->context, true) <= CACHED_RUN_BYTES &&
+				run->exec->close_time == 0)
 				return;
 		}
 		cache_drop(i);
@@ -253,7 +276,7 @@ tpg_run_release(TpgRun *run, bool keep)
 void
 tpg_run_cache_reset(void)
 {
-	for (int i = 0; i < CACHED_RUNS; i++)
+	for (int i = 0; i < ncached; i++)
 		if (cache[i] != NULL && !cache[i]->in_use)
 			cache_drop(i);
 }
@@ -315,7 +338,19 @@ tpg_run_add_retry(TpgRun *run, const TpgActivityTask *task)
 		run->retries = palloc(sizeof(TpgActivityTask));
 	else
 		run->retries = repalloc(run->retries, sizeof(TpgActivityTask) * (run->nretries + 1));
-	run->retries[run->nretries++] = *task;
+	/* what the attempt has left may lie in the memory of a pass, which ends before the run is written */
+	run->retries[run->nretries] = *task;
+	if (task->last_failure != NULL)
+		run->retries[run->nretries].last_failure = tpg_json_copy(task->last_failure);
+	if (task->heartbeat != NULL)
+	{
+		TpgHeartbeat *h = palloc(sizeof(TpgHeartbeat));
+
+		*h = *task->heartbeat;
+		h->details = h->details ? tpg_json_copy(h->details) : NULL;
+		run->retries[run->nretries].heartbeat = h;
+	}
+	run->nretries++;
 	MemoryContextSwitchTo(old);
 }
 

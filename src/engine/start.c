@@ -112,13 +112,7 @@ started_attributes(const TpgStartRequest *r, const TpgExecution *e)
 		tpg_json_add_int(b, "parentInitiatedEventId", tpg_json_get_int(r->parent, "initiatedEventId", 0));
 		tpg_json_add_jsonb(b, "rootWorkflowExecution", r->root);
 	}
-	if (r->priority_key > 0)
-	{
-		TpgJson    *priority = tpg_json_object();
-
-		tpg_json_add_int(priority, "priorityKey", r->priority_key);
-		tpg_json_add_jsonb(b, "priority", tpg_json_finish(priority));
-	}
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&r->priority));
 	return tpg_json_finish(b);
 }
 
@@ -281,6 +275,7 @@ tpg_engine_start(const TpgStartRequest *r, TpgStartResult *result)
 	e.start_request_id = r->request_id ? pstrdup(r->request_id) : NULL;
 	e.memo = r->memo;
 	e.parent = (Jsonb *) r->parent;
+	e.priority = r->priority;
 	result->in_use = false;
 	if (def != NULL && def->version != NULL)
 		def = tpg_version_hold(r->namespace_id, r->workflow_type, def);

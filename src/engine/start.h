@@ -41,7 +41,7 @@ typedef struct TpgStartRequest
 	Jsonb	   *search_attributes;	/* object; checked and typed by the engine */
 	const char *static_summary;
 	const char *static_details;
-	int			priority_key;	/* 0: default */
+	TpgPriority priority;
 	const char *request_id;		/* NULL: none */
 	const char *identity;
 

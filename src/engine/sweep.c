@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "engine/attempt.h"
 #include "engine/close.h"
+#include "engine/lost.h"
 #include "engine/mail.h"
 #include "engine/openattempt.h"
 #include "engine/sweep.h"
@@ -23,6 +24,7 @@
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/activity.h"
+#include "store/control.h"
 #include "store/definition.h"
 #include "store/outbox.h"
 #include "store/request.h"
@@ -32,7 +34,6 @@
 #define RETENTION_PIECE 10000
 #define RETENTION_BATCH 1000
 #define RETENTION_INTERVAL_US INT64CONST(60000000)
-#define CRASHES_UNTIL_PAUSE 3
 
 /* Is the run of this task still open?  Then it stays so until this transaction ends. */
 static TpgExecution *
@@ -58,6 +59,8 @@ fire_open_timeout(TpgActivityTask *t, TimestampTz now)
 	a.started_at = t->started_at;
 	a.failure = tpg_failure_timeout(type, heartbeat ? heartbeat->details : NULL,
 									type == TPG_TIMEOUT_SCHEDULE_TO_CLOSE ? t->last_failure : NULL);
+	if (t->in_executor != TPG_NOT_IN_EXECUTOR)
+		tpg_wake_interrupt(t->execution_key, t->scheduled_event_id, TPG_INTERRUPT_TIMEOUT);
 	(void) tpg_engine_attempt_end(t, &a);
 	TPG_FAULT("activity_timeout_recorded");
 }
@@ -101,91 +104,13 @@ tpg_engine_fire_timeouts(int64 execution_key, TimestampTz now)
 	return n;
 }
 
-/*
- * Careful mode: an attempt that was recorded as started and whose process is
- * gone has crashed it.  It counts as a failed attempt, and after three of them the
- * activity is paused instead of taking the server down for ever.
- */
-static void
-record_crash(TpgActivityTask *t, TimestampTz now)
-{
-	TpgExecution *exec = open_execution(t->execution_key);
-	TpgAttempt	a = {0};
-	TpgOutcome	o;
-
-	if (exec == NULL)
-	{
-		tpg_activity_delete(t->execution_key, t->scheduled_event_id);
-		return;
-	}
-	a.end = TPG_ATTEMPT_FAILED;
-	a.started_at = t->started_at;
-	a.ended_at = now;
-	a.failure = tpg_failure_application("activity crashed its server process", "BackendCrash", NULL, false, -1, NULL,
-										"temporal_pg", NULL);
-	t->crash_count++;
-	if (t->crash_count >= CRASHES_UNTIL_PAUSE)
-	{
-		t->paused = true;
-		t->attempt++;
-		t->last_failure = a.failure;
-		t->due_at = now;
-	}
-	else if (!tpg_attempt_decide(t, &a, &o))
-	{
-		tpg_engine_activity_outcome(t, &o, exec);
-		return;
-	}
-	tpg_activity_record_crash(t);
-	if (t->paused)
-		ereport(WARNING,
-				(errmsg("activity \"%s\" of workflow \"%s\" was paused: it has crashed its server process %d times",
-						t->activity_type, exec->workflow_id, t->crash_count),
-				 errhint("Repair the activity, then call temporal.unpause_activity().")));
-	else
-		tpg_task_wake_activity(t);
-}
-
-/*
- * Attempts that were recorded as started and whose process is gone.  One that
- * was merely told to end (pg_terminate_backend, a shutdown) has not happened.
- * They come up in careful mode only, so some time after it the last have been
- * found.
- */
-static void
-find_crashed(TimestampTz now)
-{
-	static bool done = false;
-	bool		careful = tpg_careful_mode();
-	TpgActivityTask *tasks;
-	int			n;
-
-	if (done)
-		return;
-	/* whoever has the permit is at an attempt, or between its two transactions */
-	if (!tpg_careful_begin())
-		return;
-	n = tpg_activity_crashed(TIMEOUT_BATCH, &tasks);
-	for (int i = 0; i < n; i++)
-	{
-		if (tpg_careful_went_down(tasks[i].started_at))
-			record_crash(&tasks[i], now);
-		else
-		{
-			tpg_activity_record_crash(&tasks[i]);	/* no longer started, else as it was */
-			tpg_task_wake_activity(&tasks[i]);
-		}
-	}
-	tpg_careful_end();
-	done = n == 0 && !careful;
-}
-
 void
 tpg_engine_delete_run(int64 execution_key)
 {
 	tpg_message_delete_all(execution_key);
 	tpg_activity_delete_all(execution_key);
 	tpg_heartbeat_delete_all(execution_key);
+	tpg_control_delete_all(execution_key);
 	tpg_history_delete(execution_key);
 	tpg_request_delete_all(execution_key);
 	tpg_outbox_delete_all(execution_key);
@@ -234,7 +159,7 @@ delete_expired(TimestampTz now)
 void
 tpg_engine_sweep(TimestampTz now)
 {
-	find_crashed(now);
+	tpg_engine_find_crashed(now);
 	(void) tpg_engine_fire_timeouts(0, now);
 	delete_expired(now);
 }
@@ -266,7 +191,7 @@ tpg_engine_unroutable(TpgDueRow *row, bool activity)
 		a.end = TPG_ATTEMPT_FAILED;
 		a.started_at = a.ended_at = now;
 		a.failure = failure;
-		tpg_engine_attempt_record(t, &a, exec);
+		(void) tpg_engine_attempt_end(t, &a);
 	}
 	else
 	{

@@ -24,6 +24,7 @@
 #include "engine/mail.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
+#include "ipc/pollers.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/definition.h"
@@ -71,13 +72,19 @@ static TpgActivityMode
 mode_of(const TpgActivityTask *t)
 {
 	TpgDefinition *def = tpg_definition_lookup(t->namespace_id, TPG_DEF_ACTIVITY, t->activity_type, true);
+	TpgActivityMode builtin = tpg_activity_mode_of_builtin(t->activity_type);
 
+	/* '*' is for types that nobody has */
+	if (builtin != 0 && (def == NULL || def->dynamic))
+		return builtin;
 	return def ? tpg_activity_mode_from_name(def->mode) : TPG_MODE_TRANSACTIONAL;
 }
 
 void
 tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivityTask *t)
 {
+	TpgPriority own;
+
 	memset(t, 0, sizeof(*t));
 	t->execution_key = exec->key;
 	t->scheduled_event_id = event->event_id;
@@ -88,10 +95,24 @@ tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event, TpgActivity
 	t->task_queue = name_of(event->attributes, "taskQueue");
 	if (t->task_queue == NULL)
 		t->task_queue = exec->task_queue;
+	own = tpg_priority_from_jsonb(tpg_json_get(event->attributes, "priority"));
+	t->priority = tpg_priority_inherit(&own, &exec->priority);
 	t->mode = mode_of(t);
 	t->scheduled_at = t->attempt_scheduled_at = t->due_at = event->time;
 	t->attributes = event->attributes;
 	t->timeout_at = tpg_task_timeout_at(t);
+}
+
+Oid
+tpg_task_activity_owner(int32 namespace_id, int64 execution_key, const char *activity_type)
+{
+	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_ACTIVITY, activity_type, true);
+	TpgExecution *exec;
+
+	if (def == NULL || !def->builtin)
+		return def ? def->owner : InvalidOid;
+	exec = tpg_execution_by_key(execution_key);
+	return exec ? tpg_definition_owner_of_run(namespace_id, exec->workflow_type, exec->version) : InvalidOid;
 }
 
 void
@@ -99,15 +120,20 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 {
 	if (tpg_clock_is_virtual())
 		return;
-	if (t->due_at > tpg_clock_now())
-		tpg_wake_due(t->due_at);
+	if (t->due_at > tpg_clock_now() || (t->mode == TPG_MODE_EXTERNAL && t->attempt > 1))
+		tpg_wake_due(t->due_at);	/* of an external one: the dispatcher puts it in line */
+	else if (t->mode == TPG_MODE_EXTERNAL)
+		tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, false);
+	else if (t->mode == TPG_MODE_HTTP)
+		tpg_wake_http();
 	else
 	{
-		Oid			owner = tpg_definition_owner_of_activity(t->namespace_id, t->activity_type);
-		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY};
+		Oid			owner = tpg_task_activity_owner(t->namespace_id, t->execution_key, t->activity_type);
+		TpgWorkItem item = {.execution_key = t->execution_key, .event_id = t->scheduled_event_id, .kind = TPG_WORK_ACTIVITY,
+		.priority = tpg_priority_effective(&t->priority)};
 
 		if (OidIsValid(owner))
-			tpg_wake_work(owner, item);
+			tpg_wake_task(owner, item, t->namespace_id, t->task_queue);
 		else
 			tpg_wake_scan();
 	}
@@ -167,6 +193,8 @@ write_activity(TpgRun *run, const TpgEvent *e)
 		if (run->retries[i].scheduled_event_id == e->event_id)
 			task = run->retries[i];
 	tpg_activity_insert(&task, 1);
+	if (task.heartbeat != NULL)
+		tpg_heartbeat_put(task.execution_key, task.scheduled_event_id, task.heartbeat);
 	tpg_task_wake_activity(&task);
 }
 

@@ -36,6 +36,9 @@ extern void tpg_task_from_event(const TpgExecution *exec, const TpgEvent *event,
 /* The earlier of the two deadlines that run while no attempt does. */
 extern TimestampTz tpg_task_timeout_at(const TpgActivityTask *task);
 
+/* As whose role it runs: the function's owner, of a built-in type that of the workflow's function. InvalidOid: nothing can run it now. */
+extern Oid	tpg_task_activity_owner(int32 namespace_id, int64 execution_key, const char *activity_type);
+
 extern void tpg_task_wake_activity(const TpgActivityTask *task);
 
 #endif							/* TPG_ENGINE_TASK_H */

@@ -25,6 +25,7 @@
 
 #include "base/compat.h"
 #include "ipc/layout.h"
+#include "ipc/pollers.h"
 #include "ipc/shmem.h"
 
 /* how long quiesce() waits, and when it gets serious */
@@ -45,9 +46,18 @@ tpg_databases_reset(void)
 		pg_atomic_init_u32(&db->scan, 0);
 		pg_atomic_init_u32(&db->refill, 0);
 		pg_atomic_init_u32(&db->released, 0);
+		pg_atomic_init_u32(&db->lost, 0);
 		pg_atomic_init_u32(&db->grow, 0);
+		pg_atomic_init_u32(&db->limits, 0);
+		pg_atomic_init_u32(&db->settings, 0);
+		pg_atomic_init_u32(&db->stopped, 0);
+		pg_atomic_init_u32(&db->stopping, 0);
+		for (int c = 0; c < TPG_LANE_CLASSES; c++)
+			pg_atomic_init_u32(&db->running[c], 0);
 		pg_atomic_init_u64(&db->next_due, (uint64) DT_NOEND);
+		pg_atomic_init_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->planned, (uint64) DT_NOEND);
+		pg_atomic_init_u32(&db->http_work, 0);
 		SpinLockInit(&db->park_mutex);
 	}
 }
@@ -91,9 +101,20 @@ assign_entry(int i, Oid dboid)
 	pg_atomic_write_u32(&db->scan, 0);
 	pg_atomic_write_u32(&db->refill, 0);
 	pg_atomic_write_u32(&db->released, 0);
+	pg_atomic_write_u32(&db->lost, 0);
 	pg_atomic_write_u32(&db->grow, 0);
+	pg_atomic_write_u32(&db->limits, 0);
+	pg_atomic_write_u32(&db->settings, 0);
+	pg_atomic_write_u32(&db->stopped, 0);
+	pg_atomic_write_u32(&db->stopping, 0);
+	for (int c = 0; c < TPG_LANE_CLASSES; c++)
+		pg_atomic_write_u32(&db->running[c], 0);
+	db->nlimits = 0;
+	db->limits_loaded = false;
 	pg_atomic_write_u64(&db->next_due, (uint64) DT_NOEND);
+	pg_atomic_write_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->planned, (uint64) DT_NOEND);
+	tpg_http_reset(i);
 	db->nparked = 0;
 	tpg_database_oids[i] = dboid;
 }
@@ -120,7 +141,7 @@ tpg_database_find(Oid dboid, bool create)
 		{
 			TpgDatabase *db = &tpg_databases[i];
 
-			if (db->status == TPG_DISPATCHER_NONE && db->pauses == 0 && !is_wanted(db))
+			if (db->status == TPG_DISPATCHER_NONE && db->http_status == TPG_DISPATCHER_NONE && db->pauses == 0 && !is_wanted(db))
 			{
 				index = i;
 				break;
@@ -210,24 +231,65 @@ tpg_database_wake_released(int index, Oid dboid)
 		raise_flag(db, &db->released);
 }
 
-/* Lowers next_due; the dispatcher need only know if that is before it wakes up anyway. */
 void
-tpg_database_wake_due(int index, Oid dboid, TimestampTz when)
+tpg_database_wake_lost(int index, Oid dboid)
 {
 	TpgDatabase *db = entry_for_wake(index, dboid);
-	uint64		old;
 
-	if (!db)
-		return;
-	old = pg_atomic_read_u64(&db->next_due);
+	if (db)
+		raise_flag(db, &db->lost);
+}
+
+void
+tpg_database_wake_limits(int index, Oid dboid)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		raise_flag(db, &db->limits);
+}
+
+void
+tpg_database_wake_settings(int index, Oid dboid)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		raise_flag(db, &db->settings);
+}
+
+/* Lowers a time; the dispatcher need only know if that is before it wakes up anyway. */
+static void
+lower(TpgDatabase *db, pg_atomic_uint64 *time, TimestampTz when)
+{
+	uint64		old = pg_atomic_read_u64(time);
+
 	while (when < (TimestampTz) old)
 	{
-		if (pg_atomic_compare_exchange_u64(&db->next_due, &old, (uint64) when))
+		if (pg_atomic_compare_exchange_u64(time, &old, (uint64) when))
 			break;
 	}
 	pg_memory_barrier();		/* pairs with tpg_dispatcher_plan() */
 	if (when < (TimestampTz) pg_atomic_read_u64(&db->planned))
 		tpg_wake_process(db->dispatcher);
+}
+
+void
+tpg_database_wake_due(int index, Oid dboid, TimestampTz when)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		lower(db, &db->next_due, when);
+}
+
+void
+tpg_database_wake_heartbeat(int index, Oid dboid, TimestampTz when)
+{
+	TpgDatabase *db = entry_for_wake(index, dboid);
+
+	if (db)
+		lower(db, &db->heartbeat_due, when);
 }
 
 void
@@ -307,8 +369,10 @@ tpg_database_pause(Oid dboid)
 		if (db->status == TPG_DISPATCHER_STARTING)
 			db->status = TPG_DISPATCHER_NONE;
 		tpg_wake_process(db->dispatcher);
+		tpg_wake_process(db->http);
 	}
 	LWLockRelease(tpg_shared_lock);
+	tpg_poller_wake_database(dboid, true);
 }
 
 /* After the end of the transaction that paused it: no error possible. */
@@ -345,6 +409,42 @@ tpg_database_paused(Oid dboid)
 }
 
 bool
+tpg_database_stopped(Oid dboid)
+{
+	int			index = find_entry(dboid);
+
+	return index >= 0 && (pg_atomic_read_u32(&tpg_databases[index].stopped) != 0 ||
+						  pg_atomic_read_u32(&tpg_databases[index].stopping) != 0);
+}
+
+void
+tpg_database_set_stopped(Oid dboid, bool stopped)
+{
+	int			index = find_entry(dboid);
+
+	if (index >= 0)
+		(void) pg_atomic_exchange_u32(&tpg_databases[index].stopped, stopped ? 1 : 0);
+}
+
+void
+tpg_database_begin_stopping(Oid dboid)
+{
+	int			index = tpg_database_find(dboid, true);
+
+	if (index >= 0)
+		pg_atomic_fetch_add_u32(&tpg_databases[index].stopping, 1);
+}
+
+void
+tpg_database_end_stopping(Oid dboid)
+{
+	int			index = find_entry(dboid);
+
+	if (index >= 0 && pg_atomic_read_u32(&tpg_databases[index].stopping) > 0)
+		pg_atomic_fetch_sub_u32(&tpg_databases[index].stopping, 1);
+}
+
+bool
 tpg_database_quiesce(Oid dboid)
 {
 	TimestampTz begun = GetCurrentTimestamp();
@@ -369,6 +469,7 @@ tpg_database_quiesce(Oid dboid)
 				kill(tpg_databases[index].pid, SIGTERM);
 		}
 		LWLockRelease(tpg_shared_lock);
+		left += tpg_http_stop(index, dboid, late);
 
 		if (left == 0)
 			return true;

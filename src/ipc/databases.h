@@ -26,7 +26,11 @@ extern void tpg_database_request_entry(int index, Oid dboid);
 /* Wakes for a dispatcher, by entry; they never fail, allocate or block. */
 extern void tpg_database_wake_scan(int index, Oid dboid);
 extern void tpg_database_wake_due(int index, Oid dboid, TimestampTz when);
+extern void tpg_database_wake_heartbeat(int index, Oid dboid, TimestampTz when);
 extern void tpg_database_wake_released(int index, Oid dboid);
+extern void tpg_database_wake_limits(int index, Oid dboid);
+extern void tpg_database_wake_settings(int index, Oid dboid);
+extern void tpg_database_wake_lost(int index, Oid dboid);	/* an executor has ended in the middle of an attempt */
 extern void tpg_database_wake_grow(Oid dboid);
 extern void tpg_database_wake_refill(Oid dboid);
 
@@ -42,6 +46,16 @@ extern void tpg_database_pause(Oid dboid);
 extern void tpg_database_resume(Oid dboid, bool gone);
 extern bool tpg_database_paused(Oid dboid);
 extern bool tpg_database_quiesce(Oid dboid);
+
+/*
+ * Workers stopped by stop_workers(): executors of that database end and none is
+ * started.  Known from the table (set), or because a session is about to write
+ * that (its transaction has not ended yet).
+ */
+extern bool tpg_database_stopped(Oid dboid);
+extern void tpg_database_set_stopped(Oid dboid, bool stopped);
+extern void tpg_database_begin_stopping(Oid dboid);
+extern void tpg_database_end_stopping(Oid dboid);
 
 /* Launcher. */
 typedef struct TpgDatabaseState

@@ -118,10 +118,35 @@ tpg_dispatcher_take_released(void)
 	return pg_atomic_exchange_u32(&tpg_databases[my_entry].released, 0) != 0;
 }
 
+bool
+tpg_dispatcher_take_limits(void)
+{
+	return pg_atomic_exchange_u32(&tpg_databases[my_entry].limits, 0) != 0;
+}
+
+bool
+tpg_dispatcher_take_settings(void)
+{
+	return pg_atomic_exchange_u32(&tpg_databases[my_entry].settings, 0) != 0;
+}
+
+bool
+tpg_dispatcher_take_lost(void)
+{
+	return pg_atomic_exchange_u32(&tpg_databases[my_entry].lost, 0) != 0;
+}
+
 TimestampTz
 tpg_dispatcher_take_due(void)
 {
 	return (TimestampTz) pg_atomic_exchange_u64(&tpg_databases[my_entry].next_due,
+												(uint64) DT_NOEND);
+}
+
+TimestampTz
+tpg_dispatcher_take_heartbeat_due(void)
+{
+	return (TimestampTz) pg_atomic_exchange_u64(&tpg_databases[my_entry].heartbeat_due,
 												(uint64) DT_NOEND);
 }
 
@@ -137,8 +162,9 @@ tpg_dispatcher_plan(TimestampTz wakeup)
 	TpgDatabase *db = &tpg_databases[my_entry];
 
 	pg_atomic_write_u64(&db->planned, (uint64) wakeup);
-	pg_memory_barrier();		/* pairs with tpg_database_wake_due() */
-	return (TimestampTz) pg_atomic_read_u64(&db->next_due) >= wakeup;
+	pg_memory_barrier();		/* pairs with lower() of databases.c */
+	return (TimestampTz) pg_atomic_read_u64(&db->next_due) >= wakeup &&
+		(TimestampTz) pg_atomic_read_u64(&db->heartbeat_due) >= wakeup;
 }
 
 int

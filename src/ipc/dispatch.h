@@ -22,7 +22,11 @@ extern void tpg_dispatcher_confirm(void);
 extern bool tpg_dispatcher_take_scan(void);
 extern bool tpg_dispatcher_take_refill(void);
 extern bool tpg_dispatcher_take_released(void);
+extern bool tpg_dispatcher_take_limits(void);
+extern bool tpg_dispatcher_take_settings(void);
+extern bool tpg_dispatcher_take_lost(void);
 extern TimestampTz tpg_dispatcher_take_due(void);	/* DT_NOEND if none */
+extern TimestampTz tpg_dispatcher_take_heartbeat_due(void);	/* likewise */
 extern void tpg_dispatcher_set_grow(bool wanted);
 
 /* Publish when it will wake up by itself; false = something came in meanwhile. */

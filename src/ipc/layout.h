@@ -9,7 +9,10 @@
  *						wake, never in the delivery at commit
  *	  queue->mutex		spinlock: ring, members, idle list
  *	  slot->mutex		spinlock: what may be interrupted
- *	  database->park_mutex	spinlock: items put aside
+ *	  database->park_mutex	spinlock: items put aside, runs whose requests are to be looked at
+ *	  pollers[].mutex	spinlock: a list of sessions that poll
+ *	  limit->mutex			spinlock: what a task queue may start
+ *	  tpg_heartbeat_locks	LWLock a slot: its heartbeat; taken alone
  * A spinlock is never held across more than a few dozen instructions (and one
  * kill()), and no two are held together.
  *
@@ -21,19 +24,23 @@
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
+#include "storage/dsm_impl.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/spin.h"
 
 #include "ipc/databases.h"
+#include "ipc/heartbeats.h"
+#include "ipc/http.h"
+#include "ipc/lanes.h"
+#include "ipc/limits.h"
 #include "ipc/queue.h"
 #include "ipc/slots.h"
 
-#define TPG_RING_SIZE 1024		/* power of two */
 #define TPG_RING_LOW 256
-#define TPG_RECENT_SIZE 1024	/* power of two */
 #define TPG_WAITER_CVS 64
+#define TPG_POLLER_LISTS 64
 
 /* A slot whose process has not come after this time is free again. */
 #define TPG_START_TIMEOUT_MS 10000
@@ -44,8 +51,6 @@ typedef struct TpgQueue
 	Oid			dboid;			/* InvalidOid: free; changed under both locks */
 	Oid			owner;
 	uint32		generation;
-	uint32		head;			/* next to pop; counts on, index is modulo */
-	uint32		tail;			/* next to push */
 	bool		more;			/* due rows are known that had no room */
 	int			members;		/* first slot of the chain, -1 */
 	int			idle;			/* first slot of the idle list, -1 */
@@ -56,13 +61,36 @@ typedef struct TpgQueue
 	TimestampTz last_used;
 	TimestampTz backoff_until;
 
-	/*
-	 * Where an item was pushed last, by hash: tells in constant time that it
-	 * is in the ring.  Collisions only make a duplicate possible.
-	 */
-	uint32		recent[TPG_RECENT_SIZE];
-	TpgWorkItem ring[TPG_RING_SIZE];
+	TpgLanes	lanes;
 } TpgQueue;
+
+/* What a configured task queue may start; one for each kind of task. */
+typedef struct TpgLimit
+{
+	int			max;			/* at once; -1: any number */
+	int64		interval;		/* microseconds between two starts; 0: no rate, -1: none may start */
+	int64		next;			/* time at which the next one is due if they come evenly */
+	int			running;		/* in the hands of executors and of transactions in progress */
+	int			open;			/* attempts that have outlived the transaction that started them */
+	bool		wanted;			/* something waits: tell the dispatcher when one ends */
+	bool		news;			/* there may be more rows than the dispatcher knows */
+	double		added;			/* decaying counts, for the view */
+	double		started;
+	TimestampTz added_at;
+	TimestampTz started_at;
+} TpgLimit;
+
+typedef struct TpgLimits
+{
+	slock_t		mutex;
+	Oid			dboid;			/* InvalidOid: free; changed by the dispatcher of that database */
+	uint32		generation;
+	int32		namespace_id;
+	uint64		name_hash;
+	bool		paused;
+	bool		seen;			/* by the load in progress */
+	TpgLimit	kinds[TPG_LIMIT_KINDS];
+} TpgLimits;
 
 typedef struct TpgSlot
 {
@@ -85,10 +113,17 @@ typedef struct TpgSlot
 	TpgWorkItem item;
 	TimestampTz since;			/* idle or busy since */
 
+	/* of the item in hand; written by the executor alone */
+	TpgLimitRef limit;
+	TpgLimitKind limit_kind;
+	bool		limit_held;		/* it counts as running there */
+	bool		limit_refused;	/* it may not start now */
+
 	/* under mutex */
 	slock_t		mutex;
 	int64		inflight_key;
 	int32		inflight_event;
+	TimestampTz attempt_started;	/* of the recorded attempt that it runs; 0: none */
 	int			interrupt_reason;
 
 	pg_atomic_uint32 retire;
@@ -98,6 +133,25 @@ typedef struct TpgSlot
 	int64		activities;
 	int64		failures;
 } TpgSlot;
+
+/* The heartbeat of the attempt that runs in the slot of the same number; under its lock. */
+typedef struct TpgHeartbeatEntry
+{
+	int64		execution_key;	/* 0: none */
+	int32		scheduled_event_id;
+	int32		attempt;
+	Oid			dboid;
+	bool		open;
+	bool		pending;		/* not in the table yet */
+	uint64		version;
+	TimestampTz at;
+	TimestampTz write_at;		/* pending: when */
+	TimestampTz written_at;		/* 0: never */
+	int64		interval_us;
+	Size		size;			/* of its details; 0: none */
+	dsm_handle	segment;		/* where they are when they don't fit here */
+	char		details[TPG_HEARTBEAT_INLINE];
+} TpgHeartbeatEntry;
 
 typedef enum TpgDispatcherStatus
 {
@@ -124,19 +178,66 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 scan;
 	pg_atomic_uint32 refill;
 	pg_atomic_uint32 released;
+	pg_atomic_uint32 lost;
 	pg_atomic_uint32 grow;
+	pg_atomic_uint32 limits;	/* a configured task queue has something new, or an end */
+	pg_atomic_uint32 settings;	/* read them again */
+	pg_atomic_uint32 running[TPG_LANE_CLASSES]; /* in the hands of executors, by class */
+	pg_atomic_uint32 stopped;	/* workers: by the table, as it was read last */
+	pg_atomic_uint32 stopping;	/* sessions that are in stop_workers() */
+	volatile int nlimits;		/* configured task queues */
+	volatile bool limits_loaded;
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
+	pg_atomic_uint64 heartbeat_due; /* earliest heartbeat that is to be written */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
 
+	/* the HTTP process, which runs while there are requests to be made */
+	TpgDispatcherStatus http_status;	/* these four under tpg_shared_lock */
+	int			http_pid;
+	TimestampTz http_starting_since;
+	TimestampTz http_retry_at;
+	PGPROC	   *volatile http;
+	pg_atomic_uint32 http_work;
+
 	slock_t		park_mutex;
+	int			nhttp_interrupts;	/* TPG_HTTP_INTERRUPTS + 1: more than have room */
+	int64		http_interrupts[TPG_HTTP_INTERRUPTS];
 	int			nparked;
 	TpgParkedItem parked[TPG_PARK_SIZE];
 } TpgDatabase;
+
+typedef enum TpgPollerStatus
+{
+	TPG_POLLER_NONE = 0,
+	TPG_POLLER_WAITING,			/* on its list */
+	TPG_POLLER_WOKEN			/* off it, until it looks */
+} TpgPollerStatus;
+
+/* One for each process that can be a session, by its number; under the mutex of its list. */
+typedef struct TpgPoller
+{
+	uint64		key;
+	Oid			dboid;
+	int			wants;
+	PGPROC	   *proc;
+	int			next;
+	int			previous;
+	TpgPollerStatus state;
+	bool		more;
+} TpgPoller;
+
+typedef struct TpgPollerList
+{
+	slock_t		mutex;
+	int			first;			/* -1: nobody */
+	int			last;
+} TpgPollerList;
 
 typedef struct TpgShared
 {
 	int			ndatabases;
 	int			nslots;
+	int			npollers;
 	PGPROC	   *volatile launcher;
 
 	bool		unclean;		/* recovery was needed at start */
@@ -145,7 +246,10 @@ typedef struct TpgShared
 	pg_atomic_uint32 careful_pid;
 
 	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
+	TpgPollerList pollers[TPG_POLLER_LISTS];
 	TpgQueue	queues[TPG_MAX_QUEUES];
+	volatile int nlimits;		/* entries of limits that were ever used */
+	TpgLimits	limits[TPG_MAX_TASK_QUEUES];
 } TpgShared;
 
 extern TpgShared *tpg_shared;
@@ -155,10 +259,15 @@ extern LWLock *tpg_shared_lock;
 extern volatile Oid *tpg_database_oids;
 extern TpgDatabase *tpg_databases;
 extern TpgSlot *tpg_slots;
+extern TpgHeartbeatEntry *tpg_heartbeats;
+extern LWLockPadded *tpg_heartbeat_locks;
+extern TpgPoller *tpg_pollers;
 
 extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);
 extern void tpg_databases_reset(void);
+extern void tpg_limits_reset(void);
+extern void tpg_shared_heartbeats_reset(void);
 
 /* Neither fails nor allocates; a process that is there no more is no harm. */
 static inline void

@@ -8,8 +8,8 @@
  * is empty, I go to sleep" and "there is something, who sleeps?" cannot miss
  * each other.
  *
- * Invariants: an executor on the idle list finds the ring empty or has been
- * sent a wake-up for each item; an item offered while it is in the ring or in
+ * Invariants: an executor on the idle list finds nothing in the ring that may be
+ * started or has been sent a wake-up for each item; an item offered while it is in the ring or in
  * the hands of an executor leads to one more look at it after that offer.
  *
  * tpg_queue_offer() is called after commit: it takes a spinlock and sets a
@@ -19,18 +19,14 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "ipc/concurrency.h"
 #include "ipc/databases.h"
 #include "ipc/layout.h"
 #include "ipc/queue.h"
 #include "ipc/shmem.h"
-
-/* after the n-th failure in a row to start an executor: 1 s, 2 s, 4 s … 60 s */
-#define BACKOFF_FIRST_MS 1000
-#define BACKOFF_LAST_MS 60000
 
 /* last queue that this process looked up */
 static TpgQueueRef cached_ref = {-1, 0};
@@ -48,51 +44,23 @@ tpg_queues_reset(void)
 		queue->dboid = InvalidOid;
 		queue->members = -1;
 		queue->idle = -1;
+		tpg_lanes_reset(&queue->lanes);
 	}
-}
-
-static inline bool
-same_item(const TpgWorkItem *a, const TpgWorkItem *b)
-{
-	return a->execution_key == b->execution_key &&
-		a->event_id == b->event_id && a->kind == b->kind;
-}
-
-static inline uint32
-item_hash(const TpgWorkItem *item)
-{
-	uint32		h = (uint32) item->execution_key ^ (uint32) (item->execution_key >> 32);
-
-	h = murmurhash32(h) ^ ((uint32) item->event_id * 2 + (uint32) item->kind);
-	return murmurhash32(h);
-}
-
-static inline uint32
-ring_count(const TpgQueue *queue)
-{
-	return queue->tail - queue->head;
 }
 
 /* The rest of this block: caller holds the queue's mutex. */
 
+/* False: no room. */
 static bool
-in_ring(TpgQueue *queue, const TpgWorkItem *item, uint32 hash)
+append(TpgQueue *queue, const TpgWorkItem *item, TimestampTz now)
 {
-	uint32		pos = queue->recent[hash % TPG_RECENT_SIZE];
+	bool		was_empty = queue->lanes.nitems == 0;
 
-	/* pos counts on like head and tail; old positions fall out of the range */
-	return pos - queue->head < ring_count(queue) &&
-		same_item(&queue->ring[pos % TPG_RING_SIZE], item);
-}
-
-static void
-append(TpgQueue *queue, const TpgWorkItem *item, uint32 hash, TimestampTz now)
-{
-	if (queue->head == queue->tail)
+	if (!tpg_lanes_append(&queue->lanes, item))
+		return false;
+	if (was_empty)
 		queue->nonempty_since = now;
-	queue->ring[queue->tail % TPG_RING_SIZE] = *item;
-	queue->recent[hash % TPG_RECENT_SIZE] = queue->tail;
-	queue->tail++;
+	return true;
 }
 
 static void
@@ -151,7 +119,7 @@ take_over(int i, Oid dboid, Oid owner, TimestampTz now)
 	bool		taken = false;
 
 	SpinLockAcquire(&queue->mutex);
-	if (queue->nmembers == 0 && queue->head == queue->tail)
+	if (queue->nmembers == 0 && queue->lanes.nitems == 0)
 	{
 		queue->dboid = dboid;
 		queue->owner = owner;
@@ -202,7 +170,7 @@ tpg_queue_ref(Oid dboid, Oid owner)
 		{
 			TpgQueue   *queue = &tpg_shared->queues[i];
 
-			if (queue->nmembers > 0 || queue->head != queue->tail)
+			if (queue->nmembers > 0 || queue->lanes.nitems > 0)
 				continue;
 			if (oldest < 0 || !OidIsValid(queue->dboid) ||
 				queue->last_used < tpg_shared->queues[oldest].last_used)
@@ -243,12 +211,13 @@ tpg_queue_forget_database(Oid dboid)
 			queue->dboid = InvalidOid;
 			queue->owner = InvalidOid;
 			queue->generation++;
-			queue->head = queue->tail;
+			tpg_lanes_reset(&queue->lanes);
 			queue->more = false;
 		}
 		SpinLockRelease(&queue->mutex);
 	}
 	LWLockRelease(tpg_shared_lock);
+	tpg_limits_forget_database(dboid);
 }
 
 /* ---------------------------------------------------------------------
@@ -264,7 +233,7 @@ in_hand(TpgQueue *queue, const TpgWorkItem *item, int flags)
 	{
 		TpgSlot    *slot = &tpg_slots[i];
 
-		if (slot->has_item && same_item(&slot->item, item))
+		if (slot->has_item && tpg_same_item(&slot->item, item))
 		{
 			if ((flags & TPG_OFFER_ONCE) == 0)
 				slot->again = true;
@@ -283,30 +252,30 @@ tpg_queue_offer(TpgQueueRef ref, TpgWorkItem item, int flags)
 	bool		grow = false;
 	Oid			dboid;
 	TimestampTz now;
-	uint32		hash;
 
 	if (ref.index < 0)
 		return TPG_OFFER_GONE;
 	queue = &tpg_shared->queues[ref.index];
 	now = GetCurrentTimestamp();
-	hash = item_hash(&item);
 
 	SpinLockAcquire(&queue->mutex);
 	dboid = queue->dboid;
 	if (queue->generation != ref.generation)
 		result = TPG_OFFER_GONE;
-	else if (in_ring(queue, &item, hash) || in_hand(queue, &item, flags))
+	else if (tpg_lanes_contain(&queue->lanes, &item))
 		result = TPG_OFFER_KNOWN;
-	else if (ring_count(queue) >= TPG_RING_SIZE)
+	else if (in_hand(queue, &item, flags))
+		result = TPG_OFFER_IN_HAND;
+	else if (!append(queue, &item, now))
 	{
 		queue->more = true;
 		result = TPG_OFFER_FULL;
 	}
 	else
 	{
-		append(queue, &item, hash, now);
 		result = TPG_OFFER_TAKEN;
-		if ((flags & TPG_OFFER_SELF) == 0)
+		/* at the limit of the database nobody need wake up: who ends something looks */
+		if ((flags & TPG_OFFER_SELF) == 0 && tpg_database_may_take(dboid, tpg_lane_class(&item)))
 		{
 			idle = take_idle(queue);
 			grow = idle == NULL;
@@ -319,6 +288,24 @@ tpg_queue_offer(TpgQueueRef ref, TpgWorkItem item, int flags)
 	else if (grow)
 		tpg_database_wake_grow(dboid);
 	return result;
+}
+
+bool
+tpg_queue_pending(TpgQueueRef ref, TpgWorkItem item)
+{
+	TpgQueue   *queue = &tpg_shared->queues[ref.index];
+	bool		pending = false;
+
+	SpinLockAcquire(&queue->mutex);
+	if (queue->generation == ref.generation)
+	{
+		pending = tpg_lanes_contain(&queue->lanes, &item);
+		for (int i = queue->members; i >= 0 && !pending; i = tpg_slots[i].next_member)
+			pending = tpg_slots[i].has_item && !tpg_slots[i].limit_held &&
+				tpg_same_item(&tpg_slots[i].item, &item);
+	}
+	SpinLockRelease(&queue->mutex);
+	return pending;
 }
 
 void
@@ -355,6 +342,70 @@ tpg_queue_is_mine(TpgQueueRef ref)
 	return tpg_my_slot >= 0 && tpg_slots[tpg_my_slot].queue.index == ref.index;
 }
 
+/*
+ * Takes the next item that this database may start (temporal_pg.max_concurrent_*),
+ * and counts it there.  -1: none.  Caller holds the queue's mutex.
+ */
+static int
+take_next(TpgQueue *queue, Oid dboid, TpgWorkItem *item)
+{
+	bool		allowed[TPG_LANE_CLASSES] = {true, true, true};
+	int			priority;
+	int			class;
+
+	while ((class = tpg_lanes_next(&queue->lanes, allowed, &priority)) >= 0)
+	{
+		if (tpg_database_take(dboid, class))
+		{
+			tpg_lanes_take(&queue->lanes, class, priority, item);
+			return class;
+		}
+		allowed[class] = false;
+	}
+	return -1;
+}
+
+/*
+ * One of that class has ended where the database was limited: somebody of each
+ * queue that has more of it looks again.  After the count was given back, so
+ * that either he finds it or whoever puts in an item does.
+ */
+static void
+wake_for_class(Oid dboid, int class)
+{
+	for (int i = 0; i < TPG_MAX_QUEUES; i++)
+	{
+		TpgQueue   *queue = &tpg_shared->queues[i];
+		PGPROC	   *idle = NULL;
+		bool		grow = false;
+
+		if (queue->dboid != dboid)
+			continue;
+		SpinLockAcquire(&queue->mutex);
+		if (queue->dboid == dboid && queue->lanes.nclass[class] > 0)
+		{
+			idle = take_idle(queue);
+			grow = idle == NULL;
+		}
+		SpinLockRelease(&queue->mutex);
+		if (idle != NULL)
+			tpg_wake_process(idle);
+		else if (grow)
+			tpg_database_wake_grow(dboid);
+	}
+}
+
+/* What was in hand counts no more.  Under no spinlock. */
+static void
+item_over(int slot_index, Oid dboid, const TpgWorkItem *item)
+{
+	int			class = tpg_lane_class(item);
+
+	if (tpg_database_give(dboid, class))
+		wake_for_class(dboid, class);
+	tpg_limits_item_over(slot_index, item->limit);
+}
+
 bool
 tpg_queue_pop(TpgWorkItem *item)
 {
@@ -363,20 +414,20 @@ tpg_queue_pop(TpgWorkItem *item)
 	TimestampTz now = GetCurrentTimestamp();
 	bool		got = false;
 	bool		refill = false;
+	int			class;
 
 	SpinLockAcquire(&queue->mutex);
-	if (queue->head != queue->tail)
+	class = take_next(queue, slot->dboid, item);
+	if (class >= 0)
 	{
 		if (slot->is_idle)
 			unlink_idle(queue, tpg_my_slot);
-		*item = queue->ring[queue->head % TPG_RING_SIZE];
-		queue->head++;
 		queue->last_pop = now;
 		slot->item = *item;
 		slot->has_item = true;
 		slot->again = false;
 		slot->since = now;
-		if (queue->more && ring_count(queue) < TPG_RING_LOW)
+		if (queue->more && queue->lanes.nitems < TPG_RING_LOW)
 		{
 			queue->more = false;
 			refill = true;
@@ -411,26 +462,26 @@ tpg_queue_finish(void)
 	TimestampTz now = GetCurrentTimestamp();
 	PGPROC	   *idle = NULL;
 	bool		grow = false;
+	bool		had_item;
 
 	SpinLockAcquire(&queue->mutex);
+	had_item = slot->has_item;
 	if (slot->has_item && slot->again)
 	{
-		uint32		hash = item_hash(&slot->item);
-
-		if (queue->head != queue->tail)
+		if (queue->lanes.nitems > 0)
 		{
 			idle = take_idle(queue);
 			grow = idle == NULL;
 		}
-		if (ring_count(queue) < TPG_RING_SIZE)
-			append(queue, &slot->item, hash, now);
-		else
+		if (!append(queue, &slot->item, now))
 			queue->more = true; /* its row is due: a scan finds it */
 	}
 	slot->has_item = false;
 	slot->again = false;
 	slot->since = now;
 	SpinLockRelease(&queue->mutex);
+	if (had_item)
+		item_over(tpg_my_slot, slot->dboid, &slot->item);
 
 	if (idle != NULL)
 		tpg_wake_process(idle);
@@ -491,6 +542,7 @@ tpg_queue_part(int slot_index, bool give_back)
 	bool		grow = false;
 	Oid			dboid = slot->dboid;
 	int		   *link;
+	bool		had_item;
 
 	SpinLockAcquire(&queue->mutex);
 	link = &queue->members;
@@ -503,100 +555,24 @@ tpg_queue_part(int slot_index, bool give_back)
 	}
 	if (slot->is_idle)
 		unlink_idle(queue, slot_index);
-	if (slot->has_item && (give_back || slot->again))
-	{
-		uint32		hash = item_hash(&slot->item);
-
-		if (ring_count(queue) < TPG_RING_SIZE && !in_ring(queue, &slot->item, hash))
-			append(queue, &slot->item, hash, now);
-	}
+	had_item = slot->has_item;
+	if (slot->has_item && (give_back || slot->again) && !tpg_lanes_contain(&queue->lanes, &slot->item))
+		(void) append(queue, &slot->item, now);
 	slot->has_item = false;
 	slot->again = false;
 	slot->next_member = -1;
 	queue->last_used = now;
-	if (queue->head != queue->tail)
+	if (queue->lanes.nitems > 0)
 	{
 		idle = take_idle(queue);
 		grow = idle == NULL;
 	}
 	SpinLockRelease(&queue->mutex);
+	if (had_item)
+		item_over(slot_index, dboid, &slot->item);
 
 	if (idle != NULL)
 		tpg_wake_process(idle);
 	else if (grow)
 		tpg_database_wake_grow(dboid);
-}
-
-/* ---------------------------------------------------------------------
- * For the dispatcher
- * ---------------------------------------------------------------------
- */
-
-int
-tpg_queue_states(Oid dboid, TpgQueueState *states, int max)
-{
-	int			n = 0;
-
-	for (int i = 0; i < TPG_MAX_QUEUES && n < max; i++)
-	{
-		TpgQueue   *queue = &tpg_shared->queues[i];
-		TpgQueueState *state = &states[n];
-
-		/* unlocked test first: most queues are others' or free */
-		if (!OidIsValid(queue->dboid) || (OidIsValid(dboid) && queue->dboid != dboid))
-			continue;
-
-		memset(state, 0, sizeof(*state));
-		SpinLockAcquire(&queue->mutex);
-		state->ref.index = i;
-		state->ref.generation = queue->generation;
-		state->dboid = queue->dboid;
-		state->owner = queue->owner;
-		state->waiting = (int) ring_count(queue);
-		state->members = queue->nmembers;
-		state->nonempty_since = queue->nonempty_since;
-		state->last_pop = queue->last_pop;
-		state->backoff_until = queue->backoff_until;
-		state->start_failures = queue->start_failures;
-		for (int m = queue->members; m >= 0; m = tpg_slots[m].next_member)
-		{
-			TpgSlotStatus status = tpg_slots[m].status;
-
-			if (status == TPG_SLOT_STARTING || status == TPG_SLOT_CONNECTING)
-				state->starting++;
-			else if (tpg_slots[m].is_idle)
-				state->idle++;
-		}
-		SpinLockRelease(&queue->mutex);
-		if (OidIsValid(state->dboid) && (!OidIsValid(dboid) || state->dboid == dboid))
-			n++;
-	}
-	return n;
-}
-
-void
-tpg_queue_start_result(TpgQueueRef ref, bool ok)
-{
-	TpgQueue   *queue = &tpg_shared->queues[ref.index];
-	TimestampTz now = GetCurrentTimestamp();
-
-	SpinLockAcquire(&queue->mutex);
-	if (queue->generation == ref.generation)
-	{
-		if (ok)
-		{
-			queue->start_failures = 0;
-			queue->backoff_until = 0;
-		}
-		else
-		{
-			int			delay = BACKOFF_LAST_MS;
-
-			if (queue->start_failures < 6)
-				delay = Min(BACKOFF_FIRST_MS << queue->start_failures, BACKOFF_LAST_MS);
-			queue->start_failures++;
-			queue->backoff_until = TimestampTzPlusMilliseconds(now, delay);
-		}
-	}
-	SpinLockRelease(&queue->mutex);
 }

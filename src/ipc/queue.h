@@ -21,7 +21,8 @@ typedef struct TpgQueueRef
 typedef enum TpgOffer
 {
 	TPG_OFFER_TAKEN,			/* now in the ring */
-	TPG_OFFER_KNOWN,			/* was there already, or is being worked on */
+	TPG_OFFER_KNOWN,			/* was there already */
+	TPG_OFFER_IN_HAND,			/* is being worked on */
 	TPG_OFFER_FULL,				/* no room; an executor reports when there is */
 	TPG_OFFER_GONE				/* no such queue, and none to be had */
 } TpgOffer;
@@ -38,6 +39,9 @@ extern TpgQueueRef tpg_queue_ref(Oid dboid, Oid owner);
 
 /* Never fails, allocates or blocks for long. */
 extern TpgOffer tpg_queue_offer(TpgQueueRef ref, TpgWorkItem item, int flags);
+
+/* Does it wait in the ring, or has it been taken without having started yet (ipc/limits)? */
+extern bool tpg_queue_pending(TpgQueueRef ref, TpgWorkItem item);
 
 /* Both in one; a full ring becomes a scan by the dispatcher. */
 extern void tpg_queue_push(Oid dboid, Oid owner, TpgWorkItem item);
@@ -60,28 +64,6 @@ extern bool tpg_queue_leave(void);
 /* Membership of an executor slot, for slots.c; under no other lock but control. */
 extern void tpg_queue_join(TpgQueueRef ref, int slot);
 extern void tpg_queue_part(int slot, bool give_back);
-
-/* What the dispatcher wants to know of a queue. */
-typedef struct TpgQueueState
-{
-	TpgQueueRef ref;
-	Oid			dboid;
-	Oid			owner;
-	int			waiting;		/* items in the ring */
-	int			members;		/* executors, starting ones included */
-	int			starting;
-	int			idle;
-	TimestampTz nonempty_since; /* the ring has not been empty since */
-	TimestampTz last_pop;
-	TimestampTz backoff_until;	/* executors can't be started before */
-	int			start_failures;
-} TpgQueueState;
-
-/* Copies the states of up to max queues of a database (InvalidOid: of all). */
-extern int	tpg_queue_states(Oid dboid, TpgQueueState *states, int max);
-
-/* Executors of this queue could not, or could, be started. */
-extern void tpg_queue_start_result(TpgQueueRef ref, bool ok);
 
 /* Forget the hints of a database that is no more. */
 extern void tpg_queue_forget_database(Oid dboid);

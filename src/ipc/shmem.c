@@ -29,6 +29,9 @@ LWLock	   *tpg_shared_lock = NULL;
 volatile Oid *tpg_database_oids = NULL;
 TpgDatabase *tpg_databases = NULL;
 TpgSlot    *tpg_slots = NULL;
+TpgHeartbeatEntry *tpg_heartbeats = NULL;
+LWLockPadded *tpg_heartbeat_locks = NULL;
+TpgPoller  *tpg_pollers = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -55,13 +58,27 @@ slots_size(void)
 }
 
 static Size
+heartbeats_size(void)
+{
+	return MAXALIGN(mul_size(tpg_guc_max_executors, sizeof(TpgHeartbeatEntry)));
+}
+
+static Size
+pollers_size(void)
+{
+	return MAXALIGN(mul_size(MaxBackends, sizeof(TpgPoller)));
+}
+
+static Size
 total_size(void)
 {
 	Size		size = MAXALIGN(sizeof(TpgShared));
 
 	size = add_size(size, oids_size());
 	size = add_size(size, databases_size());
-	return add_size(size, slots_size());
+	size = add_size(size, slots_size());
+	size = add_size(size, heartbeats_size());
+	return add_size(size, pollers_size());
 }
 
 static void
@@ -72,6 +89,7 @@ shmem_request(void)
 
 	RequestAddinShmemSpace(total_size());
 	RequestNamedLWLockTranche("temporal_pg", 1);
+	RequestNamedLWLockTranche("temporal_pg_heartbeat", tpg_guc_max_executors);
 }
 
 /*
@@ -110,7 +128,12 @@ shmem_startup(void)
 	tpg_databases = (TpgDatabase *) p;
 	p += databases_size();
 	tpg_slots = (TpgSlot *) p;
+	p += slots_size();
+	tpg_heartbeats = (TpgHeartbeatEntry *) p;
+	p += heartbeats_size();
+	tpg_pollers = (TpgPoller *) p;
 	tpg_shared_lock = &(GetNamedLWLockTranche("temporal_pg"))->lock;
+	tpg_heartbeat_locks = GetNamedLWLockTranche("temporal_pg_heartbeat");
 
 	if (!found)
 	{
@@ -123,9 +146,17 @@ shmem_startup(void)
 		pg_atomic_init_u32(&tpg_shared->careful_pid, 0);
 		for (int i = 0; i < TPG_WAITER_CVS; i++)
 			ConditionVariableInit(&tpg_shared->waiters[i].cv);
+		tpg_shared->npollers = MaxBackends;
+		for (int i = 0; i < TPG_POLLER_LISTS; i++)
+		{
+			SpinLockInit(&tpg_shared->pollers[i].mutex);
+			tpg_shared->pollers[i].first = tpg_shared->pollers[i].last = -1;
+		}
 		tpg_queues_reset();
 		tpg_databases_reset();
 		tpg_slots_reset();
+		tpg_limits_reset();
+		tpg_shared_heartbeats_reset();
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -26,6 +26,7 @@
 
 #include "ipc/databases.h"
 #include "ipc/layout.h"
+#include "ipc/queuestate.h"
 #include "ipc/shmem.h"
 
 /* An executor that works is not asked to make room before it has run that long. */
@@ -73,6 +74,7 @@ tpg_slot_set_inflight(int64 execution_key, int32 event_id)
 	SpinLockAcquire(&slot->mutex);
 	slot->inflight_key = execution_key;
 	slot->inflight_event = event_id;
+	slot->attempt_started = 0;
 	slot->interrupt_reason = TPG_INTERRUPT_NONE;
 	SpinLockRelease(&slot->mutex);
 }
@@ -89,6 +91,7 @@ tpg_slot_clear_inflight(void)
 	SpinLockAcquire(&slot->mutex);
 	slot->inflight_key = 0;
 	slot->inflight_event = 0;
+	slot->attempt_started = 0;
 	SpinLockRelease(&slot->mutex);
 }
 
@@ -124,11 +127,50 @@ tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason)
 		if (slot->inflight_key == execution_key && slot->dboid == dboid &&
 			(event_id == 0 || slot->inflight_event == event_id) && slot->pid != 0)
 		{
-			slot->interrupt_reason = reason;
-			kill(slot->pid, SIGINT);
+			/* D-42, D-43: it goes on, and hears of that when it sends a heartbeat */
+			if (reason == TPG_INTERRUPT_PAUSE || reason == TPG_INTERRUPT_RESET)
+			{
+				if (slot->interrupt_reason == TPG_INTERRUPT_NONE)
+					slot->interrupt_reason = reason;
+			}
+			else
+			{
+				slot->interrupt_reason = reason;
+				kill(slot->pid, SIGINT);
+			}
 		}
 		SpinLockRelease(&slot->mutex);
 	}
+}
+
+void
+tpg_slot_set_attempt(TimestampTz started_at)
+{
+	TpgSlot    *slot;
+
+	if (tpg_my_slot < 0)
+		return;
+	slot = &tpg_slots[tpg_my_slot];
+	SpinLockAcquire(&slot->mutex);
+	slot->attempt_started = started_at;
+	SpinLockRelease(&slot->mutex);
+}
+
+bool
+tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id, TimestampTz started_at)
+{
+	bool		found = false;
+
+	for (int i = 0; i < tpg_slot_count_all() && !found; i++)
+	{
+		TpgSlot    *slot = &tpg_slots[i];
+
+		SpinLockAcquire(&slot->mutex);
+		found = slot->inflight_key == execution_key && slot->inflight_event == event_id && slot->dboid == dboid &&
+			slot->attempt_started == started_at && slot->pid != 0;
+		SpinLockRelease(&slot->mutex);
+	}
+	return found;
 }
 
 void
@@ -182,7 +224,7 @@ others_are_worse_off(int my_queue, TimestampTz now)
 		TpgQueue   *queue = &tpg_shared->queues[i];
 		int			database;
 
-		if (i == my_queue || queue->nmembers > 0 || queue->head == queue->tail ||
+		if (i == my_queue || queue->nmembers > 0 || queue->lanes.nitems == 0 ||
 			queue->backoff_until > now)
 			continue;
 		database = tpg_database_find(queue->dboid, false);
@@ -205,7 +247,7 @@ tpg_slot_reserve(Oid dboid, Oid owner, uint32 *generation)
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
 	/* the queue may have changed hands before we got the lock; now it can't */
 	if (tpg_shared->queues[ref.index].generation == ref.generation &&
-		!tpg_database_paused(dboid) &&
+		!tpg_database_paused(dboid) && !tpg_database_stopped(dboid) &&
 		(tpg_shared->queues[ref.index].nmembers == 0 ||
 		 !others_are_worse_off(ref.index, now)))
 	{
@@ -226,6 +268,7 @@ tpg_slot_reserve(Oid dboid, Oid owner, uint32 *generation)
 			slot->workflow_tasks = 0;
 			slot->activities = 0;
 			slot->failures = 0;
+			slot->limit_held = slot->limit_refused = false;
 			pg_atomic_write_u32(&slot->retire, 0);
 			*generation = slot->generation;
 			tpg_queue_join(ref, i);
@@ -286,16 +329,22 @@ executor_detach(int code, Datum arg)
 {
 	TpgSlot    *slot = &tpg_slots[tpg_my_slot];
 	TpgQueueRef ref = slot->queue;
+	Oid			dboid = slot->dboid;
+	bool		attempt = slot->inflight_event > 0;
 	bool		connected;
 
+	tpg_shared_heartbeat_clear();
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
 	connected = slot->status == TPG_SLOT_RUNNING;
 	free_slot(tpg_my_slot, !forsaken);
-	if (!connected && code != 0 && !tpg_database_paused(slot->dboid))
+	if (!connected && code != 0 && !tpg_database_paused(slot->dboid) && !tpg_database_stopped(slot->dboid))
 		tpg_queue_start_result(ref, false);
 	LWLockRelease(tpg_shared_lock);
 	tpg_my_slot = -1;
 
+	/* an attempt that was recorded is over with us */
+	if (attempt)
+		tpg_database_wake_lost(tpg_database_find(dboid, false), dboid);
 	tpg_database_wake_growers();
 }
 
@@ -312,7 +361,7 @@ tpg_slot_attach(int i, uint32 generation, Oid *dboid, Oid *owner)
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
 	if (slot->generation == generation && slot->status == TPG_SLOT_STARTING)
 	{
-		if (tpg_database_paused(slot->dboid))
+		if (tpg_database_paused(slot->dboid) || tpg_database_stopped(slot->dboid))
 			free_slot(i, true);
 		else
 		{
@@ -449,6 +498,29 @@ tpg_slot_stop_database(Oid dboid, bool terminate)
 	}
 	LWLockRelease(tpg_shared_lock);
 	return left;
+}
+
+int
+tpg_slot_cancel_database(Oid dboid)
+{
+	int			cancelled = 0;
+
+	for (int i = 0; i < tpg_shared->nslots; i++)
+	{
+		TpgSlot    *slot = &tpg_slots[i];
+
+		if (i == tpg_my_slot)
+			continue;
+		SpinLockAcquire(&slot->mutex);
+		if (slot->inflight_key != 0 && slot->dboid == dboid && slot->pid != 0)
+		{
+			slot->interrupt_reason = TPG_INTERRUPT_SHUTDOWN;
+			kill(slot->pid, SIGINT);
+			cancelled++;
+		}
+		SpinLockRelease(&slot->mutex);
+	}
+	return cancelled;
 }
 
 /* ---------------------------------------------------------------------

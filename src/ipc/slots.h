@@ -29,6 +29,14 @@ extern void tpg_slot_clear_inflight(void);
 extern int	tpg_slot_interrupt_reason(void);
 extern bool tpg_in_executor(void);
 
+/*
+ * What is in flight here is an attempt that is recorded with that start, from before the commit
+ * of the record on.  And: does an executor run that one?  One that has only been given its hint
+ * does not.
+ */
+extern void tpg_slot_set_attempt(TimestampTz started_at);
+extern bool tpg_slot_runs(Oid dboid, int64 execution_key, int32 event_id, TimestampTz started_at);
+
 /* For statistics: one more of each kind, done or failed. */
 extern void tpg_slot_count(TpgWorkKind kind, bool failed);
 
@@ -60,7 +68,10 @@ extern bool tpg_slot_make_room(Oid dboid, Oid owner, int members);
 /* All executors of a database should end; with terminate the busy ones are killed (SIGTERM). */
 extern int	tpg_slot_stop_database(Oid dboid, bool terminate);
 
-/* Delivery at commit: SIGINT to those who run this. */
+/* SIGINT with TPG_INTERRUPT_SHUTDOWN to all that run something in a database: how many. */
+extern int	tpg_slot_cancel_database(Oid dboid);
+
+/* Delivery at commit: SIGINT to those who run this; a pause or reset is only noted, for the next heartbeat. */
 extern void tpg_slot_interrupt(Oid dboid, int64 execution_key, int32 event_id, int reason);
 
 /* A copy for views. */

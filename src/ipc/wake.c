@@ -26,6 +26,9 @@
 #include "utils/timestamp.h"
 
 #include "ipc/databases.h"
+#include "ipc/http.h"
+#include "ipc/limits.h"
+#include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
@@ -34,8 +37,12 @@
 
 /* More than that, and the dispatcher looks at the tables instead. */
 #define MAX_WORK 64
+/* More task queues than that in one transaction, and the dispatcher looks at the tables. */
+#define MAX_NEWS 16
 /* More than that are not interrupted; they find out when they are done. */
 #define MAX_INTERRUPTS 64
+/* More task queues than that, and the dispatcher wakes a poller of each. */
+#define MAX_POLLS 32
 
 typedef struct PendingWork
 {
@@ -43,12 +50,27 @@ typedef struct PendingWork
 	TpgWorkItem item;
 } PendingWork;
 
+typedef struct PendingNews
+{
+	TpgLimitRef ref;
+	TpgLimitKind kind;
+	int			count;
+} PendingNews;
+
 typedef struct PendingInterrupt
 {
 	int64		execution_key;
 	int32		event_id;
 	int			reason;
 } PendingInterrupt;
+
+typedef struct PendingPoll
+{
+	uint64		key;
+	int			tasks;			/* due after COMMIT */
+	int			held;			/* due again after ABORT */
+	bool		more;
+} PendingPoll;
 
 typedef enum Phase
 {
@@ -64,12 +86,18 @@ static struct
 	int			database;		/* entry of MyDatabaseId */
 	bool		scan;
 	bool		released;
+	bool		http;
 	bool		start_dispatcher;
+	bool		settings;
 	TimestampTz due;
 	uint64		waiters;
 	int			nwork;
+	int			nnews;
 	int			ninterrupts;
+	int			npolls;
+	PendingPoll polls[MAX_POLLS];
 	PendingWork work[MAX_WORK];
+	PendingNews news[MAX_NEWS];
 	PendingInterrupt interrupts[MAX_INTERRUPTS];
 } pending;
 
@@ -82,17 +110,22 @@ forget(void)
 	pending.phase = PHASE_NOTHING;
 	pending.scan = false;
 	pending.released = false;
+	pending.http = false;
 	pending.start_dispatcher = false;
+	pending.settings = false;
 	pending.due = DT_NOEND;
 	pending.waiters = 0;
 	pending.nwork = 0;
+	pending.nnews = 0;
 	pending.ninterrupts = 0;
+	pending.npolls = 0;
 }
 
 static void
 deliver(void)
 {
 	Oid			dboid = MyDatabaseId;
+
 
 	if (pending.phase == PHASE_COMMITTED)
 	{
@@ -112,8 +145,14 @@ deliver(void)
 			if (self && offer == TPG_OFFER_TAKEN)
 				will_pop = false;
 		}
+		for (int i = 0; i < pending.nnews; i++)
+			tpg_limits_news(pending.news[i].ref, pending.news[i].kind, pending.news[i].count);
+		if (pending.nnews > 0)
+			tpg_database_wake_limits(pending.database, dboid);
 		if (pending.scan)
 			tpg_database_wake_scan(pending.database, dboid);
+		if (pending.http)
+			tpg_database_wake_http(pending.database, dboid);
 		if (pending.due < DT_NOEND)
 			tpg_database_wake_due(pending.database, dboid, pending.due);
 		if (pending.waiters != 0)
@@ -122,9 +161,23 @@ deliver(void)
 			tpg_slot_interrupt(dboid, pending.interrupts[i].execution_key,
 							   pending.interrupts[i].event_id,
 							   pending.interrupts[i].reason);
+		for (int i = 0; i < pending.ninterrupts; i++)
+			tpg_database_interrupt_http(pending.database, dboid, pending.interrupts[i].execution_key);
 	}
 	if (pending.released)
 		tpg_database_wake_released(pending.database, dboid);
+	if (pending.settings)
+		tpg_database_wake_settings(pending.database, dboid);
+	tpg_limits_at_end(pending.phase == PHASE_COMMITTED);
+	/* behind that, since they ask the limits */
+	for (int i = 0; i < pending.npolls; i++)
+	{
+		const PendingPoll *p = &pending.polls[i];
+		int			tasks = pending.phase == PHASE_COMMITTED ? p->tasks : p->held;
+
+		if (tasks > 0)
+			tpg_poller_wake(p->key, tasks, p->more);
+	}
 	forget();
 }
 
@@ -154,15 +207,23 @@ at_transaction_end(XactEvent event, void *arg)
 			 * the sweep finds what it made.
 			 */
 			will_pop = false;
+			tpg_limits_at_end(false);
 			forget();
 			break;
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
 			forget();
 			break;
+		case XACT_EVENT_PRE_PREPARE:
+			/* COMMIT PREPARED tells nobody, and no sweep looks for these */
+			if (pending.settings)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has configured task queues, or has stopped or started workers"),
+						 errhint("Use COMMIT.")));
+			break;
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
 			break;
 	}
 }
@@ -234,10 +295,62 @@ tpg_wake_work(Oid owner, TpgWorkItem item)
 }
 
 void
+tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const char *task_queue)
+{
+	TpgLimitKind kind = item.kind == TPG_WORK_ACTIVITY ? TPG_LIMIT_ACTIVITY : TPG_LIMIT_WORKFLOW;
+	TpgLimitRef ref = tpg_limits_find(namespace_id, task_queue);
+
+	if (ref.index < 0)
+	{
+		tpg_wake_work(owner, item);
+		return;
+	}
+	if (!prepare() || pending.scan)
+		return;
+	for (int i = 0; i < pending.nnews; i++)
+	{
+		if (pending.news[i].ref.index == ref.index && pending.news[i].kind == kind)
+		{
+			pending.news[i].count++;
+			return;
+		}
+	}
+	if (pending.nnews >= MAX_NEWS)
+	{
+		pending.scan = true;
+		return;
+	}
+	pending.news[pending.nnews].ref = ref;
+	pending.news[pending.nnews].kind = kind;
+	pending.news[pending.nnews].count = 1;
+	pending.nnews++;
+}
+
+void
+tpg_wake_settings(void)
+{
+	if (prepare())
+		pending.settings = true;
+}
+
+bool
+tpg_wake_expect(void)
+{
+	return prepare();
+}
+
+void
 tpg_wake_scan(void)
 {
 	if (prepare())
 		pending.scan = true;
+}
+
+void
+tpg_wake_http(void)
+{
+	if (prepare())
+		pending.http = true;
 }
 
 void
@@ -252,6 +365,49 @@ tpg_wake_waiters(int64 execution_key)
 {
 	if (prepare())
 		pending.waiters |= tpg_waiter_bit(execution_key);
+}
+
+static PendingPoll *
+pending_poll(uint64 key)
+{
+	PendingPoll *p;
+
+	if (!prepare())
+		return NULL;
+	for (int i = pending.npolls - 1; i >= 0; i--)
+	{
+		if (pending.polls[i].key == key)
+			return &pending.polls[i];
+	}
+	if (pending.npolls >= MAX_POLLS)
+	{
+		pending.scan = true;
+		return NULL;
+	}
+	p = &pending.polls[pending.npolls++];
+	memset(p, 0, sizeof(*p));
+	p->key = key;
+	return p;
+}
+
+void
+tpg_wake_pollers(uint64 key, int tasks, bool more)
+{
+	PendingPoll *p = pending_poll(key);
+
+	if (p == NULL)
+		return;
+	p->tasks += tasks;
+	p->more = p->more || more;
+}
+
+void
+tpg_wake_pollers_at_abort(uint64 key, int tasks)
+{
+	PendingPoll *p = pending_poll(key);
+
+	if (p != NULL)
+		p->held += tasks;
 }
 
 void

@@ -27,7 +27,10 @@ typedef struct TpgWorkItem
 {
 	int64		execution_key;
 	int32		event_id;		/* scheduled event of the activity */
-	int32		kind;			/* TpgWorkKind */
+	uint8		kind;			/* TpgWorkKind */
+	/* what follows does not tell two items apart */
+	uint8		priority;		/* 1 (first) to 5; 0: 3 */
+	uint16		limit;			/* the dispatcher gives it out: number of its limits, + 1 (ipc/limits) */
 } TpgWorkItem;
 
 /* Why an executor was interrupted; 0 means that it was not. */
@@ -38,14 +41,34 @@ typedef enum TpgInterruptReason
 	TPG_INTERRUPT_TIMEOUT = 2,	/* the attempt has timed out */
 	TPG_INTERRUPT_CANCEL = 3,	/* cancellation was requested */
 	TPG_INTERRUPT_PAUSE = 4,	/* the activity was paused */
-	TPG_INTERRUPT_YIELD = 5		/* somebody waits for the run lock: put the eager activity aside */
+	TPG_INTERRUPT_YIELD = 5,	/* somebody waits for the run lock: put the eager activity aside */
+	TPG_INTERRUPT_RESET = 6,	/* the activity is to begin anew */
+	TPG_INTERRUPT_SHUTDOWN = 7	/* stop_workers(): put aside whatever it is */
 } TpgInterruptReason;
 
 /* There is work for executors of this role in this database. */
 extern void tpg_wake_work(Oid owner, TpgWorkItem item);
 
+/*
+ * The same for a task of a task queue.  One that is configured is given out by the
+ * dispatcher, which is told that there is more.
+ */
+extern void tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const char *task_queue);
+
 /* The dispatcher of this database should look at the tables. */
 extern void tpg_wake_scan(void);
+
+/* A request of an activity of type http is due. */
+extern void tpg_wake_http(void);
+
+/*
+ * Settings of task queues, or whether workers are stopped, have been changed by
+ * this transaction: the dispatcher reads them when it ends, in whatever way.
+ */
+extern void tpg_wake_settings(void);
+
+/* Something is to be done when this transaction ends (ipc/limits); false: nobody is there. */
+extern bool tpg_wake_expect(void);
 
 /* Something becomes due at this (real) time. */
 extern void tpg_wake_due(TimestampTz when);
@@ -53,7 +76,16 @@ extern void tpg_wake_due(TimestampTz when);
 /* Clients that wait for this run should look again. */
 extern void tpg_wake_waiters(int64 execution_key);
 
-/* Interrupt (SIGINT) executors that run this attempt; event 0: all of the run. */
+/*
+ * That many external activities of a task queue (see tpg_poller_key) are due: wakes as many
+ * sessions that poll for them as it takes.  more: it is not known how many.
+ */
+extern void tpg_wake_pollers(uint64 key, int tasks, bool more);
+
+/* The same if this transaction is rolled back: it holds tasks that others leave out. */
+extern void tpg_wake_pollers_at_abort(uint64 key, int tasks);
+
+/* Interrupt (SIGINT) executors that run this attempt (a pause or reset: tell them with the next heartbeat); event 0: all of the run. */
 extern void tpg_wake_interrupt(int64 execution_key, int32 event_id, int reason);
 
 /*

@@ -20,3 +20,9 @@ tpg_activity_mode_from_name(const char *name)
 			return (TpgActivityMode) i;
 	return 0;
 }
+
+TpgActivityMode
+tpg_activity_mode_of_builtin(const char *activity_type)
+{
+	return strcmp(activity_type, TPG_ACTIVITY_HTTP) == 0 ? TPG_MODE_HTTP : 0;
+}

@@ -35,6 +35,8 @@
 #include "model/failure.h"
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
+#include "runtime/autonomous.h"
+#include "runtime/heartbeat.h"
 #include "runtime/invoke.h"
 #include "runtime/languages.h"
 #include "runtime/mock.h"
@@ -43,6 +45,7 @@
 #include "runtime/timer.h"
 
 TpgAttemptInfo *tpg_current_attempt = NULL;
+const TpgAttemptTest *tpg_attempt_test = NULL;
 
 /* it called what works on its own run, whose task is in progress in this process */
 static bool attempt_reentered = false;
@@ -66,7 +69,8 @@ tpg_attempt_check_reentry(int64 execution_key, const char *what)
 TpgAttemptInfo *
 tpg_attempt_require(const char *what)
 {
-	if (tpg_current_attempt == NULL)
+	/* workflow code that an activity has called, by an update, is no activity */
+	if (tpg_current_attempt == NULL || tpg_current_activation != NULL)
 		ereport(ERROR,
 				(errcode(TPG_ERR_WRONG_CONTEXT),
 				 errmsg("temporal.%s() can only be called by an activity", what),
@@ -112,29 +116,6 @@ tpg_attempt_identity(void)
 	return identity;
 }
 
-/* The registered settings of each attempt, on top of those of the registration. */
-static void
-apply_attempt_settings(const TpgDefinition *def)
-{
-	Jsonb	   *settings = tpg_json_get(def->options, "settings");
-	JsonbIterator *it;
-	JsonbValue	v;
-	JsonbIteratorToken token;
-	char	   *name = NULL;
-
-	if (settings == NULL || !tpg_json_is_object(settings))
-		return;
-	it = JsonbIteratorInit(&settings->root);
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			name = pnstrdup(v.val.string.val, v.val.string.len);
-		else if (token == WJB_VALUE)
-			(void) set_config_option(name, tpg_json_scalar_text(tpg_json_value_to_jsonb(&v)),
-									 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	}
-}
-
 /* At the bottom of the code's stack: hears of all errors. */
 static void
 notice_error(void *arg)
@@ -147,16 +128,19 @@ static Jsonb *
 run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *closed)
 {
 	const TpgActivityTask *task = info->task;
+	TpgDefinition *code = tpg_attempt_code(def, info->exec);
 	TpgRoleScope role;
 	int			level;
 	Jsonb	   *result;
 
 	XactReadOnly = false;
-	tpg_role_enter(&role, def->owner, false);
-	level = tpg_settings_enter(def);
-	apply_attempt_settings(def);
+	tpg_role_enter(&role, code->owner, false);
+	level = tpg_settings_enter(code);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	result = tpg_invoke(def, task->activity_type, tpg_json_get_raw(task->attributes, "input"));
+	if (tpg_is_autonomous(def))
+		result = tpg_autonomous_atomic(def, task);
+	else
+		result = tpg_invoke(def, task->activity_type, tpg_json_get_raw(task->attributes, "input"));
 
 	/* only where the transaction is ours: in a client's, a test's, others' triggers may be queued */
 	if (tpg_in_executor())
@@ -174,6 +158,23 @@ run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *cl
 	return result;
 }
 
+Jsonb *
+tpg_attempt_call(TpgAttemptInfo *info, TpgDefinition *def)
+{
+	bool		closed;
+
+	return run_function(info, def, false, &closed);
+}
+
+/* D-27: it has ended because it was asked to, and comes again when it may. */
+Jsonb *
+tpg_attempt_stopped_failure(int reason)
+{
+	if (reason == TPG_INTERRUPT_PAUSE)
+		return tpg_failure_application("activity was paused", "ActivityPause", NULL, false, -1, NULL, "temporal_pg", NULL);
+	return tpg_failure_application("activity was reset", "ActivityReset", NULL, false, -1, NULL, "temporal_pg", NULL);
+}
+
 TpgAttemptKind
 tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *def,
 				bool local, int64 eager_us, bool check_open, TpgAttempt *a)
@@ -182,16 +183,14 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	ResourceOwner caller_owner = CurrentResourceOwner;
 	TpgActivation *outer_activation = tpg_current_activation;
 	TpgAttemptInfo *outer_attempt = tpg_current_attempt;
-	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local, .in_task = !check_open};
+	TpgAttemptInfo info = {.task = task, .exec = exec, .local = local, .in_task = !check_open,.context = CurrentMemoryContext,.test = tpg_attempt_test};
 	int64		outer_key = tpg_attempt_execution_key;
 	ErrorContextCallback *outer_context = error_context_stack;
 	TpgLastError last_error = {.context = caller_context};
 	ErrorContextCallback errors = {.callback = notice_error, .arg = &last_error};
 	bool		outer_read_only = XactReadOnly;
-	TpgTimeoutType timeout_type;
 	TimestampTz deadline;
 	volatile int64 limit_us = -1;
-	volatile bool eager_limit = false;
 	ErrorData  *volatile edata = NULL;
 	volatile bool closed = false;
 	volatile bool timed_out = false;
@@ -203,14 +202,15 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		return TPG_ATTEMPT_ENDED;
 	a->identity = tpg_attempt_identity();
 	a->started_at = info.started_at = tpg_clock_now();
-	deadline = tpg_attempt_deadline(task, a->started_at, &timeout_type);
+	deadline = tpg_attempt_deadline(task, a->started_at, &info.timeout_type);
 	if (!TIMESTAMP_NOT_FINITE(deadline))
 		limit_us = Max(deadline - a->started_at, 0);
 	if (eager_us >= 0 && (limit_us < 0 || eager_us < limit_us))
 	{
 		limit_us = eager_us;
-		eager_limit = true;
+		info.eager_limit = true;
 	}
+	limit_us = tpg_heartbeat_begin(&info, limit_us);
 
 	tpg_current_activation = NULL;
 	tpg_current_attempt = &info;
@@ -257,6 +257,7 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	tpg_current_attempt = outer_attempt;
 	tpg_attempt_execution_key = outer_key;
 	a->ended_at = tpg_clock_now();
+	a->heartbeat = tpg_heartbeat_last(&info);
 
 	if (closed)
 		return TPG_ATTEMPT_RUN_CLOSED;
@@ -264,11 +265,12 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 		return TPG_ATTEMPT_PUT_ASIDE;
 	if (timed_out)
 	{
-		if (eager_limit)
+		if (info.eager_limit && !info.heartbeat_limits)
 			return TPG_ATTEMPT_PUT_ASIDE;
 		a->end = TPG_ATTEMPT_TIMED_OUT;
 		a->result = NULL;
-		a->failure = tpg_attempt_timeout_failure(timeout_type, NULL);
+		a->failure = tpg_failure_timeout(info.heartbeat_limits ? TPG_TIMEOUT_HEARTBEAT : info.timeout_type,
+										 tpg_heartbeat_last_details(&info), NULL);
 		return TPG_ATTEMPT_ENDED;
 	}
 	if (edata == NULL)
@@ -280,14 +282,20 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 	}
 	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
-		switch (tpg_slot_interrupt_reason())
+		switch (tpg_heartbeat_interrupt_reason(&info))
 		{
 			case TPG_INTERRUPT_CLOSED:
 				return TPG_ATTEMPT_RUN_CLOSED;
 			case TPG_INTERRUPT_YIELD:
+			case TPG_INTERRUPT_SHUTDOWN:
 				return TPG_ATTEMPT_PUT_ASIDE;
 			case TPG_INTERRUPT_CANCEL:
 				a->end = TPG_ATTEMPT_CANCELED;
+				return TPG_ATTEMPT_ENDED;
+			case TPG_INTERRUPT_PAUSE:
+			case TPG_INTERRUPT_RESET:
+				a->end = TPG_ATTEMPT_FAILED;
+				a->failure = tpg_attempt_stopped_failure(tpg_heartbeat_interrupt_reason(&info));
 				return TPG_ATTEMPT_ENDED;
 			default:
 				/* a client who cancels his own query means the query */
@@ -296,7 +304,10 @@ tpg_attempt_run(TpgActivityTask *task, const TpgExecution *exec, TpgDefinition *
 				break;
 		}
 	}
+	if (tpg_is_autonomous(def) && edata->hint == NULL &&
+		(edata->sqlerrcode == ERRCODE_INVALID_TRANSACTION_TERMINATION || edata->sqlerrcode == ERRCODE_ACTIVE_SQL_TRANSACTION))
+		edata->hint = "A test is one transaction, in which nothing can commit: replace the activity with temporal.mock_activity().";
 	a->end = TPG_ATTEMPT_FAILED;
-	a->failure = tpg_failure_from_error(edata, "temporal_pg");
+	a->failure = tpg_attempt_failure(def->builtin, edata);
 	return TPG_ATTEMPT_ENDED;
 }

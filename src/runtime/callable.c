@@ -128,6 +128,8 @@ tpg_callable_load(Oid function)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	c->name = quote_qualified_identifier(get_namespace_name(proc->pronamespace), NameStr(proc->proname));
 	c->result_type = proc->prorettype;
+	c->function = function;
+	c->procedure = proc->prokind == PROKIND_PROCEDURE;
 	c->variadic = OidIsValid(proc->provariadic);
 	c->args = palloc0(sizeof(TpgArgument) * (proc->pronargs + 1));
 
@@ -207,8 +209,30 @@ check_unique(Oid function, Form_pg_proc proc, const char *signature)
 	}
 }
 
+/* A procedure with settings of its own or SECURITY DEFINER is never called so that it may COMMIT. */
+static void
+check_procedure(HeapTuple tuple, const char *signature, const char *what)
+{
+	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+
+	if (proc->prokind != PROKIND_PROCEDURE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s cannot be the procedure of %s of mode autonomous", signature, what),
+				 errdetail("It is no procedure, and only that can COMMIT."),
+				 errhint("Use CREATE PROCEDURE; or the mode transactional, where what a function does commits with the record of its completion.")));
+	if (proc->prosecdef || !heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("%s cannot be the procedure of %s of mode autonomous", signature, what),
+				 proc->prosecdef ? errdetail("It is SECURITY DEFINER, and PostgreSQL lets such a procedure not COMMIT.") :
+				 errdetail("It has a SET clause, and PostgreSQL lets such a procedure not COMMIT."),
+				 proc->prosecdef ? errhint("It runs as its owner anyway: ALTER PROCEDURE ... SECURITY INVOKER.") :
+				 errhint("ALTER PROCEDURE ... RESET ALL, and give the settings to temporal.register_activity().")));
+}
+
 void
-tpg_callable_check(Oid function, const char *what, bool dynamic)
+tpg_callable_check(Oid function, const char *what, bool dynamic, bool procedure)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc proc;
@@ -219,10 +243,13 @@ tpg_callable_check(Oid function, const char *what, bool dynamic)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	signature = format_procedure(function);
 
+	if (procedure)
+		check_procedure(tuple, signature, what);
 	switch (proc->prokind)
 	{
 		case PROKIND_PROCEDURE:
-			wrong_kind(signature, what, "a procedure");
+			if (!procedure)
+				wrong_kind(signature, what, "a procedure");
 			break;
 		case PROKIND_AGGREGATE:
 			wrong_kind(signature, what, "an aggregate");

@@ -43,6 +43,8 @@ typedef struct TpgCallable
 	TpgArgument *args;
 	bool		variadic;		/* the last one is VARIADIC */
 	Oid			result_type;
+	Oid			function;
+	bool		procedure;		/* called by CALL */
 } TpgCallable;
 
 /*
@@ -55,7 +57,8 @@ extern TpgCallable *tpg_callable_load(Oid function);
  * Errors out when the function cannot be a workflow or activity: a procedure,
  * aggregate, window function, set-returning or trigger function, polymorphic or
  * pseudo-types (0A000, 42809), or, for a dynamic one, not f(text, jsonb).
+ * procedure: where it must be one, that can COMMIT.
  */
-extern void tpg_callable_check(Oid function, const char *what, bool dynamic);
+extern void tpg_callable_check(Oid function, const char *what, bool dynamic, bool procedure);
 
 #endif							/* TPG_RUNTIME_CALLABLE_H */

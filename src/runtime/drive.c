@@ -21,18 +21,22 @@
 #include "engine/attempt.h"
 #include "engine/chain.h"
 #include "engine/close.h"
+#include "engine/heartbeat.h"
 #include "engine/mail.h"
 #include "engine/openattempt.h"
 #include "engine/outbox.h"
 #include "engine/task.h"
 #include "engine/testenv.h"
+#include "ipc/limits.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
+#include "runtime/autonomous.h"
 #include "runtime/drive.h"
 #include "runtime/eager.h"
+#include "runtime/mock.h"
 #include "runtime/pass.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
@@ -54,6 +58,15 @@ is_ours(Oid owner)
 {
 	/* a test runs them all in the caller's backend */
 	return !tpg_in_executor() || owner == GetUserId();
+}
+
+/* May it start now?  A test's transaction has no queues. */
+static bool
+may_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TimestampTz again;
+
+	return !tpg_in_executor() || tpg_limits_start(namespace_id, task_queue, kind, &again);
 }
 
 /* ---------- workflow tasks ---------- */
@@ -209,6 +222,8 @@ drive_run(TpgRun *run, TimestampTz now)
 		return outcome;
 	}
 
+	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));
@@ -300,11 +315,62 @@ tpg_drive_workflow_task_failed(int64 execution_key, ErrorData *error)
 static int64 careful_key = 0;
 static int32 careful_event = 0;
 
+/* Real ones are the HTTP process's; in a test there are none. */
+static TpgTaskOutcome
+drive_http(TpgActivityTask *task)
+{
+	TpgAttempt	attempt = {0};
+
+	if (!tpg_testenv_active())
+		return outcome_of(TPG_TASK_NOTHING);
+	if (!tpg_mock_run(task, &attempt))
+	{
+		TpgJson    *b = tpg_json_object();
+
+		tpg_json_add_text(b, "hint", "SELECT temporal.mock_activity('http', returns => '{\"status\": 200, \"headers\": {}, \"body\": null}').");
+		attempt.end = TPG_ATTEMPT_FAILED;
+		attempt.started_at = attempt.ended_at = tpg_clock_now();
+		attempt.identity = tpg_attempt_identity();
+		attempt.failure = tpg_failure_application("a test makes no HTTP requests: mock the activity with temporal.mock_activity('http', ...)",
+												  "HttpNotMocked", tpg_json_finish(b), true, -1, NULL, "temporal_pg", NULL);
+	}
+	tpg_engine_attempt_end(task, &attempt);
+	return outcome_of(TPG_TASK_DONE);
+}
+
+/* Workers are being stopped: it has not happened, and is done again when they are back. */
+static void
+put_aside(TpgActivityTask *task)
+{
+	/* recorded in careful mode, and no crash */
+	if (task->started_at != 0)
+		tpg_activity_retry(task);
+}
+
+/* The run was seen open; with this lock it stays so until the start is committed. */
+static TpgTaskOutcome
+begin_autonomous(TpgActivityTask *task, TpgDefinition *def)
+{
+	TpgStatus	status;
+
+	if (!tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+	{
+		tpg_activity_delete(task->execution_key, task->scheduled_event_id);
+		return outcome_of(TPG_TASK_DONE);
+	}
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
+	TPG_FAULT("activity_claimed");
+	return outcome_of(tpg_autonomous_begin(task, def) ? TPG_TASK_AUTONOMOUS : TPG_TASK_LOCKED);
+}
+
 static TpgTaskOutcome
 drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 {
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	TpgAttempt	attempt = {0};
+	bool		mocked = tpg_mock_is_set(task->activity_type);
+	Oid			owner = InvalidOid;
 
 	/* between two attempts, when nobody had the row */
 	if (tpg_engine_attempt_cancelled(task, exec))
@@ -315,7 +381,11 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
-	if (def == NULL || !OidIsValid(def->function))
+	if (task->mode == TPG_MODE_HTTP)
+		return drive_http(task);
+	if (def != NULL)
+		owner = tpg_task_activity_owner(task->namespace_id, task->execution_key, task->activity_type);
+	if (!OidIsValid(owner) && !mocked)
 	{
 		attempt.end = TPG_ATTEMPT_FAILED;
 		attempt.started_at = attempt.ended_at = tpg_clock_now();
@@ -325,12 +395,14 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 		tpg_engine_attempt_end(task, &attempt);
 		return outcome_of(TPG_TASK_DONE);
 	}
-	if (!is_ours(def->owner))
+	if (!mocked && !is_ours(owner))
 	{
-		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = def->owner};
+		TpgTaskOutcome outcome = {.kind = TPG_TASK_MISROUTED, .owner = owner};
 
 		return outcome;
 	}
+	if (tpg_in_executor() && tpg_is_autonomous(def))
+		return begin_autonomous(task, def);
 	if (tpg_in_executor() && tpg_careful_mode() && task->started_at == 0)
 	{
 		/* alone, and recorded by a commit of its own before it starts */
@@ -342,12 +414,20 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			tpg_careful_end();
 			return outcome_of(TPG_TASK_AGAIN);
 		}
+		if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		{
+			tpg_careful_end();
+			return outcome_of(TPG_TASK_LIMITED);
+		}
 		tpg_activity_record_start(task->execution_key, task->scheduled_event_id, tpg_clock_now());
 		careful_key = task->execution_key;
 		careful_event = task->scheduled_event_id;
 		return outcome_of(TPG_TASK_AGAIN);
 	}
 
+	/* with what it starts at once, and not before: a place that is asked for is taken */
+	if (!may_start(task->namespace_id, task->task_queue, TPG_LIMIT_ACTIVITY))
+		return outcome_of(TPG_TASK_LIMITED);
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	/* in flight since before the look for a cancellation: one of the two finds it (worker/executor) */
@@ -360,12 +440,16 @@ drive_attempt(TpgActivityTask *task, TpgExecution *exec)
 			break;
 		case TPG_ATTEMPT_STAYS_OPEN:
 			tpg_engine_attempt_open(task, attempt.started_at, attempt.identity);
+			/* this process tells it to nobody any more */
+			if (attempt.heartbeat != NULL)
+				tpg_heartbeat_put(task->execution_key, task->scheduled_event_id, attempt.heartbeat);
 			break;
 		case TPG_ATTEMPT_RUN_CLOSED:
 			tpg_activity_delete(task->execution_key, task->scheduled_event_id);
 			break;
 		case TPG_ATTEMPT_PUT_ASIDE:
-			break;				/* cannot be: nobody waits for the run lock of an activity */
+			put_aside(task);
+			return outcome_of(TPG_TASK_NOTHING);
 	}
 	return outcome_of(TPG_TASK_DONE);
 }
@@ -416,8 +500,15 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 		careful_key = 0;
 		tpg_careful_end();
 	}
-	if (task == NULL)
+	/* an attempt that is recorded is somebody's: ours where its end could not be recorded */
+	if (task == NULL || (tpg_activity_is_open(task) && !tpg_autonomous_is_mine(task)))
 		return;
+	/* stopped outside of the function: no attempt */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && tpg_slot_interrupt_reason() == TPG_INTERRUPT_SHUTDOWN)
+	{
+		put_aside(task);
+		return;
+	}
 
 	/*
 	 * Its COMMIT failed, or the attempt could not even begin: an attempt like any
@@ -428,6 +519,9 @@ tpg_drive_activity_task_failed(int64 execution_key, int32 event_id, ErrorData *e
 	attempt.started_at = attempt.ended_at = tpg_clock_now();
 	attempt.identity = tpg_attempt_identity();
 	attempt.failure = tpg_failure_from_error(error, "temporal_pg");
+	attempt.heartbeat = tpg_engine_heartbeat_shared(task);
+	if (attempt.heartbeat != NULL)
+		task->heartbeats_kept = true;
 	tpg_engine_attempt_end(task, &attempt);
 }
 

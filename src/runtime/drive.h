@@ -12,8 +12,10 @@ typedef enum TpgTaskKind
 	TPG_TASK_DONE,				/* commit */
 	TPG_TASK_NOTHING,			/* nothing was due */
 	TPG_TASK_LOCKED,			/* somebody else holds it: commit, look again later */
+	TPG_TASK_LIMITED,			/* its task queue may not start it now: the dispatcher will give it out */
 	TPG_TASK_MISROUTED,			/* belongs to an executor of another role: `owner` */
-	TPG_TASK_AGAIN				/* commit, then call again at once */
+	TPG_TASK_AGAIN,				/* commit, then call again at once */
+	TPG_TASK_AUTONOMOUS			/* commit, then go on outside of a transaction: runtime/autonomous */
 } TpgTaskKind;
 
 typedef struct TpgTaskOutcome

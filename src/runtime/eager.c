@@ -22,6 +22,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/task.h"
+#include "ipc/limits.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "runtime/attempt.h"
@@ -117,7 +118,7 @@ runnable(const TpgActivityTask *task, Oid owner)
 	TpgDefinition *def = tpg_definition_lookup(task->namespace_id, TPG_DEF_ACTIVITY, task->activity_type, true);
 	SlowType   *slow;
 
-	if (def == NULL || def->owner != owner || strcmp(def->mode, "transactional") != 0)
+	if (def == NULL || task->mode == TPG_MODE_HTTP || def->owner != owner || strcmp(def->mode, "transactional") != 0)
 		return NULL;
 	slow = find_slow(def->id, false);
 	if (slow != NULL && slow->penalty > 0)
@@ -146,6 +147,9 @@ eager_run(TpgEagerBudget *b, Oid owner)
 		return false;
 	}
 	tpg_task_from_event(run->exec, event, &task);
+	/* what is limited goes through its queue (D-41) */
+	if (tpg_limits_hold(task.namespace_id, task.task_queue, TPG_LIMIT_ACTIVITY))
+		return false;
 	def = runnable(&task, owner);
 	if (def == NULL)
 		return false;

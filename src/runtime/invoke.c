@@ -3,11 +3,6 @@
  * invoke.c
  *	  Calls a registered function with arguments given as JSON.
  *
- * Rules: one argument takes the whole input, but an object given to a scalar is
- * taken by the argument's name; several arguments take an array by position, an
- * object by name, and a scalar as the first.  JSON null is NULL.  What is not given
- * takes its default, and an argument without one is an error that names it.
- *
  * A plan is kept for each set of arguments that was given, in the definition's
  * own memory, so it goes when the function changes.  Each plan passes all the
  * arguments with their exact types and defaults spelled out: parsing it can
@@ -23,20 +18,16 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "base/json.h"
+#include "runtime/argmap.h"
 #include "runtime/callable.h"
 #include "runtime/invoke.h"
-
-/* What an argument gets. */
-typedef struct GivenValue
-{
-	bool		given;
-	JsonbValue	value;
-} GivenValue;
 
 typedef struct CallPlan
 {
@@ -102,182 +93,6 @@ call_cache(TpgDefinition *def)
 	MemoryContextSetParent(context, def->context);
 	def->call_cache = cc;
 	return cc;
-}
-
-/* The whole input as a value. */
-static void
-whole(const Jsonb *input, JsonbValue *jv)
-{
-	if (JB_ROOT_IS_SCALAR(input))
-		(void) JsonbExtractScalar((JsonbContainer *) &input->root, jv);
-	else
-	{
-		jv->type = jbvBinary;
-		jv->val.binary.data = (JsonbContainer *) &input->root;
-		jv->val.binary.len = VARSIZE(input) - VARHDRSZ;
-	}
-}
-
-static void
-give(GivenValue *g, const JsonbValue *jv)
-{
-	g->given = true;
-	g->value = *jv;
-}
-
-static void
-give_null(GivenValue *g)
-{
-	g->given = true;
-	g->value.type = jbvNull;
-}
-
-static void
-give_member(GivenValue *g, const Jsonb *object, const char *name)
-{
-	if (name != NULL &&
-		getKeyJsonValueFromContainer((JsonbContainer *) &object->root, name, strlen(name), &g->value) != NULL)
-		g->given = true;
-}
-
-static void
-give_element(GivenValue *g, const Jsonb *array, int i)
-{
-	JsonbValue *jv = getIthJsonbValueFromContainer((JsonbContainer *) &array->root, i);
-
-	if (jv != NULL)
-		give(g, jv);
-}
-
-static void
-too_many(const TpgCallable *c, int count)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("input has %d values, but function %s takes %d", count, c->name, c->nargs),
-			 errhint("An array is mapped to the arguments by position, an object by name.")));
-}
-
-static void
-map_to_one(const TpgCallable *c, const Jsonb *input, GivenValue *g)
-{
-	const TpgArgument *arg = &c->args[0];
-	bool		is_json = (arg->kind == TPG_ARG_JSONB || arg->kind == TPG_ARG_JSON);
-	JsonbValue	jv;
-
-	if (tpg_json_is_null(input))
-	{
-		/* no input at all is a missing argument, an explicit null is a value */
-		if (arg->dflt == NULL && (input != NULL || is_json))
-			give_null(g);
-		return;
-	}
-	if (tpg_json_is_object(input) && !is_json && arg->kind != TPG_ARG_COMPOSITE && arg->name != NULL)
-	{
-		give_member(g, input, arg->name);
-		return;
-	}
-	if (tpg_json_is_array(input) && !is_json && arg->kind != TPG_ARG_ARRAY)
-	{
-		int			count = JB_ROOT_COUNT(input);
-
-		if (count > 1)
-			too_many(c, count);
-		give_element(g, input, 0);
-		return;
-	}
-	whole(input, &jv);
-	give(g, &jv);
-}
-
-/* f(a, VARIADIC b): what is left of the array goes into b, unless that is an array already. */
-static void
-map_variadic(const TpgCallable *c, const Jsonb *input, GivenValue *given)
-{
-	int			count = JB_ROOT_COUNT(input);
-	int			last = c->nargs - 1;
-	JsonbValue *jv;
-	TpgJson    *rest;
-	JsonbValue	value;
-
-	if (count < c->nargs)
-		return;
-	jv = getIthJsonbValueFromContainer((JsonbContainer *) &input->root, last);
-	if (count == c->nargs &&
-		(jv->type == jbvNull || (jv->type == jbvBinary && JsonContainerIsArray(jv->val.binary.data))))
-		return;
-	rest = tpg_json_array();
-	for (int i = last; i < count; i++)
-		tpg_json_push_jsonb(rest, tpg_json_value_to_jsonb(getIthJsonbValueFromContainer((JsonbContainer *) &input->root, i)));
-	whole(tpg_json_finish(rest), &value);
-	give(&given[last], &value);
-}
-
-static void
-map_to_several(const TpgCallable *c, const Jsonb *input, GivenValue *given)
-{
-	if (tpg_json_is_null(input))
-		return;
-	if (tpg_json_is_object(input))
-	{
-		for (int i = 0; i < c->nargs; i++)
-			give_member(&given[i], input, c->args[i].name);
-	}
-	else if (tpg_json_is_array(input))
-	{
-		int			count = JB_ROOT_COUNT(input);
-
-		if (count > c->nargs && !c->variadic)
-			too_many(c, count);
-		for (int i = 0; i < Min(count, c->nargs); i++)
-			give_element(&given[i], input, i);
-		if (c->variadic)
-			map_variadic(c, input, given);
-	}
-	else
-	{
-		JsonbValue	jv;
-
-		whole(input, &jv);
-		give(&given[0], &jv);
-	}
-}
-
-static void
-missing_argument(const TpgCallable *c, int i, const Jsonb *input)
-{
-	const TpgArgument *arg = &c->args[i];
-
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 arg->name != NULL ?
-			 errmsg("missing argument \"%s\" of function %s", arg->name, c->name) :
-			 errmsg("missing argument %d of function %s", i + 1, c->name),
-			 errdetail("The argument has type %s and no default.", format_type_be(arg->type)),
-			 tpg_json_is_object(input) ?
-			 errhint("The keys of an input object are the names of the arguments.") : 0));
-}
-
-static void
-map_input(const TpgCallable *c, const Jsonb *input, GivenValue *given)
-{
-	if (c->nargs == 0)
-	{
-		if (!tpg_json_is_null(input))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("function %s takes no arguments, but there is input", c->name)));
-		return;
-	}
-	if (c->nargs == 1)
-		map_to_one(c, input, &given[0]);
-	else
-		map_to_several(c, input, given);
-	for (int i = 0; i < c->nargs; i++)
-	{
-		if (!given[i].given && c->args[i].dflt == NULL)
-			missing_argument(c, i, input);
-	}
 }
 
 /* A value as the text that an input function reads; not for JSON null. */
@@ -372,7 +187,7 @@ convert(TpgArgument *arg, JsonbValue *jv, char *isnull)
 
 /* The statement that calls the function with these arguments given. */
 static char *
-call_statement(const TpgCallable *c, const GivenValue *given, Oid *types, int *ntypes, bool *has_record)
+call_statement(const TpgCallable *c, const TpgGivenValue *given, Oid *types, int *ntypes, bool *has_record)
 {
 	StringInfoData sql;
 	StringInfoData columns;
@@ -380,14 +195,15 @@ call_statement(const TpgCallable *c, const GivenValue *given, Oid *types, int *n
 	*ntypes = 0;
 	initStringInfo(&columns);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s(", c->name);
+	/* of a procedure the arguments alone, each a column */
+	appendStringInfo(&sql, c->procedure ? "SELECT " : "SELECT %s(", c->name);
 	for (int i = 0; i < c->nargs; i++)
 	{
 		const TpgArgument *arg = &c->args[i];
 
 		if (i > 0)
 			appendStringInfoString(&sql, ", ");
-		if (c->variadic && i == c->nargs - 1)
+		if (c->variadic && i == c->nargs - 1 && !c->procedure)
 			appendStringInfoString(&sql, "VARIADIC ");
 		if (!given[i].given)
 			appendStringInfoString(&sql, arg->dflt);
@@ -402,7 +218,8 @@ call_statement(const TpgCallable *c, const GivenValue *given, Oid *types, int *n
 			appendStringInfo(&sql, "$%d", *ntypes);
 		}
 	}
-	appendStringInfoChar(&sql, ')');
+	if (!c->procedure)
+		appendStringInfoChar(&sql, ')');
 	*has_record = (columns.len > 0);
 	if (*has_record)
 	{
@@ -413,7 +230,7 @@ call_statement(const TpgCallable *c, const GivenValue *given, Oid *types, int *n
 }
 
 static CallPlan *
-find_plan(CallCache *cc, const GivenValue *given)
+find_plan(CallCache *cc, const TpgGivenValue *given)
 {
 	int			nargs = cc->callable->nargs;
 	MemoryContext context = GetMemoryChunkContext(cc);
@@ -471,7 +288,7 @@ check_container(const TpgCallable *c, int i, const JsonbValue *jv)
 
 /* Parameters of the plan; returns how many. */
 static int
-fill_parameters(const TpgCallable *c, GivenValue *given, const CallPlan *p, Datum *values, char *nulls)
+fill_parameters(const TpgCallable *c, TpgGivenValue *given, const CallPlan *p, Datum *values, char *nulls)
 {
 	ConversionContext cx = {.callable = c};
 	ErrorContextCallback callback;
@@ -530,20 +347,16 @@ tpg_invoke_argument_error(const ErrorData *edata)
 	return invoke_stage == MAKING_ARGUMENTS;
 }
 
-Jsonb *
-tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
+/* SPI connected: one row, of the result or (of a procedure) of the arguments. */
+static void
+execute(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	CallCache  *cc = call_cache(def);
 	const TpgCallable *c = cc->callable;
-	GivenValue *given = palloc0(sizeof(GivenValue) * (c->nargs + 1));
+	TpgGivenValue *given = palloc0(sizeof(TpgGivenValue) * (c->nargs + 1));
 	Datum		values[FUNC_MAX_ARGS + 1];
 	char		nulls[FUNC_MAX_ARGS + 1];
 	CallPlan   *plan;
-	Datum		value;
-	bool		isnull;
-	Oid			type;
-	Jsonb	   *result;
 	int			rc;
 
 	invoke_stage = MAKING_ARGUMENTS;
@@ -555,23 +368,35 @@ tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
 		given[0].value.val.string.val = (char *) dynamic_name;
 		given[0].value.val.string.len = strlen(dynamic_name);
 		if (tpg_json_is_null(input))
-			give_null(&given[1]);
+			tpg_give_null(&given[1]);
 		else
-			whole(input, &given[1].value);
+			tpg_json_whole(input, &given[1].value);
 	}
 	else
-		map_input(c, input, given);
+		tpg_map_input(c, input, given);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	plan = find_plan(cc, given);
 	(void) fill_parameters(c, given, plan, values, nulls);
-	invoke_stage = plan->has_record ? CALLED_WITH_RECORD : CALLED;
+	if (!c->procedure)
+		invoke_stage = plan->has_record ? CALLED_WITH_RECORD : CALLED;
 	rc = SPI_execute_plan(plan->plan, values, nulls, false, 0);
 	if (rc != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "call of %s gave %s with " UINT64_FORMAT " rows",
 			 def->signature, SPI_result_code_string(rc), SPI_processed);
+}
 
+Jsonb *
+tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		value;
+	bool		isnull;
+	Oid			type;
+	Jsonb	   *result;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	execute(def, dynamic_name, input);
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
 	MemoryContextSwitchTo(caller);
@@ -580,6 +405,31 @@ tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input)
 		result = tpg_json_copy(result);
 	SPI_finish();
 	MemoryContextSwitchTo(caller);
-	pfree(given);
 	return result;
+}
+
+const TpgCallable *
+tpg_invoke_arguments(TpgDefinition *def, const char *dynamic_name, Jsonb *input, NullableDatum *arguments)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	const TpgCallable *c = call_cache(def)->callable;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	execute(def, dynamic_name, input);
+	MemoryContextSwitchTo(caller);
+	for (int i = 0; i < c->nargs; i++)
+	{
+		int16		len;
+		bool		by_value;
+
+		get_typlenbyval(c->args[i].type, &len, &by_value);
+		arguments[i].value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &arguments[i].isnull);
+		if (!arguments[i].isnull)
+			arguments[i].value = datumCopy(arguments[i].value, by_value, len);
+	}
+	SPI_finish();
+	MemoryContextSwitchTo(caller);
+	invoke_stage = CALLED;
+	return c;
 }

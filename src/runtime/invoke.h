@@ -8,6 +8,7 @@
 #ifndef TPG_RUNTIME_INVOKE_H
 #define TPG_RUNTIME_INVOKE_H
 
+#include "runtime/callable.h"
 #include "store/definition.h"
 #include "utils/jsonb.h"
 
@@ -19,6 +20,12 @@
  * subtransaction, with whatever settings are in force.
  */
 extern Jsonb *tpg_invoke(TpgDefinition *def, const char *dynamic_name, Jsonb *input);
+
+/*
+ * The same of a procedure, without calling it: its input arguments, as values in the current
+ * memory context; *arguments has room for FUNC_MAX_ARGS.
+ */
+extern const TpgCallable *tpg_invoke_arguments(TpgDefinition *def, const char *dynamic_name, Jsonb *input, NullableDatum *arguments);
 
 /* Of an error of the last call: it never got into the function, since an argument could not be made of the input. */
 extern bool tpg_invoke_argument_error(const ErrorData *edata);

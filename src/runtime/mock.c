@@ -135,6 +135,12 @@ run_handler(const char *handler, const Jsonb *input, TpgAttempt *attempt)
 }
 
 bool
+tpg_mock_is_set(const char *activity_type)
+{
+	return tpg_testenv_active() && find_mock(activity_type) != NULL;
+}
+
+bool
 tpg_mock_run(const TpgActivityTask *task, TpgAttempt *attempt)
 {
 	Mock	   *m;

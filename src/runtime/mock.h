@@ -11,6 +11,8 @@
 /* What a mocked activity does: exactly one of the three. Until the end of the transaction. */
 extern void tpg_mock_set(const char *activity_type, const Jsonb *returns, const char *handler, const Jsonb *fails);
 
+extern bool tpg_mock_is_set(const char *activity_type);
+
 /* Is this type mocked?  Then the attempt was recorded and has its end in *attempt. */
 extern bool tpg_mock_run(const TpgActivityTask *task, TpgAttempt *attempt);
 

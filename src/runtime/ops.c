@@ -19,6 +19,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/attempt.h"
+#include "model/activitymode.h"
 #include "model/failure.h"
 #include "runtime/ops.h"
 #include "runtime/scheduler.h"
@@ -46,7 +47,8 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 	TpgJson    *b = tpg_json_object();
 	TpgJson    *inner;
 	const char *queue = o->task_queue;
-	int			priority = o->priority_key ? o->priority_key : (int) tpg_json_get_int(tpg_json_get(registered, "priority"), "priorityKey", 0);
+	TpgPriority registered_priority = tpg_priority_from_jsonb(tpg_json_get(registered, "priority"));
+	TpgPriority priority = tpg_priority_inherit(&o->priority, &registered_priority);
 
 	if (s2c == 0 && stc == 0)
 		stc = Max(tpg_guc_default_start_to_close_us(), 0);
@@ -100,12 +102,8 @@ activity_attributes(TpgActivation *act, const TpgActivityOptions *o, const TpgDe
 		tpg_json_add_duration(b, "heartbeatTimeout", hb);
 	/* absent: the default policy (D-07) */
 	tpg_json_add_jsonb(b, "retryPolicy", policy);
-	if (priority > 0)
-	{
-		inner = tpg_json_object();
-		tpg_json_add_int(inner, "priorityKey", priority);
-		tpg_json_add_jsonb(b, "priority", tpg_json_finish(inner));
-	}
+	/* absent: that of the run */
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&priority));
 	return tpg_json_finish(b);
 }
 
@@ -150,6 +148,17 @@ check_activity_id(TpgActivation *act, const char *id)
 	}
 }
 
+/* A type that is built in need not be registered, and '*' is not for it. */
+static TpgDefinition *
+definition_of(TpgActivation *act, const char *type)
+{
+	bool		builtin = tpg_activity_mode_of_builtin(type) != 0;
+	TpgDefinition *def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, type,
+											   builtin || !tpg_activation_is_live(act));
+
+	return builtin && def != NULL && def->dynamic ? NULL : def;
+}
+
 TpgOp *
 tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 {
@@ -163,7 +172,7 @@ tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *o)
 		return e->op;
 	tpg_activation_writable(act, "start_activity");
 	/* a replay needs no definition: it may have been unregistered since */
-	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
+	def = definition_of(act, o->type);
 	check_pending_activities(act);
 	tpg_payload_check(o->input, "activity input");
 	if (o->activity_id != NULL)
@@ -195,7 +204,19 @@ tpg_op_start_local_activity(TpgActivation *act, const TpgActivityOptions *o)
 	if (e != NULL)
 		return e->op;
 	tpg_activation_writable(act, "start_local_activity");
-	def = tpg_definition_lookup(act->run->exec->namespace_id, TPG_DEF_ACTIVITY, o->type, !tpg_activation_is_live(act));
+	def = definition_of(act, o->type);
+	if (def == NULL && tpg_activity_mode_of_builtin(o->type) != 0 && tpg_activation_is_live(act))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("activity \"%s\" cannot be local", o->type),
+				 errdetail("It is not done by the process that runs the workflow."),
+				 errhint("Use temporal.execute_activity().")));
+	if (def != NULL && strcmp(def->mode, "transactional") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("activity \"%s\" cannot be a local one", o->type),
+				 errdetail("Its mode is %s, and a local activity is part of the workflow task's transaction.", def->mode),
+				 errhint("Use temporal.execute_activity().")));
 	if (def != NULL && def->owner != act->def->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

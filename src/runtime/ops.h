@@ -22,7 +22,7 @@ typedef struct TpgActivityOptions
 	const char *activity_id;
 	const char *summary;
 	TpgCancellation cancellation;
-	int			priority_key;	/* 0: not given */
+	TpgPriority priority;		/* as given by the call */
 } TpgActivityOptions;
 
 extern TpgOp *tpg_op_start_activity(TpgActivation *act, const TpgActivityOptions *options);

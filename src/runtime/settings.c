@@ -49,13 +49,25 @@ static const char *const refused[] = {
 	"synchronous_commit", "session_replication_role"
 };
 
+/* Recorded by every registration? */
+static bool
+is_captured(const char *name)
+{
+	if (strcmp(name, "search_path") == 0)
+		return true;
+	for (int i = 0; i < lengthof(captured); i++)
+		if (strcmp(name, captured[i]) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Sets those that differ from what is in force: comparing is much cheaper than
  * setting.  search_path is compared only where the process has one role, since
  * what is in force may have been computed for another.
  */
 static void
-apply_settings(const TpgDefinition *def, GucAction action, bool one_role)
+apply_settings(const TpgDefinition *def, GucAction action, bool one_role, bool all)
 {
 	for (int i = 0; i < def->nsettings; i++)
 	{
@@ -65,8 +77,8 @@ apply_settings(const TpgDefinition *def, GucAction action, bool one_role)
 
 		if (value == NULL)
 			continue;
-		/* not every definition has it, to set it back */
-		if (action == GUC_ACTION_SET && strcmp(name, DETERMINISM) == 0)
+		/* not every definition has it, to set it back: search_path and the like alone */
+		if (action == GUC_ACTION_SET && !all && !is_captured(name))
 			continue;
 
 		if (one_role || strcmp(name, "search_path") != 0)
@@ -80,25 +92,67 @@ apply_settings(const TpgDefinition *def, GucAction action, bool one_role)
 	}
 }
 
-int
-tpg_settings_enter(const TpgDefinition *def)
+/* {name: value}, valid for the current user. */
+static void
+apply_given(const Jsonb *settings, GucAction action)
 {
-	int			level = NewGUCNestLevel();
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *name = NULL;
 
-	apply_settings(def, GUC_ACTION_SAVE, tpg_in_executor());
-	return level;
-}
-
-void
-tpg_settings_adopt(const TpgDefinition *def)
-{
-	apply_settings(def, GUC_ACTION_SET, true);
+	if (settings == NULL || !tpg_json_is_object(settings))
+		return;
+	it = JsonbIteratorInit((JsonbContainer *) &settings->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE)
+			(void) set_config_option(name, tpg_json_scalar_text(tpg_json_value_to_jsonb(&v)),
+									 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION, action, true, 0, false);
+	}
 }
 
 void
 tpg_settings_leave(int level)
 {
 	AtEOXact_GUC(false, level);
+}
+
+int
+tpg_settings_enter(const TpgDefinition *def)
+{
+	int			level = NewGUCNestLevel();
+
+	apply_settings(def, GUC_ACTION_SAVE, tpg_in_executor(), true);
+	return level;
+}
+
+void
+tpg_settings_adopt(const TpgDefinition *def)
+{
+	apply_settings(def, GUC_ACTION_SET, true, false);
+}
+
+void
+tpg_settings_session(const TpgDefinition *def, const Jsonb *more)
+{
+	apply_settings(def, GUC_ACTION_SET, true, true);
+	apply_given(more, GUC_ACTION_SET);
+}
+
+void
+tpg_settings_add(const Jsonb *settings)
+{
+	apply_given(settings, GUC_ACTION_SAVE);
+}
+
+void
+tpg_settings_session_end(void)
+{
+	/* those of a background process were set so that this goes back to them (worker/bgw) */
+	ResetAllOptions();
 }
 
 /* search_path with "$user" replaced and the temporary schema moved to the end */

@@ -25,6 +25,17 @@ extern int	tpg_settings_enter(const TpgDefinition *def);
 extern void tpg_settings_adopt(const TpgDefinition *def);
 extern void tpg_settings_leave(int level);
 
+/* In a nest level that tpg_settings_enter() has opened: {name: value} on top (may be NULL). */
+extern void tpg_settings_add(const Jsonb *settings);
+
+/*
+ * Executors: all settings of the definition, and {name: value} on top (may be NULL), become those of
+ * the session, so that they outlive a COMMIT of the code; tpg_settings_session_end(), outside of any
+ * transaction, makes the session forget them and whatever the code has set.
+ */
+extern void tpg_settings_session(const TpgDefinition *def, const Jsonb *more);
+extern void tpg_settings_session_end(void);
+
 /*
  * The settings of this session that a registration records, as {name: value}:
  * search_path (schemas resolved, pg_temp last), TimeZone, DateStyle,

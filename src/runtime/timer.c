@@ -64,7 +64,7 @@ handler(void)
 static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
-	if (event != XACT_EVENT_ABORT || !timer.active)
+	if (event != XACT_EVENT_ABORT || !timer.active || timer.outlives)
 		return;
 	timer.active = false;
 	disable_timeout(timeout_id, false);
@@ -87,10 +87,17 @@ tpg_timer_start(TpgTimer *outer, int64 limit_us, bool again)
 	timer.limit_us = limit_us;
 	timer.again = again;
 	timer.fired = false;
+	timer.outlives = false;
 	timer.since = GetCurrentTimestamp();
 	timer.active = true;
 	if (limit_us >= 0)
 		arm(limit_us);
+}
+
+void
+tpg_timer_outlives_transactions(void)
+{
+	timer.outlives = true;
 }
 
 bool
@@ -107,6 +114,7 @@ tpg_timer_stop(const TpgTimer *outer)
 		QueryCancelPending = false;
 	timer.limit_us = outer->limit_us;
 	timer.again = outer->again;
+	timer.outlives = outer->outlives;
 	timer.fired = outer->fired;
 	timer.since = GetCurrentTimestamp();
 	timer.active = outer->active;
@@ -115,6 +123,17 @@ tpg_timer_stop(const TpgTimer *outer)
 	if (outer->pending)
 		QueryCancelPending = InterruptPending = true;
 	return fired;
+}
+
+/* The timeout itself stays where it is: the handler looks whether the end has come, as above. */
+void
+tpg_timer_extend(int64 limit_us)
+{
+	if (!timer.active || timer.limit_us < 0 || timer.fired)
+		return;
+	/* the handler may come in between: then it finds more time, not less */
+	timer.since = GetCurrentTimestamp();
+	timer.limit_us = limit_us;
 }
 
 bool

@@ -10,11 +10,12 @@
 
 typedef struct TpgTimer
 {
-	int64		limit_us;		/* -1: none */
+	volatile int64 limit_us;	/* -1: none */
 	volatile TimestampTz since; /* the limit counts from here */
 	volatile bool fired;
 	bool		again;			/* workflow code: interrupts until it is stopped */
 	bool		active;
+	bool		outlives;		/* the code below commits and rolls back by itself */
 	bool		pending;		/* kept in an outer one: it had fired, and its code was not interrupted yet */
 } TpgTimer;
 
@@ -24,6 +25,15 @@ typedef struct TpgTimer
  * in a second until it ends, so that catching it does not help.
  */
 extern void tpg_timer_start(TpgTimer *outer, int64 limit_us, bool again);
+
+/*
+ * The limit counts anew, and is so long from now; the end may not be earlier than
+ * before.  Nothing where it has fired.
+ */
+extern void tpg_timer_extend(int64 limit_us);
+
+/* The timer in force goes on whatever becomes of transactions. */
+extern void tpg_timer_outlives_transactions(void);
 
 /* True: it had fired, and what is left of the interruption is taken back. */
 extern bool tpg_timer_stop(const TpgTimer *outer);

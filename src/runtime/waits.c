@@ -456,7 +456,7 @@ tpg_op_spawn(TpgActivation *act, const char *function, Jsonb *input)
 		return e->op;
 	tpg_activation_writable(act, "spawn");
 	oid = tpg_function_by_text(function);
-	tpg_callable_check(oid, "a spawned function", false);
+	tpg_callable_check(oid, "a spawned function", false, false);
 	if (tpg_function_owner(oid) != act->def->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -3,7 +3,8 @@
  *
  * An attempt in the database is claimed by a lock on its row, held by the
  * transaction that runs it; so nobody else writes the row meanwhile, and a
- * crash gives it back.  Lock order: this row, then the execution row FOR KEY
+ * crash gives it back.  The lock is one that lets the dispatcher share the key,
+ * which it needs to write the attempt's heartbeats (store/heartbeat).  Lock order: this row, then the execution row FOR KEY
  * SHARE (at the end of the attempt); whoever closes a run deletes its tasks
  * after it has locked the execution row, and skips none: it waits for the
  * attempt's last step, never for the attempt itself (see tpg_activity_delete_all).
@@ -16,37 +17,39 @@
 #include "utils/timestamp.h"
 
 #include "store/activity.h"
+#include "store/line.h"
 #include "store/plan.h"
 
-#define TASK_COLUMNS \
-	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
-	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity"
+/* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
+#define HEARTBEATS_KEPT \
+	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
 #define WITH_EVENT \
-	"SELECT " TASK_COLUMNS ", h.attributes FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
 	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
-	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-	13, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
-	INT2OID}
+	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, "
+	"fairness_key, fairness_weight, pass) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+	17, {INT8OID, INT4OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+	INT2OID, INT2OID, TEXTOID, FLOAT8OID, INT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
+	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR NO KEY UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
 );
-static TpgPlan lock_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR UPDATE OF a", 3, {INT8OID, INT4OID, TEXTOID}
-);
-static TpgPlan lock_shared_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND (a.scheduled_event_id = $2 OR a.activity_id = $3) FOR SHARE OF a", 3, {INT8OID, INT4OID, TEXTOID}
-);
+/* by event, by id; the second pair to be shared */
+static TpgPlan lock_plans[] = {
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR UPDATE OF a", 2, {INT8OID, TEXTOID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR SHARE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR SHARE OF a", 2, {INT8OID, TEXTOID})
+};
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
 );
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
-	"last_attempt_at = $8, started_at = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
+	"last_attempt_at = $8, started_at = NULL, in_executor = 0, pass = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
 	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}
 );
 static TpgPlan start_plan = TPG_PLAN(
@@ -54,12 +57,19 @@ static TpgPlan start_plan = TPG_PLAN(
 	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
 );
 static TpgPlan open_plan = TPG_PLAN(
-	"UPDATE temporal_internal.activity_task SET started_at = $3, due_at = 'infinity', timeout_at = $4, worker_identity = $5 "
-	"WHERE execution_key = $1 AND scheduled_event_id = $2", 5, {INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
+	"UPDATE temporal_internal.activity_task SET started_at = $3, due_at = 'infinity', timeout_at = $4, worker_identity = $5, in_executor = $6 "
+	"WHERE execution_key = $1 AND scheduled_event_id = $2", 6, {INT8OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT2OID}
 );
 static TpgPlan put_off_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET timeout_at = $3 WHERE execution_key = $1 AND scheduled_event_id = $2",
 	3, {INT8OID, INT4OID, TIMESTAMPTZOID}
+);
+static TpgPlan crashes_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET paused = $3, crash_count = $4 WHERE execution_key = $1 AND scheduled_event_id = $2",
+	4, {INT8OID, INT4OID, BOOLOID, INT2OID}
+);
+static TpgPlan in_executors_plan = TPG_PLAN(
+	"SELECT execution_key, scheduled_event_id, started_at FROM temporal_internal.activity_task WHERE in_executor > 0", 0, {0}
 );
 static TpgPlan crash_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET started_at = NULL, crash_count = $3, paused = $4, attempt = $5, due_at = $6, "
@@ -77,13 +87,17 @@ static TpgPlan timed_out_run_plan = TPG_PLAN(
 	3, {TIMESTAMPTZOID, INT4OID, INT8OID}
 );
 static TpgPlan take_mode_plan = TPG_PLAN(
-	"UPDATE temporal_internal.activity_task a SET mode = d.number FROM ("
+	"UPDATE temporal_internal.activity_task a SET mode = d.number, pass = NULL FROM ("
 	"SELECT name, array_position('{transactional,autonomous,external}'::text[], mode) AS number FROM temporal_internal.definition "
 	"WHERE namespace_id = $1 AND kind = 'activity') d "
 	"WHERE a.namespace_id = $1 AND a.started_at IS NULL AND a.mode <> d.number AND ("
-	"a.activity_type = d.name AND d.name = $2 OR $2 IS NULL AND d.name = '*' AND NOT EXISTS ("
+	"a.activity_type = d.name AND d.name = $2 OR $2 IS NULL AND d.name = '*' AND a.mode <> 4 AND NOT EXISTS ("
 	"SELECT FROM temporal_internal.definition o WHERE o.namespace_id = $1 AND o.kind = 'activity' AND o.name = a.activity_type))",
 	2, {INT4OID, TEXTOID}
+);
+static TpgPlan take_builtin_mode_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task SET mode = $3 "
+	"WHERE namespace_id = $1 AND activity_type = $2 AND mode <> $3 AND started_at IS NULL", 3, {INT4OID, TEXTOID, INT2OID}
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
@@ -100,8 +114,33 @@ row_time(uint64 r, int column, TimestampTz dflt)
 	return isnull ? dflt : DatumGetTimestampTz(value);
 }
 
-static void
-task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+static TpgPlan http_exists_plan = TPG_PLAN(
+	"SELECT EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND NOT paused AND due_at <= $1) "
+	"OR $2 AND EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND due_at = 'infinity')", 2, {TIMESTAMPTZOID, BOOLOID}
+);
+/* The run's row as well, so that nobody has to be waited for: who has one of the two is left alone. */
+static TpgPlan http_due_plan = TPG_PLAN(
+	WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key "
+	"WHERE a.mode = 4 AND NOT a.paused AND a.due_at <= $1 ORDER BY a.due_at LIMIT $2 "
+	"FOR UPDATE OF a SKIP LOCKED FOR KEY SHARE OF e SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
+);
+#define HTTP_CLAIM(lock) WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key " \
+	"WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED FOR " lock " OF e SKIP LOCKED"
+static TpgPlan http_claim_plan = TPG_PLAN(HTTP_CLAIM("KEY SHARE"), 2, {INT8OID, INT4OID});
+static TpgPlan http_claim_shared_plan = TPG_PLAN(HTTP_CLAIM("SHARE"), 2, {INT8OID, INT4OID});
+static TpgPlan exists_plan = TPG_PLAN(
+	"SELECT FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
+);
+static TpgPlan http_open_plan = TPG_PLAN(
+	"SELECT a.execution_key, a.scheduled_event_id, a.attempt, a.started_at, e.activity_cancels > 0 AND EXISTS ("
+	"SELECT FROM temporal_internal.history h WHERE h.execution_key = a.execution_key AND h.event_id > a.scheduled_event_id "
+	"AND h.event_type = 15 AND (h.attributes ->> 'scheduledEventId')::integer = a.scheduled_event_id) "
+	"FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key "
+	"WHERE a.mode = 4 AND a.due_at = 'infinity' AND a.started_at IS NOT NULL", 0, {0}
+);
+
+void
+tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 {
 	t->execution_key = tpg_row_int64(r, 1);
 	t->scheduled_event_id = tpg_row_int32(r, 2);
@@ -120,7 +159,18 @@ task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->last_failure = (Jsonb *) tpg_row_varlena(r, 15, ctx);
 	t->mode = tpg_row_int16(r, 16);
 	t->worker_identity = tpg_row_text(r, 17, ctx);
-	t->attributes = (Jsonb *) tpg_row_varlena(r, 18, ctx);
+	t->priority.key = tpg_row_int16(r, 18);
+	t->in_executor = tpg_row_int16(r, 19);
+	t->attributes = (Jsonb *) tpg_row_varlena(r, TPG_ACTIVITY_NCOLUMNS + 1, ctx);
+	/* of a first attempt that has not begun there are none; the statements here look */
+	t->heartbeats_kept = t->attempt > 1;
+}
+
+static void
+task_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
+{
+	tpg_activity_from_row(r, t, ctx);
+	t->heartbeats_kept = tpg_row_bool(r, TPG_ACTIVITY_NCOLUMNS + 2);
 }
 
 void
@@ -134,8 +184,9 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	for (int i = 0; i < ntasks; i++)
 	{
 		const TpgActivityTask *t = &tasks[i];
-		Datum		values[13];
-		char		nulls[14] = "             ";
+		Datum		values[17];
+		char		nulls[18] = "                 ";
+		int64		pass = tpg_line_pass(t);
 
 		values[0] = Int64GetDatum(t->execution_key);
 		values[1] = Int32GetDatum(t->scheduled_event_id);
@@ -154,6 +205,16 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 		if (t->last_failure == NULL)
 			nulls[11] = 'n';
 		values[12] = Int16GetDatum((int16) t->mode);
+		values[13] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
+		values[14] = t->priority.fairness_key ? CStringGetTextDatum(t->priority.fairness_key) : (Datum) 0;
+		if (t->priority.fairness_key == NULL)
+			nulls[14] = 'n';
+		values[15] = Float8GetDatum(t->priority.fairness_weight);
+		if (t->priority.fairness_weight == 0)
+			nulls[15] = 'n';
+		values[16] = Int64GetDatum(pass);
+		if (pass < 0)
+			nulls[16] = 'n';
 		tpg_plan_execute(&insert_plan, values, nulls, false, 0);
 	}
 	tpg_store_end(&scope);
@@ -185,26 +246,24 @@ tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
 }
 
 static TpgActivityTask *
-lock_task(TpgPlan *plan, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
+lock_task(bool shared, int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	Datum		values[3] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	Datum		values[2] = {Int64GetDatum(execution_key),
+	activity_id ? CStringGetTextDatum(activity_id) : Int32GetDatum(scheduled_event_id)};
 
-	if (activity_id == NULL)
-		return read_one(plan, values, "  n");
-	values[2] = CStringGetTextDatum(activity_id);
-	return read_one(plan, values, NULL);
+	return read_one(&lock_plans[(shared ? 2 : 0) + (activity_id ? 1 : 0)], values, NULL);
 }
 
 TpgActivityTask *
 tpg_activity_lock(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	return lock_task(&lock_plan, execution_key, scheduled_event_id, activity_id);
+	return lock_task(false, execution_key, scheduled_event_id, activity_id);
 }
 
 TpgActivityTask *
 tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
-	return lock_task(&lock_shared_plan, execution_key, scheduled_event_id, activity_id);
+	return lock_task(true, execution_key, scheduled_event_id, activity_id);
 }
 
 bool
@@ -269,8 +328,8 @@ void
 tpg_activity_open(const TpgActivityTask *t)
 {
 	TpgStoreScope scope;
-	Datum		values[5] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), TimestampTzGetDatum(t->started_at)};
-	char		nulls[6] = "     ";
+	Datum		values[6] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), TimestampTzGetDatum(t->started_at)};
+	char		nulls[7] = "      ";
 
 	tpg_store_begin(&scope);
 	values[3] = time_or_null(t->timeout_at, &nulls[3]);
@@ -278,6 +337,7 @@ tpg_activity_open(const TpgActivityTask *t)
 		nulls[4] = 'n';
 	else
 		values[4] = CStringGetTextDatum(t->worker_identity);
+	values[5] = Int16GetDatum((int16) t->in_executor);
 	tpg_plan_execute(&open_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }
@@ -293,6 +353,38 @@ tpg_activity_put_off(const TpgActivityTask *t)
 	values[2] = time_or_null(t->timeout_at, &nulls[2]);
 	tpg_plan_execute(&put_off_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
+}
+
+void
+tpg_activity_put_crashes(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	Datum		values[4] = {Int64GetDatum(t->execution_key), Int32GetDatum(t->scheduled_event_id), BoolGetDatum(t->paused),
+	Int16GetDatum((int16) t->crash_count)};
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&crashes_plan, values, NULL, false, 0);
+	tpg_store_end(&scope);
+}
+
+int
+tpg_activity_in_executors(TpgActivityKey **keys)
+{
+	TpgStoreScope scope;
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&in_executors_plan, NULL, NULL, false, 0);
+	n = (int) SPI_processed;
+	*keys = MemoryContextAlloc(scope.caller_context, sizeof(TpgActivityKey) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		(*keys)[i].execution_key = tpg_row_int64(i, 1);
+		(*keys)[i].scheduled_event_id = tpg_row_int32(i, 2);
+		(*keys)[i].started_at = tpg_row_int64(i, 3);
+	}
+	tpg_store_end(&scope);
+	return n;
 }
 
 void
@@ -364,6 +456,20 @@ tpg_activity_take_mode(int32 namespace_id, const char *activity_type)
 	return n;
 }
 
+int
+tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode)
+{
+	TpgStoreScope scope;
+	Datum		values[3] = {Int32GetDatum(namespace_id), CStringGetTextDatum(activity_type), Int16GetDatum((int16) mode)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&take_builtin_mode_plan, values, NULL, false, 0);
+	n = (int) SPI_processed;
+	tpg_store_end(&scope);
+	return n;
+}
+
 void
 tpg_activity_delete_all(int64 execution_key)
 {
@@ -373,4 +479,72 @@ tpg_activity_delete_all(int64 execution_key)
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
 	tpg_store_end(&scope);
+}
+
+bool
+tpg_activity_exists(int64 execution_key, int32 scheduled_event_id)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	bool		exists;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&exists_plan, values, NULL, false, 1);
+	exists = SPI_processed == 1;
+	tpg_store_end(&scope);
+	return exists;
+}
+
+bool
+tpg_activity_http_exists(TimestampTz now, bool or_open)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {TimestampTzGetDatum(now), BoolGetDatum(or_open)};
+	bool		exists;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&http_exists_plan, values, NULL, false, 1);
+	exists = tpg_row_bool(0, 1);
+	tpg_store_end(&scope);
+	return exists;
+}
+
+int
+tpg_activity_http_due(TimestampTz now, int limit, TpgActivityTask **tasks)
+{
+	Datum		values[2] = {TimestampTzGetDatum(now), Int32GetDatum(limit)};
+
+	return read_tasks(&http_due_plan, values, tasks);
+}
+
+TpgActivityTask *
+tpg_activity_http_claim(int64 execution_key, int32 scheduled_event_id, bool completed)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+
+	return read_one(completed ? &http_claim_plan : &http_claim_shared_plan, values, NULL);
+}
+
+int
+tpg_activity_http_open(TpgOpenRequest **requests)
+{
+	TpgStoreScope scope;
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&http_open_plan, NULL, NULL, false, 0);
+	n = (int) SPI_processed;
+	*requests = MemoryContextAlloc(scope.caller_context, sizeof(TpgOpenRequest) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		TpgOpenRequest *r = &(*requests)[i];
+
+		r->execution_key = tpg_row_int64(i, 1);
+		r->scheduled_event_id = tpg_row_int32(i, 2);
+		r->attempt = tpg_row_int32(i, 3);
+		r->started_at = tpg_row_int64(i, 4);
+		r->cancelled = tpg_row_bool(i, 5);
+	}
+	tpg_store_end(&scope);
+	return n;
 }

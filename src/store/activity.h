@@ -7,7 +7,16 @@
 
 #include "datatype/timestamp.h"
 #include "model/activitymode.h"
+#include "model/priority.h"
 #include "utils/jsonb.h"
+
+/* Whose an attempt is that is recorded and stays open. */
+typedef enum TpgInExecutor
+{
+	TPG_NOT_IN_EXECUTOR = 0,	/* of somebody outside, who has its token */
+	TPG_IN_EXECUTOR = 1,		/* autonomous: over when the executor is gone */
+	TPG_ALONE_IN_EXECUTOR = 2	/* the same, in careful mode: no other ran when it began */
+} TpgInExecutor;
 
 typedef struct TpgActivityTask
 {
@@ -18,6 +27,8 @@ typedef struct TpgActivityTask
 	int32		crash_count;
 	TpgActivityMode mode;
 	bool		paused;
+	bool		reset;			/* not in the table: the next attempt is the first again */
+	TpgInExecutor in_executor;
 	char	   *activity_id;
 	char	   *activity_type;
 	char	   *task_queue;
@@ -26,10 +37,12 @@ typedef struct TpgActivityTask
 	TimestampTz due_at;
 	TimestampTz timeout_at;		/* DT_NOEND: none */
 	TimestampTz started_at;		/* 0: no attempt recorded */
-	bool		heartbeats_kept;	/* not in the table: this process knows of heartbeats in theirs */
+	TpgPriority priority;		/* its own or inherited; read: only the key */
+	bool		heartbeats_kept;	/* there are heartbeats of it in their table, or there may be */
+	struct TpgHeartbeat *heartbeat; /* not in the table: of the attempt that has just ended, to be kept with its retry */
 	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */
-	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event; NULL where not read */
+	Jsonb	   *attributes;		/* of its ActivityTaskScheduled event, with what was changed since; NULL where not read */
 } TpgActivityTask;
 
 /* Is an attempt of it recorded that stays open beyond its transaction? */
@@ -38,6 +51,13 @@ tpg_activity_is_open(const TpgActivityTask *t)
 {
 	return t->started_at != 0 && TIMESTAMP_IS_NOEND(t->due_at);
 }
+
+typedef struct TpgActivityKey
+{
+	int64		execution_key;
+	int32		scheduled_event_id;
+	TimestampTz started_at;
+} TpgActivityKey;
 
 /* Several at once. */
 extern void tpg_activity_insert(const TpgActivityTask *tasks, int ntasks);
@@ -66,11 +86,17 @@ extern void tpg_activity_retry(const TpgActivityTask *task);
 /* Careful mode: records that an attempt starts, in a commit of its own. */
 extern void tpg_activity_record_start(int64 execution_key, int32 scheduled_event_id, TimestampTz now);
 
-/* An attempt begins that stays open beyond this transaction: started_at, timeout_at, worker_identity; due_at becomes infinity. */
+/* An attempt begins that stays open beyond this transaction: started_at, timeout_at, worker_identity, in_executor; due_at becomes infinity. */
 extern void tpg_activity_open(const TpgActivityTask *task);
 
 /* timeout_at alone. */
 extern void tpg_activity_put_off(const TpgActivityTask *task);
+
+/* paused and crash_count alone. */
+extern void tpg_activity_put_crashes(const TpgActivityTask *task);
+
+/* Autonomous attempts that are recorded as running in an executor; nothing is locked. */
+extern int	tpg_activity_in_executors(TpgActivityKey **keys);
 
 /* After a crash: a recorded attempt that never ended. */
 extern void tpg_activity_record_crash(const TpgActivityTask *task);
@@ -87,6 +113,46 @@ extern int	tpg_activity_timed_out(int64 execution_key, TimestampTz now, int limi
  */
 extern int	tpg_activity_take_mode(int32 namespace_id, const char *activity_type);
 
+/* Without a lock. */
+extern bool tpg_activity_exists(int64 execution_key, int32 scheduled_event_id);
+
+/* Activities of type http: is an attempt due, or (or_open) recorded as started? */
+extern bool tpg_activity_http_exists(TimestampTz now, bool or_open);
+
+/*
+ * Locks and gives what is due, in order.  Waits for nobody: what is locked, or whose run's row is,
+ * is left out.  http_claim: the same for one that has ended, with the lock that tpg_engine_attempt_end()
+ * would wait for; NULL also when it is gone.
+ */
+extern int	tpg_activity_http_due(TimestampTz now, int limit, TpgActivityTask **tasks);
+extern TpgActivityTask *tpg_activity_http_claim(int64 execution_key, int32 scheduled_event_id, bool completed);
+
+/* An attempt that is recorded as started; cancelled: its workflow has asked for that. */
+typedef struct TpgOpenRequest
+{
+	int64		execution_key;
+	int32		scheduled_event_id;
+	int32		attempt;
+	TimestampTz started_at;
+	bool		cancelled;
+} TpgOpenRequest;
+
+/* All of them. No locks. */
+extern int	tpg_activity_http_open(TpgOpenRequest **requests);
+
+/* The same for a type that is not registered any more, and built in. */
+extern int	tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode);
+
 extern void tpg_activity_delete_all(int64 execution_key);
+
+/* For this floor: statements that read tasks select these columns of "a", and attributes behind them. */
+#define TPG_ACTIVITY_COLUMNS \
+	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
+	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, " \
+	"a.priority_key, a.in_executor"
+#define TPG_ACTIVITY_NCOLUMNS 19
+/* and the column behind them: those of the event h, with what an operator has changed */
+#define TPG_ACTIVITY_ATTRIBUTES "coalesce(h.attributes || a.options, h.attributes)"
+extern void tpg_activity_from_row(uint64 row, TpgActivityTask *task, MemoryContext context);
 
 #endif							/* TPG_STORE_ACTIVITY_H */

@@ -33,6 +33,7 @@
 #include "utils/syscache.h"
 
 #include "base/errors.h"
+#include "base/json.h"
 #include "store/definition_table.h"
 #include "store/extension.h"
 #include "store/function.h"
@@ -421,6 +422,23 @@ lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, co
 	return cache_add(def, &key, seen);
 }
 
+/* Made once a process. */
+static TpgDefinition *
+builtin_sql(void)
+{
+	static TpgDefinition def = {.kind = TPG_DEF_ACTIVITY, .builtin = true, .workflow_type = "", .name = TPG_ACTIVITY_SQL,
+		.signature = TPG_ACTIVITY_SQL, .mode = "autonomous", .owner_name = "", .versioning_behavior = "auto_upgrade"};
+
+	if (def.options == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		def.options = tpg_json_finish(tpg_json_object());
+		MemoryContextSwitchTo(old);
+	}
+	return &def;
+}
+
 TpgDefinition *
 tpg_definition_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *name, bool missing_ok)
 {
@@ -428,6 +446,8 @@ tpg_definition_lookup(int32 namespace_id, TpgDefinitionKind kind, const char *na
 
 	Assert(!TPG_DEF_IS_HANDLER(kind));
 	def = lookup(namespace_id, kind, "", name, NULL);
+	if (kind == TPG_DEF_ACTIVITY && (def == NULL || def->dynamic) && strcmp(name, TPG_ACTIVITY_SQL) == 0)
+		def = builtin_sql();
 	if (def == NULL && !missing_ok)
 		tpg_definition_not_found(namespace_id, kind, name);
 	return def;
@@ -515,14 +535,6 @@ Oid
 tpg_definition_owner_of_run(int32 namespace_id, const char *workflow_type, const char *version)
 {
 	TpgDefinition *def = tpg_definition_of_run(namespace_id, workflow_type, version);
-
-	return def != NULL ? def->owner : InvalidOid;
-}
-
-Oid
-tpg_definition_owner_of_activity(int32 namespace_id, const char *name)
-{
-	TpgDefinition *def = tpg_definition_lookup(namespace_id, TPG_DEF_ACTIVITY, name, true);
 
 	return def != NULL ? def->owner : InvalidOid;
 }

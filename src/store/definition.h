@@ -34,6 +34,7 @@ typedef struct TpgDefinition
 	TpgDefinitionKind kind;
 	char	   *workflow_type;	/* of a handler, as registered: may be '*'; else '' */
 	char	   *name;			/* as registered: '*' for the dynamic one */
+	bool		builtin;		/* not registered: what every namespace has, such as activity "sql" */
 	bool		dynamic;		/* called as f(name, input); an init of workflow '*' with the workflow's type as name */
 	Oid			function;		/* InvalidOid: no such function at the moment */
 	Oid			owner;			/* its owner; InvalidOid likewise */
@@ -64,6 +65,9 @@ typedef struct TpgDefinition
 	void	   *call_cache;
 } TpgDefinition;
 
+/* The activity type that runs one command as the owner of the workflow's function, unless somebody registers that name. */
+#define TPG_ACTIVITY_SQL "sql"
+
 /* What goes into the table.  Of a handler, only what is above options, and with_workflow. */
 typedef struct TpgDefinitionRow
 {
@@ -85,7 +89,8 @@ typedef struct TpgDefinitionRow
 } TpgDefinitionRow;
 
 /*
- * The definition of a type; the dynamic one ('*') when the name has none.
+ * The definition of a type; the built-in one, or the dynamic one ('*'), when the name has none.
+ * A built-in one has no function, and no owner of its own.
  * TP014 when there is neither (NULL with missing_ok).  The result stays valid
  * until the end of the transaction, also when the cache is invalidated meanwhile.
  */
@@ -104,7 +109,6 @@ extern TpgDefinition *tpg_definition_require(int32 namespace_id, const char *wor
 
 /* Owner of the function that runs this; InvalidOid: nothing can run it now. */
 extern Oid	tpg_definition_owner_of_run(int32 namespace_id, const char *workflow_type, const char *version);
-extern Oid	tpg_definition_owner_of_activity(int32 namespace_id, const char *name);
 
 /*
  * The handler that a run of this type, pinned to this version or (NULL) to none, has for this

@@ -13,20 +13,22 @@
 #include "store/due.h"
 #include "store/plan.h"
 
+#define RUN_PRIORITY "coalesce((e.priority ->> 'priorityKey')::int4, 3)"
+
 static TpgPlan runs_plan = TPG_PLAN(
-	"SELECT m.deliver_at, m.id, m.execution_key, 0, e.namespace_id, e.workflow_type, e.versioning ->> 'version' "
+	"SELECT m.deliver_at, m.id, m.execution_key, 0, e.namespace_id, e.workflow_type, e.versioning ->> 'version', e.task_queue, " RUN_PRIORITY " "
 	"FROM temporal_internal.message m JOIN temporal_internal.execution e ON e.key = m.execution_key "
 	"WHERE (m.deliver_at, m.id) > ($2, $3) AND m.deliver_at <= $1 AND (e.wft_not_before IS NULL OR e.wft_not_before <= $1 OR m.kind = 6) "
 	"ORDER BY m.deliver_at, m.id LIMIT $4", 4, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID}
 );
 static TpgPlan activities_plan = TPG_PLAN(
-	"SELECT due_at, 0::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text "
+	"SELECT due_at, 0::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text, task_queue, priority_key::int4 "
 	"FROM temporal_internal.activity_task "
-	"WHERE NOT paused AND mode <> 3 AND (due_at, execution_key, scheduled_event_id) > ($2, $3, $4) AND due_at <= $1 "
+	"WHERE NOT paused AND mode < 3 AND (due_at, execution_key, scheduled_event_id) > ($2, $3, $4) AND due_at <= $1 "
 	"ORDER BY due_at, execution_key, scheduled_event_id LIMIT $5", 5, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID}
 );
 static TpgPlan outboxes_plan = TPG_PLAN(
-	"SELECT o.due_at, o.id, o.execution_key, 0, e.namespace_id, e.workflow_type, e.versioning ->> 'version' "
+	"SELECT o.due_at, o.id, o.execution_key, 0, e.namespace_id, e.workflow_type, e.versioning ->> 'version', e.task_queue, " RUN_PRIORITY " "
 	"FROM temporal_internal.outbox o JOIN temporal_internal.execution e ON e.key = o.execution_key "
 	"WHERE (o.due_at, o.id) > ($2, $3) AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT $4",
 	4, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID}
@@ -34,19 +36,22 @@ static TpgPlan outboxes_plan = TPG_PLAN(
 static TpgPlan next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE deliver_at > $1), "
-	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode <> 3 AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode < 3 AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task "
+	"WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at > $1), "
+	"(SELECT min(due_at) FROM temporal_internal.activity_task WHERE NOT paused AND mode = 4 AND due_at > $1 AND due_at < 'infinity'), "
 	"(SELECT min(due_at) FROM temporal_internal.outbox WHERE due_at > $1), "
 	"(SELECT min(timeout_at) FROM temporal_internal.activity_task WHERE timeout_at > $1))", 1, {TIMESTAMPTZOID}
 );
 
 static TpgPlan run_activities_plan = TPG_PLAN(
-	"SELECT due_at, 0::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text FROM temporal_internal.activity_task "
-	"WHERE NOT paused AND mode <> 3 AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
+	"SELECT due_at, (mode = 3)::integer::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text, task_queue, priority_key::int4 FROM temporal_internal.activity_task "
+	"WHERE NOT paused AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan run_next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE execution_key = $1 AND deliver_at > $2), "
-	"(SELECT least(min(due_at) FILTER (WHERE due_at > $2 AND mode <> 3), min(timeout_at) FILTER (WHERE timeout_at > $2)) "
+	"(SELECT least(min(due_at) FILTER (WHERE due_at > $2), min(timeout_at) FILTER (WHERE timeout_at > $2)) "
 	"FROM temporal_internal.activity_task WHERE NOT paused AND execution_key = $1))",
 	2, {INT8OID, TIMESTAMPTZOID}
 );
@@ -72,6 +77,8 @@ read_rows(TpgPlan *plan, Datum *values, TpgDueRow **rows)
 		r->namespace_id = tpg_row_int32(i, 5);
 		r->type = tpg_row_text(i, 6, scope.caller_context);
 		r->version = tpg_row_text(i, 7, scope.caller_context);
+		r->task_queue = tpg_row_text(i, 8, scope.caller_context);
+		r->priority_key = tpg_row_int32(i, 9);
 	}
 	tpg_store_end(&scope);
 	return n;

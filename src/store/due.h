@@ -10,12 +10,14 @@
 typedef struct TpgDueRow
 {
 	TimestampTz due;
-	int64		id;				/* of the message or outbox row; 0 for activities */
+	int64		id;				/* of the message or outbox row; 0 for activities, 1 of a run for external ones */
 	int64		execution_key;
 	int32		event_id;		/* ActivityTaskScheduled; 0 for runs */
 	int32		namespace_id;
 	char	   *type;
 	char	   *version;		/* that the run is pinned to, or NULL */
+	char	   *task_queue;
+	int			priority_key;	/* 1 to 5 */
 } TpgDueRow;
 
 /*

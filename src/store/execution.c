@@ -59,6 +59,7 @@ enum
 	EXECUTION_PARENT,
 	EXECUTION_VERSIONING,
 	EXECUTION_LAST_TASK_FAILURE,
+	EXECUTION_PRIORITY,
 	EXECUTION_COLUMNS
 };
 
@@ -72,17 +73,17 @@ static TpgPlan by_run_id_plan = TPG_PLAN(
 );
 #define INSERT_EXECUTION \
 	"INSERT INTO temporal_internal.execution (namespace_id, run_no, workflow_id, workflow_type, task_queue, run_id, first_run_id, " \
-	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo, parent, versioning) " \
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+	"original_run_id, start_time, execution_time, run_expiration, execution_expiration, history_bytes, attempt, start_request_id, memo, parent, versioning, priority) " \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
 #define INSERT_TYPES \
 	{INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID, JSONBOID, JSONBOID}
+		TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID, JSONBOID, JSONBOID, JSONBOID, JSONBOID}
 
 static TpgPlan insert_plan = TPG_PLAN(
-	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 18, INSERT_TYPES
+	INSERT_EXECUTION "ON CONFLICT (namespace_id, workflow_id, run_no) DO NOTHING RETURNING key", 19, INSERT_TYPES
 );
 static TpgPlan insert_fresh_plan = TPG_PLAN(
-	INSERT_EXECUTION "RETURNING key", 18, INSERT_TYPES
+	INSERT_EXECUTION "RETURNING key", 19, INSERT_TYPES
 );
 static TpgPlan lock_plans[] = {
 	[TPG_ROW_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR SHARE", 1, {INT8OID}),
@@ -197,6 +198,8 @@ execution_from_scan(const TpgScan *s)
 	e->memo = (Jsonb *) tpg_scan_varlena(s, EXECUTION_MEMO);
 	e->parent = (Jsonb *) tpg_scan_varlena(s, EXECUTION_PARENT);
 	e->last_task_failure = (Jsonb *) tpg_scan_varlena(s, EXECUTION_LAST_TASK_FAILURE);
+	if (!s->nulls[EXECUTION_PRIORITY])
+		e->priority = tpg_priority_from_jsonb((Jsonb *) tpg_scan_varlena(s, EXECUTION_PRIORITY));
 	e->versioning = (Jsonb *) tpg_scan_varlena(s, EXECUTION_VERSIONING);
 	e->version = e->versioning != NULL ? tpg_json_get_text(e->versioning, "version") : NULL;
 	return e;
@@ -237,8 +240,9 @@ int64
 tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 {
 	TpgStoreScope scope;
-	Datum		values[18];
-	char		nulls[19] = "                  ";
+	Datum		values[19];
+	char		nulls[20] = "                   ";
+	Jsonb	   *priority = tpg_priority_to_jsonb(&e->priority);
 	int64		key;
 
 	tpg_store_begin(&scope);
@@ -276,6 +280,9 @@ tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 	values[17] = PointerGetDatum(e->versioning);
 	if (e->versioning == NULL)
 		nulls[17] = 'n';
+	values[18] = PointerGetDatum(priority);
+	if (priority == NULL)
+		nulls[18] = 'n';
 	tpg_plan_execute(fresh_id ? &insert_fresh_plan : &insert_plan, values, nulls, false, 0);
 	key = SPI_processed == 1 ? tpg_row_int64(0, 1) : 0;
 	tpg_store_end(&scope);

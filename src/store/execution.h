@@ -6,6 +6,7 @@
 #define TPG_STORE_EXECUTION_H
 
 #include "datatype/timestamp.h"
+#include "model/priority.h"
 #include "model/status.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
@@ -43,6 +44,7 @@ typedef struct TpgExecution
 	char	   *start_request_id;	/* may be NULL */
 	Jsonb	   *memo;			/* may be NULL */
 	Jsonb	   *parent;			/* of a child: {workflowId, runId, initiatedEventId}; else NULL */
+	TpgPriority priority;
 	bool		memo_changed;	/* by this task: to be written back, too */
 	Jsonb	   *last_task_failure;	/* may be NULL */
 	Jsonb	   *versioning;		/* of a pinned run: {behavior, version, inherited}; else NULL */

@@ -21,6 +21,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -188,12 +189,22 @@ static TpgPlan home_clear_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.home", 0, {0}
 );
 
+/* Read once a transaction, since a poll makes many tokens; not in one that has changed it, and may undo that. */
+static LocalTransactionId epoch_lxid = InvalidLocalTransactionId;
+static LocalTransactionId claim_lxid = InvalidLocalTransactionId;
+static pg_uuid_t known_epoch;
+
 void
 tpg_home_epoch(pg_uuid_t *epoch)
 {
 	TpgStoreScope scope;
 	Datum		value = ObjectIdGetDatum(MyDatabaseId);
 
+	if (epoch_lxid == tpg_my_lxid() && claim_lxid != epoch_lxid)
+	{
+		*epoch = known_epoch;
+		return;
+	}
 	memset(epoch, 0, sizeof(pg_uuid_t));
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&home_epoch_plan, &value, NULL, false, 1);
@@ -204,6 +215,8 @@ tpg_home_epoch(pg_uuid_t *epoch)
 		memcpy(epoch, DatumGetUUIDP(tpg_row_datum(0, 1, &isnull)), sizeof(pg_uuid_t));
 	}
 	tpg_store_end(&scope);
+	known_epoch = *epoch;
+	epoch_lxid = tpg_my_lxid();
 }
 
 bool
@@ -226,6 +239,7 @@ tpg_home_claim(bool replace)
 	TpgStoreScope scope;
 	Datum		values[2];
 
+	claim_lxid = tpg_my_lxid();
 	tpg_store_begin(&scope);
 	if (replace)
 		tpg_plan_execute(&home_clear_plan, NULL, NULL, false, 0);

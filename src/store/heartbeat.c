@@ -20,6 +20,27 @@ static TpgPlan put_plan = TPG_PLAN(
 	"DO UPDATE SET heartbeat_at = excluded.heartbeat_at, attempt = excluded.attempt, details = excluded.details",
 	5, {INT8OID, INT4OID, TIMESTAMPTZOID, INT4OID, JSONBOID}
 );
+
+/*
+ * Without waiting for anybody: neither for the attempt, whose process holds its row until it
+ * ends (so a key share lock: only the end of the activity conflicts with it), nor for a
+ * session that ends or heartbeats an attempt that stays open, nor for whoever closes the run.
+ * As long as this transaction lasts, the row stays, and the run open: no heartbeat is left over.
+ */
+#define PRESENT(strength) \
+	"WITH present AS MATERIALIZED (SELECT FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key " \
+	"WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 AND a.attempt = $4 AND e.status IN (1, 8) " \
+	"FOR " strength " OF a SKIP LOCKED FOR KEY SHARE OF e SKIP LOCKED) " \
+	"INSERT INTO temporal_internal.activity_heartbeat AS h (execution_key, scheduled_event_id, heartbeat_at, attempt, details) " \
+	"SELECT $1, $2, $3, $4, $5 FROM present ON CONFLICT (execution_key, scheduled_event_id) " \
+	"DO UPDATE SET heartbeat_at = excluded.heartbeat_at, attempt = excluded.attempt, details = excluded.details"
+
+static TpgPlan keep_plan = TPG_PLAN(
+	PRESENT("KEY SHARE"), 5, {INT8OID, INT4OID, TIMESTAMPTZOID, INT4OID, JSONBOID}
+);
+static TpgPlan keep_open_plan = TPG_PLAN(
+	PRESENT("NO KEY UPDATE"), 5, {INT8OID, INT4OID, TIMESTAMPTZOID, INT4OID, JSONBOID}
+);
 static TpgPlan delete_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
 );
@@ -57,6 +78,21 @@ tpg_heartbeat_put(int64 execution_key, int32 scheduled_event_id, const TpgHeartb
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&put_plan, values, h->details ? NULL : "    n", false, 0);
 	tpg_store_end(&scope);
+}
+
+bool
+tpg_heartbeat_keep(int64 execution_key, int32 scheduled_event_id, const TpgHeartbeat *h, bool open)
+{
+	TpgStoreScope scope;
+	Datum		values[5] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id), TimestampTzGetDatum(h->at),
+	Int32GetDatum(h->attempt), PointerGetDatum(h->details)};
+	bool		done;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(open ? &keep_open_plan : &keep_plan, values, h->details ? NULL : "    n", false, 0);
+	done = SPI_processed == 1;
+	tpg_store_end(&scope);
+	return done;
 }
 
 void

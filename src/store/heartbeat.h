@@ -21,6 +21,12 @@ extern TpgHeartbeat *tpg_heartbeat_read(int64 execution_key, int32 scheduled_eve
 /* Replaces the last one. The caller has a lock on the row of the activity. */
 extern void tpg_heartbeat_put(int64 execution_key, int32 scheduled_event_id, const TpgHeartbeat *heartbeat);
 
+/*
+ * The same by somebody who holds nothing, and waits for nobody: for the dispatcher.  open: the attempt is
+ * recorded in its row.  False: not now, or the attempt is not the present one any more.
+ */
+extern bool tpg_heartbeat_keep(int64 execution_key, int32 scheduled_event_id, const TpgHeartbeat *heartbeat, bool open);
+
 extern void tpg_heartbeat_delete(int64 execution_key, int32 scheduled_event_id);
 
 /* Of a run. */

@@ -101,10 +101,13 @@ static TpgPlan delete_plans[] = {
 	{.sql = "DELETE FROM temporal_internal.signal_request r USING temporal_internal.execution e "
 	"WHERE r.execution_key = e.key AND e.namespace_id = $1",
 	.nargs = 1,.argtypes = {INT4OID}},
-	{.sql = "DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key IN (SELECT key FROM temporal_internal.execution WHERE namespace_id = $1)",
-	.nargs = 1, .argtypes = {INT4OID}},
+	{.sql = "DELETE FROM temporal_internal.activity_request WHERE execution_key IN (SELECT key FROM temporal_internal.execution WHERE namespace_id = $1)",
+	.nargs = 1,.argtypes = {INT4OID}},
+	/* in this order: whoever writes a heartbeat leaves it where the activity is locked */
 	{.sql = "DELETE FROM temporal_internal.activity_task WHERE namespace_id = $1",
 	.nargs = 1,.argtypes = {INT4OID}},
+	{.sql = "DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key IN (SELECT key FROM temporal_internal.execution WHERE namespace_id = $1)",
+	.nargs = 1, .argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.search_attribute WHERE namespace_id = $1",
 	.nargs = 1,.argtypes = {INT4OID}},
 	{.sql = "DELETE FROM temporal_internal.history h USING temporal_internal.execution e "

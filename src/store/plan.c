@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -88,6 +89,26 @@ tpg_plan_execute(TpgPlan *plan, Datum *values, const char *nulls, bool read_only
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", plan->sql, SPI_result_code_string(rc));
 	return rc;
+}
+
+int
+tpg_plan_by_index_begin(void)
+{
+	static const char *const settings[][2] = {
+		{"plan_cache_mode", "force_generic_plan"}, {"enable_seqscan", "off"}, {"enable_sort", "off"},
+		{"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}, {"enable_bitmapscan", "off"}
+	};
+	int			level = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+void
+tpg_plan_by_index_end(int level)
+{
+	AtEOXact_GUC(false, level);
 }
 
 int

@@ -48,6 +48,14 @@ extern int	tpg_plan_execute(TpgPlan *plan, Datum *values, const char *nulls, boo
 /* The same as of now, whatever the isolation level of the transaction is. */
 extern int	tpg_plan_execute_latest(TpgPlan *plan, Datum *values, const char *nulls, long limit);
 
+/*
+ * Within the bracket: what is planned until the end is planned once, as walks along indexes,
+ * however small the tables are at that time.  For statements that must not depend on
+ * how much there is.
+ */
+extern int	tpg_plan_by_index_begin(void);
+extern void tpg_plan_by_index_end(int level);
+
 /* Columns of row r of SPI_tuptable. By-reference values are copied to ctx. */
 extern Datum tpg_row_datum(uint64 r, int column, bool *isnull);
 extern int64 tpg_row_int64(uint64 r, int column);

@@ -31,14 +31,21 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "engine/handout.h"
+#include "engine/heartbeat.h"
+#include "engine/lost.h"
 #include "engine/sweep.h"
 #include "ipc/databases.h"
+#include "ipc/pollers.h"
 #include "ipc/dispatch.h"
 #include "ipc/queue.h"
 #include "store/due.h"
 #include "store/extension.h"
+#include "store/task_queue.h"
+#include "worker/backlog.h"
 #include "worker/bgw.h"
 #include "worker/dispatcher.h"
+#include "worker/httpstart.h"
 #include "worker/parked.h"
 #include "worker/pool.h"
 #include "worker/scan.h"
@@ -51,6 +58,9 @@ typedef struct Turn
 	bool		scan;			/* somebody asked to look at everything */
 	bool		refill;			/* a ring has drained */
 } Turn;
+
+/* reset at each turn */
+static MemoryContext turn_context = NULL;
 
 /* the earliest time at which something is due, as far as we know */
 static TimestampTz next_due = DT_NOBEGIN;
@@ -67,17 +77,24 @@ function_changed(Datum arg, int cacheid, uint32 hashvalue)
 	functions_changed = true;
 }
 
+/* an executor has ended in the middle of an attempt, now or while nobody looked */
+static bool executor_lost = true;
+
 /* Extension gone: nothing to do here any more. */
 static void
 leave(uint32 requests)
 {
 	tpg_queue_forget_database(MyDatabaseId);
+	tpg_poller_wake_database(MyDatabaseId, true);
 	tpg_dispatcher_answer(requests);
 	proc_exit(0);
 }
 
 /* a copy whose workflows run elsewhere gets no executors, whatever is started in it */
 static bool home_is_ours = false;
+
+/* what a restored copy had when it was made is not what it has now */
+static bool settings_read = false;
 
 /*
  * Begins a transaction; returns whether workflows of this database run here.
@@ -88,6 +105,7 @@ static bool
 begin_transaction(void)
 {
 	uint32		requests = tpg_dispatcher_requests();
+	bool		was_ours;
 
 	tpg_bgw_begin();
 	if (!tpg_extension_lock())
@@ -95,7 +113,10 @@ begin_transaction(void)
 		tpg_bgw_commit();
 		leave(requests);
 	}
+	was_ours = home_is_ours;
 	home_is_ours = tpg_home_is_ours();
+	if (!was_ours)
+		settings_read = false;
 	return home_is_ours;
 }
 
@@ -104,6 +125,28 @@ commit_transaction(void)
 {
 	tpg_bgw_commit();
 	pgstat_report_stat(false);
+}
+
+/* Heartbeats that are due into the table; gives the time of the next. */
+static TimestampTz
+keep_heartbeats(TimestampTz now)
+{
+	TpgKeptHeartbeat *kept = NULL;
+	int			n = 0;
+
+	pgstat_report_activity(STATE_RUNNING, "keep heartbeats");
+	if (begin_transaction())
+	{
+		MemoryContext old = MemoryContextSwitchTo(turn_context);
+
+		n = tpg_engine_heartbeats_keep(now, &kept);
+		MemoryContextSwitchTo(old);
+	}
+	commit_transaction();
+	for (int i = 0; i < n; i++)
+		tpg_shared_heartbeat_written(&kept[i].heartbeat, GetCurrentTimestamp(), kept[i].done);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return home_is_ours ? tpg_shared_heartbeat_next(MyDatabaseId) : DT_NOEND;
 }
 
 static void
@@ -122,7 +165,13 @@ work(Turn *turn)
 			tpg_engine_retry_failed_tasks();
 		}
 		if (ours)
+		{
+			if (executor_lost)
+				executor_lost = tpg_engine_find_lost(now);
 			tpg_engine_sweep(now);
+			if (turn->sweep)
+				tpg_backlog_recount();
+		}
 		commit_transaction();
 	}
 
@@ -140,22 +189,59 @@ work(Turn *turn)
 		tpg_scan_tables(mode, seen_until, now);
 		if (mode == TPG_SCAN_RESUME && turn->due)
 			tpg_scan_tables(TPG_SCAN_NEW, seen_until, now);
+		tpg_http_look(now);
 		if (mode != TPG_SCAN_RESUME || turn->due)
 			seen_until = now;
+		tpg_engine_line_up(now);
 		next_due = tpg_due_next(now);
 	}
 	else
 		next_due = DT_NOEND;
 	commit_transaction();
+	if (turn->sweep || turn->scan)
+		tpg_poller_wake_database(MyDatabaseId, false);
 	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/*
+ * What configure_task_queue() and stop_workers() have written.  A session in the
+ * midst of stop_workers() has the last word until it ends; then this is called again.
+ */
+static void
+read_settings(void)
+{
+	pgstat_report_activity(STATE_RUNNING, "read settings");
+	if (begin_transaction())
+	{
+		settings_read = true;
+		tpg_backlog_load();
+		tpg_database_set_stopped(MyDatabaseId, tpg_workers_stopped_at() != 0);
+	}
+	commit_transaction();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* The work of configured task queues.  When to look again. */
+static TimestampTz
+give_out_backlogs(TimestampTz now)
+{
+	if (tpg_backlog_wants_rows(now))
+	{
+		pgstat_report_activity(STATE_RUNNING, "look at task queues");
+		if (begin_transaction())
+			tpg_backlog_read(now);
+		commit_transaction();
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	return tpg_backlog_turn(now);
 }
 
 void
 tpg_dispatcher_main(Datum main_arg)
 {
 	Oid			dboid;
-	MemoryContext turn_context;
 	TimestampTz next_sweep = DT_NOBEGIN;
+	TimestampTz next_heartbeat = DT_NOBEGIN;	/* the dispatcher before this one may have left some */
 	uint32		wait_event;
 
 	memcpy(&dboid, MyBgworkerEntry->bgw_extra, sizeof(dboid));
@@ -177,6 +263,8 @@ tpg_dispatcher_main(Datum main_arg)
 	CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
 	tpg_parked_init();
 	tpg_pool_init();
+	tpg_backlog_init();
+	read_settings();
 	ereport(DEBUG1, (errmsg_internal("temporal_pg dispatcher started")));
 
 	for (;;)
@@ -199,14 +287,27 @@ tpg_dispatcher_main(Datum main_arg)
 		/* it may lie in the past: its transaction took long */
 		seen_until = Min(seen_until, announced);
 
+		announced = tpg_dispatcher_take_heartbeat_due();
+		next_heartbeat = Min(next_heartbeat, announced);
+
 		released = tpg_dispatcher_take_released();
 		turn.scan = tpg_dispatcher_take_scan();
 		turn.refill = tpg_dispatcher_take_refill();
 		turn.due = now >= next_due;
 		turn.sweep = now >= next_sweep;
+		if (tpg_dispatcher_take_lost())
+			executor_lost = turn.sweep = true;
 		/* the interval may have been changed, and the clock, too */
 		if (next_sweep > TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval))
 			turn.sweep = true;
+
+		if (tpg_dispatcher_take_settings())
+		{
+			read_settings();
+			/* what its queues no longer hold back */
+			turn.scan = true;
+		}
+		(void) tpg_dispatcher_take_limits();
 
 		tpg_parked_collect(now);
 		if (turn.scan || turn.refill || turn.due || turn.sweep)
@@ -217,10 +318,27 @@ tpg_dispatcher_main(Datum main_arg)
 				next_sweep = TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval);
 		}
 
-		wakeup = Min(next_sweep, next_due);
+		/* a restored copy has become ours */
+		if (home_is_ours && !settings_read)
+			read_settings();
+
+		if (now >= next_heartbeat)
+		{
+			/* the first look is for free where there are none */
+			next_heartbeat = tpg_shared_heartbeat_next(MyDatabaseId);
+			if (now >= next_heartbeat)
+				next_heartbeat = keep_heartbeats(now);
+		}
+
+		wakeup = Min(Min(next_sweep, next_due), next_heartbeat);
 		wakeup = Min(wakeup, tpg_parked_turn(now, released));
 		if (home_is_ours)
+			wakeup = Min(wakeup, give_out_backlogs(now));
+		if (home_is_ours && !tpg_database_stopped(MyDatabaseId))
+		{
 			wakeup = Min(wakeup, tpg_pool_turn(now));
+			wakeup = Min(wakeup, tpg_http_turn(now));
+		}
 		if (!tpg_dispatcher_plan(wakeup))
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

@@ -5,7 +5,8 @@
  *
  * Connected as the role that owns the functions, so that there is nothing to
  * switch back from.  It takes a hint from its queue, does what is due in one
- * transaction, and takes the next; between two it holds no transaction.
+ * transaction, and takes the next; between two it holds no transaction.  An
+ * autonomous attempt is a transaction before it and one behind it.
  * Without work for temporal_pg.idle_timeout it ends.
  *
  * Invariants: user code leaves nothing behind in the session for the next
@@ -36,8 +37,10 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "ipc/databases.h"
+#include "ipc/heartbeats.h"
 #include "ipc/queue.h"
 #include "ipc/slots.h"
+#include "runtime/autonomous.h"
 #include "runtime/drive.h"
 #include "store/extension.h"
 #include "worker/bgw.h"
@@ -102,6 +105,38 @@ begin_transaction(void)
 	return false;
 }
 
+static void clean_session(void);
+
+/*
+ * The item's attempt is recorded as started: it runs, and commits as it likes,
+ * outside of any transaction of ours.  Then its end is recorded, and that is no
+ * longer cancelled: who interrupts now has come too late.
+ */
+static bool
+do_autonomous(TpgTaskOutcome *outcome)
+{
+	bool		there;
+
+	TPG_FAULT("autonomous_opened");
+	tpg_autonomous_call();
+	clean_session();
+	HOLD_CANCEL_INTERRUPTS();
+	there = begin_transaction();
+	if (there)
+	{
+		tpg_autonomous_end();
+		tpg_wake_will_pop();
+		tpg_bgw_commit();
+		outcome->kind = TPG_TASK_DONE;
+	}
+	/* an error that was caught on the way has let go of it */
+	if (QueryCancelHoldoffCount > 0)
+		RESUME_CANCEL_INTERRUPTS();
+	QueryCancelPending = false;
+	tpg_autonomous_forget();
+	return there;
+}
+
 /*
  * Once round: the task in one transaction.  Errors are for the caller.
  */
@@ -118,9 +153,11 @@ do_task(TpgWorkItem *item, TpgTaskOutcome *outcome)
 		*outcome = tpg_drive_workflow_task(item->execution_key);
 
 	/* we take the next item ourselves, unless this one goes on */
-	if (outcome->kind != TPG_TASK_AGAIN)
+	if (outcome->kind != TPG_TASK_AGAIN && outcome->kind != TPG_TASK_AUTONOMOUS)
 		tpg_wake_will_pop();
 	tpg_bgw_commit();
+	if (outcome->kind == TPG_TASK_AUTONOMOUS && !do_autonomous(outcome))
+		return false;
 	if (item->kind == TPG_WORK_ACTIVITY)
 		TPG_FAULT("activity_after_commit");
 	else if (item->kind == TPG_WORK_RUN)
@@ -146,7 +183,10 @@ record_failure(TpgWorkItem *item, ErrorData *error, TpgTaskOutcome *outcome)
 		if (there)
 		{
 			if (item->kind == TPG_WORK_ACTIVITY)
+			{
 				tpg_drive_activity_task_failed(item->execution_key, item->event_id, error);
+				tpg_autonomous_forget();
+			}
 			else if (item->kind == TPG_WORK_OUTBOX)
 				tpg_drive_outbox_failed(item->execution_key, error);
 			else if (!tpg_drive_workflow_task_failed(item->execution_key, error))
@@ -158,6 +198,8 @@ record_failure(TpgWorkItem *item, ErrorData *error, TpgTaskOutcome *outcome)
 	PG_CATCH();
 	{
 		tpg_slot_forsake();
+		/* an attempt that stays recorded is missed when we are gone */
+		tpg_slot_set_inflight(item->execution_key, item->event_id);
 		ereport(LOG,
 				(errcode(error->sqlerrcode),
 				 errmsg("could not record the failure of a task: %s",
@@ -188,8 +230,11 @@ follow_up(TpgWorkItem *item, TpgTaskOutcome *outcome)
 			/* had its rounds: to the end of the queue (it is in hand, so: noted) */
 			tpg_queue_push(MyDatabaseId, my_owner, *item);
 			break;
+		case TPG_TASK_LIMITED:
+			/* the dispatcher is told when the item is no longer in hand (ipc/limits) */
 		case TPG_TASK_DONE:
 		case TPG_TASK_NOTHING:
+		case TPG_TASK_AUTONOMOUS:	/* done by now */
 			break;
 	}
 }
@@ -247,6 +292,7 @@ run_item(TpgWorkItem *item)
 		CHECK_FOR_INTERRUPTS();
 	}
 	error_context_stack = callback.previous;
+	tpg_shared_heartbeat_clear();
 
 	if (there)
 	{
@@ -347,7 +393,7 @@ tpg_executor_main(Datum main_arg)
 		ResetLatch(MyLatch);
 		tpg_bgw_process_interrupts();
 		/* whatever we were woken for, somebody else is woken when we go */
-		if (tpg_slot_retiring())
+		if (tpg_slot_retiring() || tpg_database_stopped(MyDatabaseId))
 			break;
 		if (!tpg_queue_pop(&item))
 		{

@@ -54,7 +54,7 @@ tpg_parked_init(void)
 	HASHCTL		ctl;
 
 	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(TpgWorkItem);
+	ctl.keysize = offsetof(TpgWorkItem, priority);	/* what tells items apart */
 	ctl.entrysize = sizeof(ParkedEntry);
 	ctl.hcxt = TopMemoryContext;
 	parked = hash_create("temporal_pg parked work", 128, &ctl,
@@ -88,6 +88,7 @@ tpg_parked_collect(TimestampTz now)
 				nwaiting++;
 				entry->attempts++;
 			}
+			entry->item = items[i].item;
 			entry->owner = items[i].owner;
 			entry->waiting = true;
 			delay = entry->attempts > 7 ? DELAY_LAST_MS :

@@ -26,7 +26,7 @@
 #include "base/compat.h"
 #include "ipc/databases.h"
 #include "ipc/dispatch.h"
-#include "ipc/queue.h"
+#include "ipc/queuestate.h"
 #include "ipc/slots.h"
 #include "worker/bgw.h"
 #include "worker/pool.h"

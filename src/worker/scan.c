@@ -24,6 +24,8 @@
 #include "utils/memutils.h"
 
 #include "engine/sweep.h"
+#include "engine/task.h"
+#include "ipc/limits.h"
 #include "ipc/queue.h"
 #include "store/definition.h"
 #include "store/due.h"
@@ -68,7 +70,8 @@ compare_cursors(const Cursor *a, const Cursor *b)
 static bool
 offer_row(TpgDueRow *row, TpgWorkKind kind)
 {
-	Oid			owner = kind == TPG_WORK_ACTIVITY ? tpg_definition_owner_of_activity(row->namespace_id, row->type) :
+	Oid			owner = kind == TPG_WORK_ACTIVITY ?
+		tpg_task_activity_owner(row->namespace_id, row->execution_key, row->type) :
 		tpg_definition_owner_of_run(row->namespace_id, row->type, row->version);
 	TpgWorkItem item = {0};
 	TpgOffer	offer;
@@ -87,8 +90,21 @@ offer_row(TpgDueRow *row, TpgWorkKind kind)
 	item.execution_key = row->execution_key;
 	item.event_id = kind == TPG_WORK_ACTIVITY ? row->event_id : 0;
 	item.kind = kind;
+	item.priority = row->priority_key;
 	if (tpg_parked_contains(item))
 		return true;
+
+	/* given out by worker/backlog */
+	if (kind != TPG_WORK_OUTBOX)
+	{
+		TpgLimitRef ref = tpg_limits_find(row->namespace_id, row->task_queue);
+
+		if (ref.index >= 0)
+		{
+			tpg_limits_news(ref, kind == TPG_WORK_ACTIVITY ? TPG_LIMIT_ACTIVITY : TPG_LIMIT_WORKFLOW, 0);
+			return true;
+		}
+	}
 
 	/*
 	 * A run that is being worked on may have got this mail after its task
@@ -97,7 +113,7 @@ offer_row(TpgDueRow *row, TpgWorkKind kind)
 	 */
 	offer = tpg_queue_offer(tpg_queue_ref(MyDatabaseId, owner), item,
 							kind == TPG_WORK_ACTIVITY ? TPG_OFFER_ONCE : 0);
-	return offer == TPG_OFFER_TAKEN || offer == TPG_OFFER_KNOWN;
+	return offer == TPG_OFFER_TAKEN || offer == TPG_OFFER_KNOWN || offer == TPG_OFFER_IN_HAND;
 }
 
 static void

@@ -38,6 +38,12 @@ BEGIN
 	RETURN sum;
 END $$;
 
+-- the same by workers outside
+CREATE FUNCTION fan_outside(width integer) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN cardinality(temporal.await_all(array_agg(temporal.start_activity('outside', i)))) FROM generate_series(1, width) i;
+END $$;
+
 CREATE FUNCTION nap(times integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	FOR i IN 1 .. times LOOP

@@ -164,7 +164,7 @@ SELECT is(pg_temp.as_role('tpg_mallory', 'SELECT temporal_internal.trace_run(1)'
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p
 	WHERE p.pronamespace = 'temporal_internal'::regnamespace AND has_function_privilege('tpg_mallory', p.oid, 'EXECUTE')
-	  AND p.proname !~ '^(future_|may_see|access_level|clock_now|failure_message|find_run|worker_slots|trace_run|explain_run|describe_run|pause_activity_of|resume_activity_of|require_activity|version_is_outdated)'$$,
+	  AND p.proname !~ '^(future_|may_see|access_level|clock_now|failure_message|find_run|worker_slots|pollers|task_queue_state|heartbeats$|trace_run|explain_run|describe_run|command_activities|require_activity|checked_jitter|activity_options|version_is_outdated)'$$,
 	'only those that views and public functions call are executable at all');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('temporal'::regnamespace, 'temporal_internal'::regnamespace) AND prosecdef
 	AND NOT (coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}')$$, 'every SECURITY DEFINER function pins its search_path');

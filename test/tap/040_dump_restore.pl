@@ -58,6 +58,7 @@ $node->query(q{
 	SELECT temporal.register_activity('step', start_to_close_timeout => '5 min'), temporal.register_activity('pay');
 	SELECT temporal.register_activity('stubborn', retry_policy => temporal.retry_policy('1 day'));
 	SELECT temporal.register_workflow(f) FROM unnest('{quick,sleepy,retrying,failing,broken}'::text[]) f;
+	SELECT temporal.configure_task_queue('narrow', max_concurrent_activities => 3), temporal.pause_task_queue('shut', 'for now');
 	SELECT temporal.register_search_attribute('Customer', 'Keyword'), temporal.register_search_attribute('Amount', 'Int');
 	SELECT temporal.create_namespace('sales', retention => '7 days');
 	SELECT temporal.grant_access('sales', 'ann', 'author'), temporal.grant_access('sales', 'clerk', 'client');
@@ -170,6 +171,9 @@ foreach ([ $node, 'copy' ], [ $other, 'app' ])
 	($status, undef, $err) = $n->try_query("\\set VERBOSITY verbose\nSET SESSION AUTHORIZATION ann; SELECT temporal.post_restore()", db => $db);
 	like($err, qr/ERROR:  42501/, "$where: not everybody may call post_restore()");
 	$n->query('SELECT temporal.post_restore()', db => $db);
+	is($n->query(q{SELECT string_agg(concat_ws(' ', task_queue, max_concurrent, pause_reason), ', ' ORDER BY task_queue) FROM temporal.task_queue WHERE kind = 'activity' AND task_queue <> 'default'}, db => $db),
+		'narrow 3, shut for now', "$where: task queues have their settings");
+	$n->wait_for(q{SELECT waits_for = 'unpause_task_queue' FROM temporal.task_queue WHERE task_queue = 'shut' AND kind = 'activity'}, db => $db);
 	is($n->query(q{SELECT temporal.result('sleepy ' || i, timeout => '20 s') FROM generate_series(1, 5) i}, db => $db),
 		join("\n", ('"slept, state true"') x 5), "$where: after post_restore() sleeping runs wake up");
 	is($n->query(q{SELECT temporal.result('delayed', timeout => '20 s')}, db => $db), '12.50', '... delayed ones begin');

@@ -112,11 +112,13 @@ like(standby_error(q{SELECT temporal.update_result('open', 'slow-1', '200 ms')})
 # --- what writes says so before it does anything
 
 foreach ([ 'signal' => q{'open', 'note', '"x"'} ], [ 'signal_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'update' => q{'open', 'note', '"x"'} ],
-	[ 'start_update' => q{'open', 'slow', '"x"'} ], [ 'update_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'start_workflow' => q{'noting'} ])
+	[ 'start_update' => q{'open', 'slow', '"x"'} ], [ 'update_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'start_workflow' => q{'noting'} ],
+	[ 'poll_activity_task' => q{'default', 'me'} ])
 {
 	like(standby_error("SELECT temporal.$_->[0]($_->[1])"), qr/ERROR:  25006: cannot execute temporal\.$_->[0]\(\) in a read-only transaction\n(?!CONTEXT)/, "$_->[0]() gives PostgreSQL's own error, of itself");
 }
 like(standby_error(q{CALL temporal.execute_update('open', 'note', '"x"')}), qr/ERROR:  25006: cannot execute temporal\.execute_update\(\) in a read-only transaction/, 'execute_update() too');
+like(standby_error(q{CALL temporal.poll_activity_tasks('default', 'me')}), qr/ERROR:  25006: cannot execute temporal\.poll_activity_tasks\(\) in a read-only transaction/, 'and poll_activity_tasks()');
 
 foreach ([ 'start_workflow()' => q{temporal.start_workflow('nap', '["no", "1 s"]', id => 'no')} ],
 	[ 'terminate()' => q{temporal.terminate('next week')} ],

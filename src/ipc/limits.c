@@ -1,0 +1,589 @@
+/*-------------------------------------------------------------------------
+ *
+ * limits.c
+ *	  What a task queue may start now: concurrency, rate, pause.
+ *
+ * Invariants: `running` counts what executors have in hand (slot->limit_held) and
+ * what transactions in progress have asked for (held, below); both are given
+ * back where those end, also by an error or when the process exits.  A process
+ * that is killed takes the server's shared memory with it, and so the counts.
+ *
+ * The rate is a GCRA: `next` is when the next start is due if they come evenly;
+ * one may come up to TOLERANCE_US early, so that a dispatcher that wakes up a
+ * little late loses nothing, and a burst is that much worth of starts.
+ *
+ * What is called at commit uses spinlocks, atomics and a latch; no memory is
+ * allocated anywhere here.  Entries belong to one database; its dispatcher alone
+ * takes and frees them, under tpg_shared_lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "ipc/databases.h"
+#include "ipc/layout.h"
+#include "ipc/limits.h"
+#include "ipc/shmem.h"
+#include "ipc/slots.h"
+#include "ipc/wake.h"
+
+/* a tenth of a second's worth at once: 1 % of what ten seconds may bring */
+#define TOLERANCE_US INT64CONST(100000)
+
+/* over which the rates for the view are averaged */
+#define RATE_SECONDS 30.0
+
+/* before the settings have been read */
+#define ASK_AGAIN_MS 1000
+
+#define MAX_HELD 64
+
+typedef struct Held
+{
+	TpgLimitRef ref;
+	TpgLimitKind kind;
+	bool		stays_open;
+	bool		ended;			/* an open one ends with this transaction */
+} Held;
+
+/* of the transaction in progress, outside of executors */
+static Held held[MAX_HELD];
+static int	nheld = 0;
+
+void
+tpg_limits_reset(void)
+{
+	tpg_shared->nlimits = 0;
+	for (int i = 0; i < TPG_MAX_TASK_QUEUES; i++)
+		SpinLockInit(&tpg_shared->limits[i].mutex);
+}
+
+static uint64
+hash_name(const char *name)
+{
+	return hash_bytes_extended((const unsigned char *) name, (int) strlen(name), 0);
+}
+
+static TpgDatabase *
+my_database(void)
+{
+	static int	index = -1;
+
+	if (!tpg_shmem_ready() || !OidIsValid(MyDatabaseId))
+		return NULL;
+	if (index < 0 || tpg_database_oids[index] != MyDatabaseId)
+		index = tpg_database_find(MyDatabaseId, false);
+	return index < 0 ? NULL : &tpg_databases[index];
+}
+
+static void
+wake_dispatcher(void)
+{
+	tpg_database_wake_limits(tpg_database_find(MyDatabaseId, false), MyDatabaseId);
+}
+
+TpgLimitRef
+tpg_limits_find(int32 namespace_id, const char *task_queue)
+{
+	TpgLimitRef ref = {-1, 0};
+	TpgDatabase *db = my_database();
+	uint64		hash;
+
+	if (db == NULL || db->nlimits == 0)
+		return ref;
+	hash = hash_name(task_queue);
+	for (int i = 0; i < tpg_shared->nlimits; i++)
+	{
+		TpgLimits  *l = &tpg_shared->limits[i];
+
+		if (l->dboid == MyDatabaseId && l->namespace_id == namespace_id && l->name_hash == hash)
+		{
+			ref.index = i;
+			ref.generation = l->generation;
+			break;
+		}
+	}
+	return ref;
+}
+
+/* Locked, if it is still that queue's; else NULL. */
+static TpgLimits *
+lock_limits(TpgLimitRef ref)
+{
+	TpgLimits  *l;
+
+	if (ref.index < 0)
+		return NULL;
+	l = &tpg_shared->limits[ref.index];
+	SpinLockAcquire(&l->mutex);
+	if (l->generation == ref.generation && OidIsValid(l->dboid))
+		return l;
+	SpinLockRelease(&l->mutex);
+	return NULL;
+}
+
+/* The rest of this block: caller holds the mutex. */
+
+static bool
+is_limited(const TpgLimits *l, TpgLimitKind kind)
+{
+	return l->paused || l->kinds[kind].max >= 0 || l->kinds[kind].interval != 0;
+}
+
+/* How many may start besides `pending`; 0: *again. */
+static int
+available(const TpgLimits *l, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again)
+{
+	const TpgLimit *k = &l->kinds[kind];
+	int64		n = INT_MAX;
+
+	*again = DT_NOEND;
+	if (l->paused || k->interval < 0)
+		return 0;
+	if (k->max >= 0)
+		n = Min(n, (int64) k->max - k->running - k->open - pending);
+	if (n <= 0)
+		return 0;
+	if (k->interval > 0)
+	{
+		int64		first = Max(k->next, now) + pending * k->interval;
+		int64		slack = now + TOLERANCE_US - first;
+
+		if (slack < 0)
+		{
+			*again = now - slack;
+			return 0;
+		}
+		n = Min(n, slack / k->interval + 1);
+	}
+	return (int) n;
+}
+
+static void
+decay(double *count, TimestampTz *at, TimestampTz now)
+{
+	if (*count > 0 && now > *at)
+		*count *= exp(-(double) (now - *at) / USECS_PER_SEC / RATE_SECONDS);
+	*at = now;
+}
+
+/* ---------------------------------------------------------------------
+ * Starting and ending
+ * ---------------------------------------------------------------------
+ */
+
+bool
+tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	bool		limited;
+
+	if (l == NULL)
+		return false;
+	limited = is_limited(l, kind);
+	SpinLockRelease(&l->mutex);
+	return limited;
+}
+
+bool
+tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TimestampTz *again)
+{
+	TpgDatabase *db = my_database();
+	TpgSlot    *slot = tpg_my_slot >= 0 ? &tpg_slots[tpg_my_slot] : NULL;
+	TimestampTz now;
+	TpgLimitRef ref;
+	TpgLimits  *l;
+	bool		may;
+
+	*again = DT_NOEND;
+	if (db == NULL || (db->limits_loaded && db->nlimits == 0))
+		return true;
+	now = GetCurrentTimestamp();
+	if (!db->limits_loaded)
+	{
+		*again = TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS);
+		return false;
+	}
+	/* a second round with the same item */
+	if (slot != NULL && slot->limit_held)
+		return true;
+	/* as many in one transaction as can be remembered: the next one takes more */
+	if (slot == NULL && (!tpg_wake_expect() || nheld >= MAX_HELD))
+	{
+		*again = now;
+		return false;
+	}
+	ref = tpg_limits_find(namespace_id, task_queue);
+	l = lock_limits(ref);
+	if (l == NULL)
+		return true;
+	may = available(l, kind, 0, now, again) > 0;
+	if (may)
+	{
+		TpgLimit   *k = &l->kinds[kind];
+
+		k->running++;
+		if (k->interval > 0)
+			k->next = Max(k->next, now) + k->interval;
+		decay(&k->started, &k->started_at, now);
+		k->started += 1;
+	}
+	else
+		l->kinds[kind].wanted = true;
+	SpinLockRelease(&l->mutex);
+
+	if (slot != NULL)
+	{
+		slot->limit = ref;
+		slot->limit_kind = kind;
+		slot->limit_held = may;
+		slot->limit_refused = !may;
+	}
+	else if (may)
+	{
+		held[nheld].ref = ref;
+		held[nheld].kind = kind;
+		held[nheld].stays_open = held[nheld].ended = false;
+		nheld++;
+	}
+	return may;
+}
+
+void
+tpg_limits_keep_open(void)
+{
+	if (nheld > 0 && !held[nheld - 1].ended)
+		held[nheld - 1].stays_open = true;
+}
+
+void
+tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TpgLimitRef ref = tpg_limits_find(namespace_id, task_queue);
+
+	/* too many at once: the next recount tells */
+	if (ref.index < 0 || !tpg_wake_expect() || nheld >= MAX_HELD)
+		return;
+	held[nheld].ref = ref;
+	held[nheld].kind = kind;
+	held[nheld].stays_open = false;
+	held[nheld].ended = true;
+	nheld++;
+}
+
+void
+tpg_limits_at_end(bool committed)
+{
+	bool		wake = false;
+
+	for (int i = 0; i < nheld; i++)
+	{
+		Held	   *h = &held[i];
+		TpgLimits  *l = lock_limits(h->ref);
+		TpgLimit   *k;
+
+		if (l == NULL)
+			continue;
+		k = &l->kinds[h->kind];
+		if (h->ended)
+		{
+			if (committed && k->open > 0)
+				k->open--;
+		}
+		else
+		{
+			k->running--;
+			if (committed && h->stays_open)
+				k->open++;
+		}
+		wake = wake || k->wanted;
+		k->wanted = false;
+		SpinLockRelease(&l->mutex);
+	}
+	nheld = 0;
+	if (wake)
+		wake_dispatcher();
+}
+
+void
+tpg_limits_item_over(int slot_index, uint16 item_limit)
+{
+	TpgSlot    *slot = &tpg_slots[slot_index];
+	TpgLimits  *l;
+	bool		wake = false;
+
+	if (slot->limit_held || slot->limit_refused)
+	{
+		l = lock_limits(slot->limit);
+		if (l != NULL)
+		{
+			TpgLimit   *k = &l->kinds[slot->limit_kind];
+
+			if (slot->limit_held)
+				k->running--;
+			/* its row is due, and nobody holds it any more */
+			if (slot->limit_refused)
+				k->news = true;
+			wake = k->wanted || k->news;
+			k->wanted = false;
+			SpinLockRelease(&l->mutex);
+		}
+		slot->limit_held = slot->limit_refused = false;
+	}
+	else if (item_limit > 0)
+	{
+		/* given out by the dispatcher, but its row was gone: another one may go */
+		l = &tpg_shared->limits[item_limit - 1];
+		SpinLockAcquire(&l->mutex);
+		for (int i = 0; i < TPG_LIMIT_KINDS; i++)
+		{
+			wake = wake || l->kinds[i].wanted;
+			l->kinds[i].wanted = false;
+		}
+		SpinLockRelease(&l->mutex);
+	}
+	if (wake)
+		tpg_database_wake_limits(tpg_database_find(slot->dboid, false), slot->dboid);
+}
+
+void
+tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TpgLimits  *l = lock_limits(ref);
+
+	if (l == NULL)
+		return;
+	l->kinds[kind].news = true;
+	if (count > 0)
+	{
+		decay(&l->kinds[kind].added, &l->kinds[kind].added_at, now);
+		l->kinds[kind].added += count;
+	}
+	SpinLockRelease(&l->mutex);
+}
+
+/* ---------------------------------------------------------------------
+ * For the dispatcher
+ * ---------------------------------------------------------------------
+ */
+
+void
+tpg_limits_load_begin(void)
+{
+	for (int i = 0; i < tpg_shared->nlimits; i++)
+		tpg_shared->limits[i].seen = false;
+}
+
+/* Caller holds tpg_shared_lock. */
+static int
+free_entry(void)
+{
+	for (int i = 0; i < TPG_MAX_TASK_QUEUES; i++)
+		if (!OidIsValid(tpg_shared->limits[i].dboid))
+			return i;
+	return -1;
+}
+
+static void
+set_kind(TpgLimit *k, int max_concurrent, double per_second, TimestampTz now)
+{
+	k->max = max_concurrent;
+	if (per_second < 0)
+		k->interval = 0;
+	else if (per_second == 0)
+		k->interval = -1;
+	else
+		k->interval = Max((int64) rint(Min(USECS_PER_SEC / per_second, (double) USECS_PER_DAY * 1000)), 1);
+	/* what a slower rate has put off is not put off any longer */
+	k->next = k->interval > 0 ? Min(k->next, now + k->interval) : 0;
+	k->news = true;
+}
+
+TpgLimitRef
+tpg_limits_load_put(const TpgLimitSettings *s)
+{
+	TpgLimitRef ref = {-1, 0};
+	uint64		hash = hash_name(s->task_queue);
+	TimestampTz now = GetCurrentTimestamp();
+	TpgLimits  *l;
+	bool		fresh = false;
+
+	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < tpg_shared->nlimits && ref.index < 0; i++)
+	{
+		l = &tpg_shared->limits[i];
+		if (l->dboid == MyDatabaseId && l->namespace_id == s->namespace_id && l->name_hash == hash)
+			ref.index = i;
+	}
+	if (ref.index < 0)
+	{
+		ref.index = free_entry();
+		fresh = true;
+	}
+	if (ref.index >= 0)
+	{
+		l = &tpg_shared->limits[ref.index];
+		SpinLockAcquire(&l->mutex);
+		if (fresh)
+		{
+			memset(l->kinds, 0, sizeof(l->kinds));
+			l->dboid = MyDatabaseId;
+			l->namespace_id = s->namespace_id;
+			l->name_hash = hash;
+			l->generation++;
+		}
+		l->seen = true;
+		l->paused = s->paused;
+		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
+			set_kind(&l->kinds[kind], s->max_concurrent[kind], s->per_second[kind], now);
+		ref.generation = l->generation;
+		SpinLockRelease(&l->mutex);
+		if (ref.index >= tpg_shared->nlimits)
+			tpg_shared->nlimits = ref.index + 1;
+	}
+	LWLockRelease(tpg_shared_lock);
+	return ref;
+}
+
+void
+tpg_limits_load_end(void)
+{
+	TpgDatabase *db = my_database();
+	int			n = 0;
+
+	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < tpg_shared->nlimits; i++)
+	{
+		TpgLimits  *l = &tpg_shared->limits[i];
+
+		if (l->dboid != MyDatabaseId)
+			continue;
+		if (l->seen)
+		{
+			n++;
+			continue;
+		}
+		SpinLockAcquire(&l->mutex);
+		l->dboid = InvalidOid;
+		l->generation++;
+		SpinLockRelease(&l->mutex);
+	}
+	LWLockRelease(tpg_shared_lock);
+	if (db != NULL)
+	{
+		db->nlimits = n;
+		db->limits_loaded = true;
+	}
+}
+
+void
+tpg_limits_forget_database(Oid dboid)
+{
+	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < tpg_shared->nlimits; i++)
+	{
+		TpgLimits  *l = &tpg_shared->limits[i];
+
+		if (l->dboid != dboid)
+			continue;
+		SpinLockAcquire(&l->mutex);
+		l->dboid = InvalidOid;
+		l->generation++;
+		SpinLockRelease(&l->mutex);
+	}
+	LWLockRelease(tpg_shared_lock);
+}
+
+int
+tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again)
+{
+	TpgLimits  *l = lock_limits(ref);
+	int			n = 0;
+
+	*again = DT_NOEND;
+	if (l == NULL)
+		return 0;
+	n = available(l, kind, pending, now, again);
+	/* in one with the look: an end after this is reported */
+	l->kinds[kind].wanted = n == 0 || pending > 0;
+	SpinLockRelease(&l->mutex);
+	return n;
+}
+
+bool
+tpg_limits_take_news(TpgLimitRef ref, TpgLimitKind kind)
+{
+	TpgLimits  *l = lock_limits(ref);
+	bool		news;
+
+	if (l == NULL)
+		return false;
+	news = l->kinds[kind].news;
+	l->kinds[kind].news = false;
+	SpinLockRelease(&l->mutex);
+	return news;
+}
+
+int
+tpg_limits_open(TpgLimitRef ref, TpgLimitKind kind)
+{
+	TpgLimits  *l = lock_limits(ref);
+	int			open;
+
+	if (l == NULL)
+		return 0;
+	open = l->kinds[kind].open;
+	SpinLockRelease(&l->mutex);
+	return open;
+}
+
+void
+tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open)
+{
+	TpgLimits  *l = lock_limits(ref);
+
+	if (l == NULL)
+		return;
+	if (open < l->kinds[kind].open)
+		l->kinds[kind].news = true;
+	l->kinds[kind].open = open;
+	SpinLockRelease(&l->mutex);
+}
+
+/* ---------------------------------------------------------------------
+ * For views
+ * ---------------------------------------------------------------------
+ */
+
+bool
+tpg_limits_state(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TpgLimitState *state)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	TpgLimit	k;
+	TimestampTz again;
+
+	memset(state, 0, sizeof(*state));
+	if (l == NULL)
+		return false;
+	k = l->kinds[kind];
+	state->paused = l->paused;
+	state->late = available(l, kind, 0, now, &again) == 0 && !TIMESTAMP_NOT_FINITE(again);
+	SpinLockRelease(&l->mutex);
+
+	state->running = k.running + k.open;
+	state->full = k.max >= 0 && state->running >= k.max;
+	state->late = state->late || k.interval < 0;
+	decay(&k.added, &k.added_at, now);
+	decay(&k.started, &k.started_at, now);
+	state->add_rate = k.added / RATE_SECONDS;
+	state->dispatch_rate = k.started / RATE_SECONDS;
+	return true;
+}

@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * limits.h
+ *	  What a task queue may start now: concurrency, rate, pause.
+ *
+ * Task queues without settings have no limits here, and cost one test.  The
+ * settings are read from the table by the dispatcher, which also gives out the
+ * work of configured queues (worker/backlog); before it has read them nothing
+ * may start.
+ *
+ * Who starts a task asks first:
+ *
+ *	  tpg_limits_start()	may it start now?  If so, it counts.
+ *
+ * and it counts until
+ *	  - an executor is through with the item in its hands, in whatever way;
+ *	  - elsewhere, the transaction ends (a rollback to a savepoint ends nothing);
+ *		after tpg_limits_keep_open() and a COMMIT, until tpg_limits_open_ended() has
+ *		been committed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TPG_IPC_LIMITS_H
+#define TPG_IPC_LIMITS_H
+
+#include "datatype/timestamp.h"
+
+/* configured task queues of all databases together */
+#define TPG_MAX_TASK_QUEUES 512
+
+typedef enum TpgLimitKind
+{
+	TPG_LIMIT_ACTIVITY,
+	TPG_LIMIT_WORKFLOW,
+	TPG_LIMIT_KINDS
+} TpgLimitKind;
+
+/* Limits as they were when looked up; they may be another queue's by now. */
+typedef struct TpgLimitRef
+{
+	int			index;			/* -1: the queue is not configured */
+	uint32		generation;
+} TpgLimitRef;
+
+/* Never blocks for long, never fails.  A queue that is not configured: index -1. */
+extern TpgLimitRef tpg_limits_find(int32 namespace_id, const char *task_queue);
+
+/* Is there a limit, or a pause?  Then nothing may run that has not asked. */
+extern bool tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind);
+
+/*
+ * May one more start now?  If not, *again says when to ask again: a time, or
+ * DT_NOEND: when one ends or the queue is unpaused (the dispatcher is told then).
+ */
+extern bool tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TimestampTz *again);
+
+/*
+ * For attempts that stay open beyond the transaction that starts them, outside of
+ * executors.  keep_open: the last start goes on counting after COMMIT.
+ * open_ended: at COMMIT, one of them counts no more.  The dispatcher counts
+ * them in the table when it reads the settings, and again with every sweep: what
+ * ends without a word (a run that closes with its activities) is found there.
+ */
+extern void tpg_limits_keep_open(void);
+extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind);
+
+/* ---------- for the dispatcher ---------- */
+
+typedef struct TpgLimitSettings
+{
+	int32		namespace_id;
+	const char *task_queue;
+	bool		paused;
+	int			max_concurrent[TPG_LIMIT_KINDS];	/* -1: any number */
+	double		per_second[TPG_LIMIT_KINDS];	/* -1: no rate */
+} TpgLimitSettings;
+
+/* All settings of this database anew.  put: index -1 when there is no room. */
+extern void tpg_limits_load_begin(void);
+extern TpgLimitRef tpg_limits_load_put(const TpgLimitSettings *settings);
+extern void tpg_limits_load_end(void);
+
+/* How many may start now, besides `pending` that were given out; 0: *again as above, and an end is reported. */
+extern int	tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again);
+
+/* Open attempts: how many are known; set. */
+extern int	tpg_limits_open(TpgLimitRef ref, TpgLimitKind kind);
+extern void tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open);
+
+extern bool tpg_limits_take_news(TpgLimitRef ref, TpgLimitKind kind);
+
+/* ---------- for this floor ---------- */
+
+/* There is more to start.  At commit: never fails. */
+extern void tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count);
+
+/* The transaction has ended. */
+extern void tpg_limits_at_end(bool committed);
+
+/* An executor is through with its item. */
+extern void tpg_limits_item_over(int slot, uint16 item_limit);
+
+extern void tpg_limits_forget_database(Oid dboid);
+
+/* ---------- for views ---------- */
+
+typedef struct TpgLimitState
+{
+	int			running;
+	double		add_rate;		/* a second, over about the last half minute */
+	double		dispatch_rate;
+	bool		paused;
+	bool		full;			/* as many run as may */
+	bool		late;			/* the rate allows no more now */
+} TpgLimitState;
+
+extern bool tpg_limits_state(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TpgLimitState *state);
+
+#endif							/* TPG_IPC_LIMITS_H */

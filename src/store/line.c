@@ -1,0 +1,350 @@
+/*-------------------------------------------------------------------------
+ * store/line.c - the line in which external activities wait for a worker.
+ *
+ * Workers get tasks by priority, then fairly between runs, then by age.  Fair: a run
+ * that has queued a thousand tasks does not keep another one's ten waiting behind
+ * them.  What makes this one walk along an index, whatever is queued, is that a task is
+ * given its place when it gets in line, as in start-time fair queueing:
+ *
+ *	  pass = max(pass of the first task in line, 1 + pass of the run's last one)
+ *
+ * So the tasks of one run have passes one behind the other, and those of a run that
+ * comes later begin at the front, between them.  The index (namespace, task queue,
+ * priority, pass, due_at) is the order in which tasks are given out; of equal passes the
+ * oldest comes first.  A place costs two look-ups by index, a poll one walk over as many
+ * entries as it takes, and those that others have locked.
+ *
+ * Entries of tasks that were given out lie dead at the front of that index until vacuum comes,
+ * and while somebody holds an old snapshot that can be long.  So a process remembers how
+ * far the front had come, and looks from there on; once a second, and where there is nothing,
+ * it looks at all of it, and finds what has got in line further in front: a task whose
+ * poll was rolled back, or that was committed late.
+ *
+ * In line are only tasks that are due: one whose next attempt comes later has no pass,
+ * so that a thousand that wait for a retry are not in the way, and gets one when
+ * that time has come (tpg_line_join_due).
+ *
+ * Lock order: here the execution first (FOR KEY SHARE, so that the run cannot close before
+ * the transaction has ended), then the task, because of two that could not be had both
+ * neither may stay locked: whoever closes a run leaves out tasks that are locked,
+ * and trusts that their holder sees to them.  Nothing is waited for, so no deadlock.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "storage/proc.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "store/line.h"
+#include "store/plan.h"
+
+#define CLAIM_COLUMNS \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES ", e.workflow_id, e.run_id, e.workflow_type, e.activity_cancels, b.details, " \
+	"h.user_metadata ->> 'summary', a.pass " \
+	"FROM temporal_internal.activity_task a " \
+	"JOIN temporal_internal.execution e ON e.key = a.execution_key AND e.status IN (1, 8) " \
+	"CROSS JOIN LATERAL (SELECT l.attributes, l.user_metadata FROM temporal_internal.history l " \
+	"WHERE l.execution_key = a.execution_key AND l.event_id = a.scheduled_event_id OFFSET 0) h " \
+	"LEFT JOIN LATERAL (SELECT d.details FROM temporal_internal.activity_heartbeat d " \
+	"WHERE d.execution_key = a.execution_key AND d.scheduled_event_id = a.scheduled_event_id OFFSET 0) b ON a.attempt > 1 "
+/* in this order */
+#define CLAIM_LOCKS " FOR KEY SHARE OF e SKIP LOCKED FOR UPDATE OF a SKIP LOCKED"
+
+static TpgPlan claim_plan = TPG_PLAN(
+	CLAIM_COLUMNS "WHERE a.namespace_id = $1 AND a.task_queue = $2 AND a.pass IS NOT NULL AND NOT a.paused "
+	"ORDER BY a.priority_key, a.pass, a.due_at LIMIT $3" CLAIM_LOCKS, 3, {INT4OID, TEXTOID, INT4OID}
+);
+#define CLAIM_SOME(condition) \
+	CLAIM_COLUMNS "WHERE a.namespace_id = $1 AND a.task_queue = $2 AND a.pass IS NOT NULL AND NOT a.paused AND " condition \
+	" ORDER BY a.priority_key, a.pass, a.due_at LIMIT $3" CLAIM_LOCKS
+static TpgPlan claim_before_plan = TPG_PLAN(CLAIM_SOME("a.priority_key < $4"), 4, {INT4OID, TEXTOID, INT4OID, INT2OID});
+static TpgPlan claim_from_plan = TPG_PLAN(
+	CLAIM_SOME("(a.priority_key, a.pass, a.due_at) >= ($4, $5, $6)"), 6, {INT4OID, TEXTOID, INT4OID, INT2OID, INT8OID, TIMESTAMPTZOID}
+);
+static TpgPlan claim_run_plan = TPG_PLAN(
+	CLAIM_COLUMNS "WHERE a.execution_key = $4 AND a.namespace_id = $1 AND a.task_queue = $2 AND a.mode = 3 AND NOT a.paused AND a.due_at <= $5 "
+	"ORDER BY a.priority_key, a.pass, a.due_at, a.scheduled_event_id LIMIT $3" CLAIM_LOCKS, 5, {INT4OID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID}
+);
+static TpgPlan open_plan = TPG_PLAN(
+	"UPDATE temporal_internal.activity_task a SET started_at = $4, due_at = 'infinity', timeout_at = nullif(u.timeout_at, 'infinity'), "
+	"worker_identity = $5, pass = NULL "
+	"FROM unnest($1, $2, $3) AS u(execution_key, scheduled_event_id, timeout_at) "
+	"WHERE a.execution_key = u.execution_key AND a.scheduled_event_id = u.scheduled_event_id",
+	5, {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, TEXTOID}
+);
+#define FRONT(namespace_id, task_queue, priority_key) \
+	"(SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = " namespace_id " AND f.task_queue = " task_queue \
+	" AND f.priority_key = " priority_key " AND f.pass IS NOT NULL AND NOT f.paused ORDER BY f.pass LIMIT 1)"
+static TpgPlan front_plan = TPG_PLAN(
+	"SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = $1 AND f.task_queue = $2 AND f.priority_key = $3 "
+	"AND f.pass IS NOT NULL AND NOT f.paused AND f.pass >= $4 ORDER BY f.pass LIMIT 1", 4, {INT4OID, TEXTOID, INT4OID, INT8OID}
+);
+static TpgPlan last_plan = TPG_PLAN(
+	"SELECT o.pass FROM temporal_internal.activity_task o WHERE o.execution_key = $4 AND o.pass IS NOT NULL AND o.task_queue = $2 "
+	"AND o.priority_key = $3 AND o.namespace_id = $1 ORDER BY o.scheduled_event_id DESC LIMIT 1", 4, {INT4OID, TEXTOID, INT4OID, INT8OID}
+);
+static TpgPlan join_plan = TPG_PLAN(
+	"WITH due AS MATERIALIZED (SELECT execution_key, scheduled_event_id, namespace_id, task_queue, priority_key, due_at "
+	"FROM temporal_internal.activity_task WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at <= $1 "
+	"ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED), "
+	"place AS MATERIALIZED (SELECT d.execution_key, d.scheduled_event_id, greatest(" FRONT("d.namespace_id", "d.task_queue", "d.priority_key") ", "
+	"(SELECT max(o.pass) + 1 FROM temporal_internal.activity_task o WHERE o.execution_key = d.execution_key AND o.pass IS NOT NULL "
+	"AND o.task_queue = d.task_queue AND o.priority_key = d.priority_key), 0) - 1 + row_number() OVER ("
+	"PARTITION BY d.execution_key, d.task_queue, d.priority_key ORDER BY d.due_at, d.scheduled_event_id) AS pass FROM due d), "
+	"joined AS (UPDATE temporal_internal.activity_task a SET pass = p.pass FROM place p "
+	"WHERE a.execution_key = p.execution_key AND a.scheduled_event_id = p.scheduled_event_id RETURNING a.namespace_id, a.task_queue) "
+	"SELECT namespace_id, task_queue, count(*)::integer FROM joined GROUP BY 1, 2", 2, {TIMESTAMPTZOID, INT4OID}
+);
+
+/* How far the front of a line had come when this process looked at all of it, or later. */
+typedef struct Front
+{
+	TimestampTz looked_at;		/* 0: not known */
+	int32		namespace_id;
+	uint32		queue;			/* hash of its name: which one is looked at does not matter much */
+	int32		priority_key;
+	int64		pass;
+	TimestampTz due_at;			/* of the first task; of claim_front only */
+} Front;
+
+static Front claim_front;
+static Front insert_front;
+
+#define FRONT_VALID_US INT64CONST(1000000)
+
+static uint32
+queue_hash(const char *task_queue)
+{
+	return hash_bytes((const unsigned char *) task_queue, (int) strlen(task_queue));
+}
+
+static bool
+front_is_known(const Front *f, int32 namespace_id, uint32 queue)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	return f->looked_at != 0 && now >= f->looked_at && now - f->looked_at < FRONT_VALID_US &&
+		f->namespace_id == namespace_id && f->queue == queue;
+}
+
+static void
+front_set(Front *f, int32 namespace_id, uint32 queue, int32 priority_key, int64 pass)
+{
+	f->looked_at = GetCurrentTimestamp();
+	f->namespace_id = namespace_id;
+	f->queue = queue;
+	f->priority_key = priority_key;
+	f->pass = pass;
+}
+
+/* The place that was given last: a run often queues many tasks in one transaction. */
+static struct
+{
+	LocalTransactionId lxid;
+	int64		execution_key;
+	int32		priority_key;
+	uint32		queue;			/* hash of its name: a collision costs a bit of fairness */
+	int64		pass;
+} last_place = {.lxid = InvalidLocalTransactionId};
+
+/* Pass of the first task in line, in the bracket; 0: there is none. */
+static int64
+front_pass(Datum *values, int32 namespace_id, uint32 queue, int32 priority_key)
+{
+	if (front_is_known(&insert_front, namespace_id, queue) && insert_front.priority_key == priority_key)
+	{
+		values[3] = Int64GetDatum(insert_front.pass);
+		tpg_plan_execute(&front_plan, values, NULL, false, 1);
+		if (SPI_processed == 1)
+			return insert_front.pass = tpg_row_int64(0, 1);
+	}
+	values[3] = Int64GetDatum(0);
+	tpg_plan_execute(&front_plan, values, NULL, false, 1);
+	if (SPI_processed == 0)
+		return 0;
+	front_set(&insert_front, namespace_id, queue, priority_key, tpg_row_int64(0, 1));
+	return insert_front.pass;
+}
+
+int64
+tpg_line_pass(const TpgActivityTask *t)
+{
+	TpgStoreScope scope;
+	int			priority_key = tpg_priority_effective(&t->priority);
+	Datum		values[4] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int32GetDatum(priority_key)};
+	uint32		queue;
+	int			level;
+
+	if (t->mode != TPG_MODE_EXTERNAL || t->due_at > tpg_clock_now())
+		return -1;
+	queue = queue_hash(t->task_queue);
+	if (last_place.lxid == tpg_my_lxid() && last_place.execution_key == t->execution_key &&
+		last_place.priority_key == priority_key && last_place.queue == queue)
+		return ++last_place.pass;
+
+	tpg_store_begin(&scope);
+	level = tpg_plan_by_index_begin();
+	values[1] = CStringGetTextDatum(t->task_queue);
+	last_place.pass = front_pass(values, t->namespace_id, queue, priority_key);
+	values[3] = Int64GetDatum(t->execution_key);
+	tpg_plan_execute(&last_plan, values, NULL, false, 1);
+	if (SPI_processed == 1)
+		last_place.pass = Max(last_place.pass, tpg_row_int64(0, 1) + 1);
+	last_place.lxid = tpg_my_lxid();
+	last_place.execution_key = t->execution_key;
+	last_place.priority_key = priority_key;
+	last_place.queue = queue;
+	tpg_plan_by_index_end(level);
+	tpg_store_end(&scope);
+	return last_place.pass;
+}
+
+/* Puts what a plan gives behind the first n; returns how many there are now. */
+static int
+claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
+{
+	tpg_plan_execute(plan, values, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		TpgLineTask *t = &tasks[n++];
+		int			c = TPG_ACTIVITY_NCOLUMNS + 2;	/* behind attributes */
+		bool		isnull;
+
+		tpg_activity_from_row(i, &t->task, context);
+		t->workflow_id = tpg_row_text(i, c, context);
+		t->run_id = *DatumGetUUIDP(tpg_row_datum(i, c + 1, &isnull));
+		t->workflow_type = tpg_row_text(i, c + 2, context);
+		t->activity_cancels = tpg_row_int32(i, c + 3);
+		t->heartbeat_details = (Jsonb *) tpg_row_varlena(i, c + 4, context);
+		t->summary = tpg_row_text(i, c + 5, context);
+		t->pass = tpg_row_int64(i, c + 6);
+	}
+	return n;
+}
+
+int
+tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **result)
+{
+	TpgStoreScope scope;
+	TpgLineTask *tasks = palloc(sizeof(TpgLineTask) * limit);
+	uint32		queue = queue_hash(task_queue);
+	int			n = 0;
+	Datum		values[6] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue), Int32GetDatum(limit)};
+	int			level;
+
+	tpg_store_begin(&scope);
+	level = tpg_plan_by_index_begin();
+	if (front_is_known(&claim_front, namespace_id, queue))
+	{
+		int			before;
+
+		values[3] = Int16GetDatum((int16) claim_front.priority_key);
+		values[4] = Int64GetDatum(claim_front.pass);
+		values[5] = TimestampTzGetDatum(claim_front.due_at);
+		before = claim_front.priority_key > 1 ? claim(&claim_before_plan, values, tasks, 0, scope.caller_context) : 0;
+		n = before;
+		if (n < limit)
+		{
+			values[2] = Int32GetDatum(limit - n);
+			n = claim(&claim_from_plan, values, tasks, n, scope.caller_context);
+		}
+		if (n > before)
+		{
+			claim_front.priority_key = tasks[before].task.priority.key;
+			claim_front.pass = tasks[before].pass;
+			claim_front.due_at = tasks[before].task.due_at;
+		}
+	}
+	if (n == 0)
+	{
+		values[2] = Int32GetDatum(limit);
+		n = claim(&claim_plan, values, tasks, 0, scope.caller_context);
+		if (n > 0)
+		{
+			front_set(&claim_front, namespace_id, queue, tasks[0].task.priority.key, tasks[0].pass);
+			claim_front.due_at = tasks[0].task.due_at;
+		}
+	}
+	tpg_plan_by_index_end(level);
+	tpg_store_end(&scope);
+	*result = tasks;
+	return n;
+}
+
+int
+tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit, TpgLineTask *tasks)
+{
+	TpgStoreScope scope;
+	Datum		values[5] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue), Int32GetDatum(limit), Int64GetDatum(execution_key),
+	TimestampTzGetDatum(now)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	n = claim(&claim_run_plan, values, tasks, 0, scope.caller_context);
+	tpg_store_end(&scope);
+	return n;
+}
+
+void
+tpg_line_open(const TpgLineTask *tasks, int ntasks)
+{
+	TpgStoreScope scope;
+	Datum	   *columns[3];
+	Datum		values[5];
+	int			level;
+
+	if (ntasks == 0)
+		return;
+	tpg_store_begin(&scope);
+	for (int i = 0; i < lengthof(columns); i++)
+		columns[i] = palloc(sizeof(Datum) * ntasks);
+	for (int i = 0; i < ntasks; i++)
+	{
+		columns[0][i] = Int64GetDatum(tasks[i].task.execution_key);
+		columns[1][i] = Int32GetDatum(tasks[i].task.scheduled_event_id);
+		columns[2][i] = TimestampTzGetDatum(tasks[i].task.timeout_at);
+	}
+	values[0] = PointerGetDatum(construct_array(columns[0], ntasks, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[1] = PointerGetDatum(construct_array(columns[1], ntasks, INT4OID, 4, true, TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(columns[2], ntasks, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[3] = TimestampTzGetDatum(tasks[0].task.started_at);
+	values[4] = CStringGetTextDatum(tasks[0].task.worker_identity);
+	level = tpg_plan_by_index_begin();
+	tpg_plan_execute(&open_plan, values, NULL, false, 0);
+	tpg_plan_by_index_end(level);
+	tpg_store_end(&scope);
+}
+
+int
+tpg_line_join_due(TimestampTz now, int limit, TpgLineQueue **queues, int *ntasks)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {TimestampTzGetDatum(now), Int32GetDatum(limit)};
+	int			n;
+	int			level;
+
+	tpg_store_begin(&scope);
+	level = tpg_plan_by_index_begin();
+	tpg_plan_execute(&join_plan, values, NULL, false, 0);
+	tpg_plan_by_index_end(level);
+	n = (int) SPI_processed;
+	*queues = MemoryContextAlloc(scope.caller_context, sizeof(TpgLineQueue) * Max(n, 1));
+	*ntasks = 0;
+	for (int i = 0; i < n; i++)
+	{
+		TpgLineQueue *q = &(*queues)[i];
+
+		q->namespace_id = tpg_row_int32(i, 1);
+		q->task_queue = tpg_row_text(i, 2, scope.caller_context);
+		q->ntasks = tpg_row_int32(i, 3);
+		*ntasks += q->ntasks;
+	}
+	tpg_store_end(&scope);
+	return n;
+}

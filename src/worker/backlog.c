@@ -1,0 +1,519 @@
+/*-------------------------------------------------------------------------
+ *
+ * backlog.c
+ *	  Gives out the work of configured task queues.
+ *
+ * What is due in such a queue stays in its table until it may start.  The
+ * dispatcher reads the first rows of it (by priority, fairness key and age), and
+ * puts as many hints into the rings as the queue's limits allow now, besides
+ * those that wait there; executors then ask the limits themselves
+ * (tpg_limits_start), since time has passed.  Where a queue has no limit on how
+ * many run, it is given out for a little more than all executors: the
+ * backlog stays here, where it is ordered.
+ *
+ * Within a priority the fairness keys take turns: each has a pass, which grows by
+ * 1/weight with every hint; the lowest is next (stride scheduling).  One that comes
+ * anew begins where the others are.
+ *
+ * Nothing is tried in a loop: this is called when a row may be new, when a task
+ * has ended, or at the time of the next token.  The memory of passes and of rows
+ * is the dispatcher's own, and may be lost.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/guc.h"
+#include "engine/sweep.h"
+#include "engine/task.h"
+#include "ipc/lanes.h"
+#include "ipc/limits.h"
+#include "ipc/pollers.h"
+#include "ipc/queue.h"
+#include "model/priority.h"
+#include "store/definition.h"
+#include "store/task_queue.h"
+#include "worker/backlog.h"
+
+/* rows read at once */
+#define BATCH_ROWS 1000
+/* reading takes at most one part in so many of the time */
+#define READ_SHARE 10
+/* no room in the ring */
+#define FULL_MS 20
+/* more keys than that are forgotten, all at once */
+#define MAX_KEYS 10000
+
+typedef struct PassKey
+{
+	int32		priority;
+	char		key[TPG_FAIRNESS_KEY_MAX + 4];
+} PassKey;
+
+typedef struct Pass
+{
+	PassKey		id;
+	double		pass;
+} Pass;
+
+/* Rows of one priority and key, in order of age. */
+typedef struct Lane
+{
+	int			priority;		/* from 0 */
+	const char *key;
+	double		weight;
+	int			next;			/* in rows */
+	int			end;
+} Lane;
+
+typedef struct Given
+{
+	TpgQueueRef queue;
+	TpgWorkItem item;
+} Given;
+
+typedef struct Backlog
+{
+	TpgLimitRef ref;
+	TpgLimitKind kind;
+	bool		stale;			/* there may be rows that have not been read */
+	bool		complete;		/* those that were read last were all that there were */
+	TimestampTz read_at;
+	int64		read_us;		/* and how long that took */
+
+	MemoryContext context;		/* of rows and lanes */
+	TpgBacklogRow *rows;
+	Oid		   *owners;			/* of their code */
+	Lane	   *lanes;
+	int			nlanes;
+
+	Given	   *given;			/* hints that may not have been taken up */
+	int			ngiven;
+	int			maxgiven;
+
+	HTAB	   *passes;
+	double		virtual_time[TPG_PRIORITIES];
+} Backlog;
+
+typedef struct Queue
+{
+	int32		namespace_id;
+	char	   *name;
+	TpgLimitRef ref;
+	bool		limits_activities;
+	int			counted;		/* by the last recount: in the table, and in ipc/limits; -1: not yet */
+	int			known;
+	Backlog		backlogs[TPG_LIMIT_KINDS];
+} Queue;
+
+static MemoryContext queues_context = NULL;
+static Queue *queues = NULL;
+static int	nqueues = 0;
+
+void
+tpg_backlog_init(void)
+{
+	queues_context = AllocSetContextCreate(TopMemoryContext, "temporal_pg task queues", ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+backlog_init(Backlog *b, TpgLimitRef ref, TpgLimitKind kind)
+{
+	HASHCTL		ctl;
+
+	memset(b, 0, sizeof(*b));
+	b->ref = ref;
+	b->kind = kind;
+	b->stale = true;
+	b->context = AllocSetContextCreate(queues_context, "temporal_pg backlog", ALLOCSET_DEFAULT_SIZES);
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(PassKey);
+	ctl.entrysize = sizeof(Pass);
+	ctl.hcxt = queues_context;
+	b->passes = hash_create("temporal_pg fairness keys", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	b->maxgiven = 64;
+	b->given = MemoryContextAlloc(queues_context, sizeof(Given) * b->maxgiven);
+}
+
+/* ---------------------------------------------------------------------
+ * Settings
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Starts anew with everything: settings change rarely.  What is in the rings by
+ * then is asked for again when it starts.
+ */
+void
+tpg_backlog_load(void)
+{
+	TpgTaskQueue *settings;
+	int			n = tpg_task_queue_all(&settings);
+	MemoryContext old;
+
+	MemoryContextReset(queues_context);
+	nqueues = 0;
+	old = MemoryContextSwitchTo(queues_context);
+	queues = palloc0(sizeof(Queue) * Max(n, 1));
+	tpg_limits_load_begin();
+	for (int i = 0; i < n; i++)
+	{
+		TpgLimitSettings s = {
+			.namespace_id = settings[i].namespace_id,
+			.task_queue = settings[i].name,
+			.paused = settings[i].paused_at != 0,
+			.max_concurrent = {
+				[TPG_LIMIT_ACTIVITY] = settings[i].max_concurrent_activities,
+				[TPG_LIMIT_WORKFLOW] = settings[i].max_concurrent_workflow_tasks
+			},
+			.per_second = {
+				[TPG_LIMIT_ACTIVITY] = settings[i].activities_per_second,
+				[TPG_LIMIT_WORKFLOW] = settings[i].workflow_tasks_per_second
+			}
+		};
+		TpgLimitRef ref = tpg_limits_load_put(&s);
+		Queue	   *q;
+
+		if (ref.index < 0)
+		{
+			ereport(WARNING,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("too many configured task queues in this server"),
+					 errdetail("Task queue \"%s\" has no limits: all %d places are taken.", settings[i].name, TPG_MAX_TASK_QUEUES),
+					 errhint("Take away the settings of task queues that need none.")));
+			continue;
+		}
+		q = &queues[nqueues++];
+		q->namespace_id = settings[i].namespace_id;
+		q->name = pstrdup(settings[i].name);
+		q->ref = ref;
+		q->limits_activities = settings[i].max_concurrent_activities >= 0;
+		q->counted = q->known = -1;
+		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
+			backlog_init(&q->backlogs[kind], ref, kind);
+	}
+	tpg_limits_load_end();
+	MemoryContextSwitchTo(old);
+	tpg_backlog_recount();
+	/* workers outside, who may start more now */
+	tpg_poller_wake_database(MyDatabaseId, false);
+}
+
+/*
+ * A commit is seen in the table before its process counts it, so a difference is
+ * believed only when the next sweep finds it unchanged; at first there is nothing
+ * else to believe.
+ */
+void
+tpg_backlog_recount(void)
+{
+	for (int i = 0; i < nqueues; i++)
+	{
+		Queue	   *q = &queues[i];
+		int			counted;
+		int			known;
+
+		if (!q->limits_activities)
+			continue;
+		counted = tpg_task_queue_open_attempts(q->namespace_id, q->name);
+		known = tpg_limits_open(q->ref, TPG_LIMIT_ACTIVITY);
+		if (counted != known && (known == 0 || (q->counted == counted && q->known == known)))
+			tpg_limits_set_open(q->ref, TPG_LIMIT_ACTIVITY, counted);
+		q->counted = counted;
+		q->known = known;
+	}
+}
+
+/* ---------------------------------------------------------------------
+ * Reading rows
+ * ---------------------------------------------------------------------
+ */
+
+static bool
+has_rows(const Backlog *b)
+{
+	for (int i = 0; i < b->nlanes; i++)
+		if (b->lanes[i].next < b->lanes[i].end)
+			return true;
+	return false;
+}
+
+/* Hints that have been taken up, or have gone, are given out no more. */
+static void
+forget_given(Backlog *b)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < b->ngiven; i++)
+		if (tpg_queue_pending(b->given[i].queue, b->given[i].item))
+			b->given[kept++] = b->given[i];
+	b->ngiven = kept;
+}
+
+/* As many as may start, or be put into the rings where there is no limit. */
+static int
+room(Backlog *b, TimestampTz now, TimestampTz *again)
+{
+	int			n = tpg_limits_available(b->ref, b->kind, b->ngiven, now, again);
+
+	return Min(n, Max(tpg_guc_max_executors * 2 - b->ngiven, 0));
+}
+
+static TimestampTz
+may_read_at(const Backlog *b)
+{
+	return b->read_at + b->read_us * READ_SHARE;
+}
+
+static bool
+wants_rows(Backlog *b, TimestampTz now)
+{
+	TimestampTz again;
+
+	if (tpg_limits_take_news(b->ref, b->kind))
+		b->stale = true;
+	if (!b->stale && (b->complete || has_rows(b)))
+		return false;
+	if (may_read_at(b) > now)
+		return false;
+	forget_given(b);
+	return room(b, now, &again) > 0;
+}
+
+bool
+tpg_backlog_wants_rows(TimestampTz now)
+{
+	for (int i = 0; i < nqueues; i++)
+		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
+			if (wants_rows(&queues[i].backlogs[kind], now))
+				return true;
+	return false;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const TpgBacklogRow *ra = a;
+	const TpgBacklogRow *rb = b;
+	int			c;
+
+	if (ra->priority_key != rb->priority_key)
+		return ra->priority_key < rb->priority_key ? -1 : 1;
+	if ((c = strcmp(ra->fairness_key, rb->fairness_key)) != 0)
+		return c;
+	if (ra->due != rb->due)
+		return ra->due < rb->due ? -1 : 1;
+	if (ra->execution_key != rb->execution_key)
+		return ra->execution_key < rb->execution_key ? -1 : 1;
+	return ra->event_id < rb->event_id ? -1 : ra->event_id > rb->event_id;
+}
+
+static void
+read_rows(Queue *q, Backlog *b)
+{
+	TimestampTz begun = GetCurrentTimestamp();	/* not earlier than the news of these rows */
+	bool		activities = b->kind == TPG_LIMIT_ACTIVITY;
+	MemoryContext old;
+	int			n;
+
+	MemoryContextReset(b->context);
+	b->nlanes = 0;
+	old = MemoryContextSwitchTo(b->context);
+	n = tpg_task_queue_backlog(q->namespace_id, q->name, activities, begun, BATCH_ROWS, &b->rows);
+	b->complete = n < BATCH_ROWS;
+	b->stale = false;
+	qsort(b->rows, n, sizeof(TpgBacklogRow), compare_rows);
+	b->owners = palloc(sizeof(Oid) * Max(n, 1));
+	b->lanes = palloc(sizeof(Lane) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		TpgBacklogRow *r = &b->rows[i];
+		Lane	   *lane = b->nlanes > 0 ? &b->lanes[b->nlanes - 1] : NULL;
+		int			priority = Min(Max(r->priority_key, 1), TPG_PRIORITIES) - 1;
+
+		b->owners[i] = activities ? tpg_task_activity_owner(q->namespace_id, r->execution_key, r->type) :
+			tpg_definition_owner_of_run(q->namespace_id, r->type, r->version);
+		if (lane == NULL || lane->priority != priority || strcmp(lane->key, r->fairness_key) != 0)
+		{
+			lane = &b->lanes[b->nlanes++];
+			lane->priority = priority;
+			lane->key = r->fairness_key;
+			lane->weight = Min(Max(r->weight, TPG_FAIRNESS_WEIGHT_MIN), TPG_FAIRNESS_WEIGHT_MAX);
+			lane->next = i;
+		}
+		lane->end = i + 1;
+		if (!OidIsValid(b->owners[i]))
+		{
+			TpgDueRow	due = {.due = r->due, .execution_key = r->execution_key, .event_id = r->event_id,
+			.namespace_id = q->namespace_id, .type = r->type, .version = r->version, .task_queue = q->name, .priority_key = r->priority_key};
+
+			tpg_engine_unroutable(&due, activities);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	b->read_at = GetCurrentTimestamp();
+	b->read_us = b->read_at - begun;
+}
+
+void
+tpg_backlog_read(TimestampTz now)
+{
+	for (int i = 0; i < nqueues; i++)
+		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
+			if (wants_rows(&queues[i].backlogs[kind], now))
+				read_rows(&queues[i], &queues[i].backlogs[kind]);
+}
+
+/* ---------------------------------------------------------------------
+ * Giving out
+ * ---------------------------------------------------------------------
+ */
+
+static Pass *
+pass_of(Backlog *b, const Lane *lane)
+{
+	PassKey		id;
+	Pass	   *pass;
+	bool		found;
+
+	memset(&id, 0, sizeof(id));
+	id.priority = lane->priority;
+	strlcpy(id.key, lane->key, sizeof(id.key));
+	pass = hash_search(b->passes, &id, HASH_ENTER, &found);
+	/* one that had nothing to do has saved up nothing */
+	if (!found || pass->pass < b->virtual_time[lane->priority])
+		pass->pass = b->virtual_time[lane->priority];
+	return pass;
+}
+
+static void
+forget_passes(Backlog *b)
+{
+	HASH_SEQ_STATUS status;
+	Pass	   *pass;
+
+	if (hash_get_num_entries(b->passes) < MAX_KEYS)
+		return;
+	hash_seq_init(&status, b->passes);
+	while ((pass = hash_seq_search(&status)) != NULL)
+		(void) hash_search(b->passes, &pass->id, HASH_REMOVE, NULL);
+}
+
+/* The lane whose turn it is; NULL: all are empty. */
+static Lane *
+next_lane(Backlog *b, Pass **pass)
+{
+	Lane	   *best = NULL;
+
+	for (int i = 0; i < b->nlanes; i++)
+	{
+		Lane	   *lane = &b->lanes[i];
+		Pass	   *p;
+
+		if (lane->next >= lane->end)
+			continue;
+		/* they are in order of priority */
+		if (best != NULL && lane->priority != best->priority)
+			break;
+		p = pass_of(b, lane);
+		if (best == NULL || p->pass < (*pass)->pass ||
+			(p->pass == (*pass)->pass && b->rows[lane->next].due < b->rows[best->next].due))
+		{
+			best = lane;
+			*pass = p;
+		}
+	}
+	return best;
+}
+
+static void
+remember_given(Backlog *b, TpgQueueRef queue, TpgWorkItem item)
+{
+	if (b->ngiven == b->maxgiven)
+	{
+		b->maxgiven *= 2;
+		b->given = repalloc(b->given, sizeof(Given) * b->maxgiven);
+	}
+	b->given[b->ngiven].queue = queue;
+	b->given[b->ngiven].item = item;
+	b->ngiven++;
+}
+
+/* False: no room in the ring. */
+static bool
+give_out(Backlog *b, Lane *lane, Pass *pass)
+{
+	TpgBacklogRow *r = &b->rows[lane->next];
+	Oid			owner = b->owners[lane->next];
+	TpgWorkItem item = {0};
+	TpgQueueRef queue;
+
+	if (!OidIsValid(owner))
+	{
+		lane->next++;
+		return true;
+	}
+	item.execution_key = r->execution_key;
+	item.event_id = r->event_id;
+	item.kind = b->kind == TPG_LIMIT_ACTIVITY ? TPG_WORK_ACTIVITY : TPG_WORK_RUN;
+	item.priority = lane->priority + 1;
+	item.limit = b->ref.index + 1;
+	queue = tpg_queue_ref(MyDatabaseId, owner);
+	/* a run that is being worked on is looked at once more: this may be newer mail */
+	switch (tpg_queue_offer(queue, item, b->kind == TPG_LIMIT_ACTIVITY ? TPG_OFFER_ONCE : 0))
+	{
+		case TPG_OFFER_TAKEN:
+			remember_given(b, queue, item);
+			b->virtual_time[lane->priority] = pass->pass;
+			pass->pass += 1 / lane->weight;
+			break;
+		case TPG_OFFER_KNOWN:
+		case TPG_OFFER_IN_HAND:
+			break;
+		case TPG_OFFER_FULL:
+		case TPG_OFFER_GONE:
+			return false;
+	}
+	lane->next++;
+	return true;
+}
+
+static TimestampTz
+turn(Backlog *b, TimestampTz now)
+{
+	TimestampTz again;
+	Lane	   *lane;
+	Pass	   *pass = NULL;
+
+	if (tpg_limits_take_news(b->ref, b->kind))
+		b->stale = true;
+	if (!b->stale && b->complete && !has_rows(b))
+		return DT_NOEND;
+	forget_given(b);
+	forget_passes(b);
+	while (room(b, now, &again) > 0)
+	{
+		lane = next_lane(b, &pass);
+		if (lane == NULL)
+			return b->complete && !b->stale ? DT_NOEND : Max(may_read_at(b), now);
+		if (!give_out(b, lane, pass))
+			return TimestampTzPlusMilliseconds(now, FULL_MS);
+	}
+	return again;
+}
+
+TimestampTz
+tpg_backlog_turn(TimestampTz now)
+{
+	TimestampTz next = DT_NOEND;
+
+	for (int i = 0; i < nqueues; i++)
+		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
+			next = Min(next, turn(&queues[i].backlogs[kind], now));
+	return next;
+}
