@@ -89,7 +89,8 @@ tpg_call_begin(TpgCall *c, const char *function, int nargs)
 	c->errors.previous = error_context_stack;
 	error_context_stack = &c->errors;
 	InitFunctionCallInfoData(c->u.fcinfo, jsonb_arguments(), nargs, InvalidOid, NULL, NULL);
-	for (int i = 0; i < nargs; i++)
+	/* all of them: the SQL function may have got arguments that the interface does not know, which are not given */
+	for (int i = 0; i < TPG_CALL_MAX_ARGS; i++)
 	{
 		c->u.fcinfo.args[i].value = (Datum) 0;
 		c->u.fcinfo.args[i].isnull = true;
