@@ -20,7 +20,7 @@ $node->query(q{
 			INSERT INTO piece VALUES (job, i, (temporal.activity_info()).attempt, concat_ws(' ', current_user, current_setting('work_mem'), current_setting('TimeZone')));
 			made := made + 1;
 			COMMIT;
-			WHILE i = 3 AND EXISTS (SELECT FROM gate g WHERE g.job = batch.job) LOOP
+			WHILE i >= 3 AND EXISTS (SELECT FROM gate g WHERE g.job = batch.job) LOOP
 				PERFORM pg_sleep(0.01);
 				COMMIT;
 			END LOOP;
