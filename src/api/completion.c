@@ -112,6 +112,15 @@ by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool 
 	return find(&name, what, payload, shared);
 }
 
+static void
+run_closed(void)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
+			 errmsg("activity attempt not found"),
+			 errdetail("Its workflow has closed.")));
+}
+
 /* Ends it; one that was not recorded as started is ended as if it had begun now (by id only). */
 static void
 end_attempt(const Named *n, TpgAttemptEnd end, Jsonb *result, Jsonb *failure)
@@ -122,10 +131,7 @@ end_attempt(const Named *n, TpgAttemptEnd end, Jsonb *result, Jsonb *failure)
 	a.started_at = tpg_activity_is_open(n->task) ? n->task->started_at : a.ended_at;
 	a.identity = n->task->worker_identity ? n->task->worker_identity : tpg_client_identity();
 	if (!tpg_engine_attempt_end(n->task, &a))
-		ereport(ERROR,
-				(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
-				 errmsg("activity attempt not found"),
-				 errdetail("Its workflow has closed.")));
+		run_closed();
 }
 
 static void
@@ -195,12 +201,16 @@ tpg_sql_fail_activity_by_id(PG_FUNCTION_ARGS)
 static bool
 heartbeat(const Named *n)
 {
+	bool		cancelled = false;
+
 	if (!tpg_activity_is_open(n->task))
 		ereport(ERROR,
 				(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
 				 errmsg("activity \"%s\" has no attempt that is open", n->task->activity_id),
 				 errdetail("It waits for its next attempt.")));
-	return tpg_engine_attempt_heartbeat(n->task, n->payload);
+	if (!tpg_engine_attempt_heartbeat(n->task, n->payload, &cancelled))
+		run_closed();
+	return cancelled;
 }
 
 Datum
