@@ -21,7 +21,10 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reason text := (SELECT s.waits_for FROM temporal_internal.task_queue_state($1, $2, $3) s);
+	-- the workers may not have heard of a pause yet
+	reason text := coalesce((SELECT s.waits_for FROM temporal_internal.task_queue_state($1, $2, $3) s),
+		(SELECT 'unpause_task_queue' FROM temporal_internal.task_queue_settings q
+			WHERE q.namespace_id = $1 AND q.name = $2 AND q.paused_at IS NOT NULL));
 BEGIN
 	IF reason IS NULL THEN
 		RETURN NULL;

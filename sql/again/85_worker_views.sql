@@ -89,7 +89,7 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		nullif(CASE q.kind WHEN 'activity' THEN s.activities_per_second ELSE s.workflow_tasks_per_second END, -1) AS max_per_second,
 		nullif(s.fairness_weights, '{}') AS fairness_weights,
 		s.paused_at AS paused_since, s.pause_reason,
-		r.waits_for
+		coalesce(r.waits_for, CASE WHEN s.paused_at IS NOT NULL THEN 'unpause_task_queue' END) AS waits_for
 	FROM (
 		SELECT d.namespace_id, coalesce(d.task_queue, 'default') AS task_queue, d.kind
 		FROM temporal_internal.definition d

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
@@ -158,6 +159,25 @@ tpg_sql_complete_activity_by_id(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* What raise_application_error() would refuse. */
+static void
+check_failure(const Jsonb *failure)
+{
+	char	   *delay = tpg_json_get_text(failure, "next_retry_delay");
+	char	   *category = tpg_json_get_text(failure, "category");
+
+	/* also as '1.5s', which is an interval as well */
+	if (delay != NULL)
+		(void) tpg_interval_arg_us(DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(delay),
+																		 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))),
+								   "next_retry_delay");
+	if (category != NULL && strcmp(category, "unspecified") != 0 && strcmp(category, "benign") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid category \"%s\"", category),
+				 errhint("It is one of unspecified, benign.")));
+}
+
 /* What a caller may give: an object of the form that SQL code sees, or only its message. */
 static void
 fail(const Named *n)
@@ -169,7 +189,10 @@ fail(const Named *n)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("failure must not be null")));
 	if (tpg_json_is_object(n->payload))
+	{
+		check_failure(n->payload);
 		failure = tpg_failure_from_detail(n->payload, "activity failed", NULL);
+	}
 	else if (JB_ROOT_IS_SCALAR(n->payload))
 		failure = tpg_failure_application(tpg_json_scalar_text(n->payload), NULL, NULL, false, -1, NULL, NULL, NULL);
 	else
