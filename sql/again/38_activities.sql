@@ -54,7 +54,7 @@ $$Fails an activity attempt that is open, with the caller's transaction. It is t
 task_token: of the attempt, from activity_info() or poll_activity_task().
 failure: an object of any of "message", "type", "details", "non_retryable", "next_retry_delay" (as '1.5s' or an interval), "category", "cause" (another one); or a string, its message.
 
-Errors: as of temporal.complete_activity().$$;
+Errors: 22023 a delay or category that is none; else as of temporal.complete_activity().$$;
 
 CREATE FUNCTION temporal.fail_activity(
 	workflow_id text,
@@ -80,7 +80,7 @@ RETURNS boolean
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_heartbeat_activity';
 COMMENT ON FUNCTION temporal.heartbeat_activity(text, jsonb) IS
-$$Says, with the caller's transaction, that an open activity attempt is alive, which starts its heartbeat timeout anew. True: its workflow has requested its cancellation; clean up, then call temporal.report_activity_cancelled().
+$$Says, with the caller's transaction, that an open activity attempt is alive, which starts its heartbeat timeout anew. True: its workflow has requested its cancellation; clean up, then call temporal.report_activity_cancelled(). A pause or reset is not told: the attempt goes on, and temporal.pending_activity shows the state PauseRequested.
 
 task_token: of the attempt, from activity_info() or poll_activity_task().
 details: progress, replacing what was told before; seen in temporal.pending_activity, in the failure of a timeout, and by the next attempt.

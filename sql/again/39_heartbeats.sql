@@ -9,7 +9,7 @@ $$Called by an activity: it is alive. Its heartbeat timeout starts anew, and oth
 
 details: progress, of any type, replacing what was told before. The next attempt finds it in (temporal.activity_info()).heartbeat_details, unless the activity is transactional: then nothing of the last attempt is left, and the next one begins from the start. The failure of a timeout tells it, too.
 
-When the activity is asked to stop, because its workflow has cancelled it or has closed, or it was paused or reset, or temporal.stop_workers() does not wait any longer, this raises query_canceled (57014), which WHEN OTHERS does not catch, once a request; the request may also interrupt any other statement of the activity. temporal.cancellation_details() tells why. An activity that lets it go on is cancelled; one that catches it and returns has completed.
+When the activity is asked to stop, because its workflow has cancelled it or has closed, or it was paused or reset, or temporal.stop_workers() does not wait any longer, this raises query_canceled (57014), which WHEN OTHERS does not catch, once a request; the request may also interrupt any other statement of the activity, with PostgreSQL's own message ("canceling statement due to user request"), which says nothing of it: temporal.cancellation_details() tells why in both cases. A pause or reset interrupts nothing, and is told by the next heartbeat only. An activity that lets it go on is cancelled; one that catches it and returns has completed.
 
 Errors: 57014 it is to stop; TF005 its time is over; TP025 details larger than temporal_pg.max_payload_size; TP021 outside of an activity, or in a local one.$$;
 

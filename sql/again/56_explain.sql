@@ -21,7 +21,10 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reason text := (SELECT s.waits_for FROM temporal_internal.task_queue_state($1, $2, $3) s);
+	-- the workers may not have heard of a pause yet
+	reason text := coalesce((SELECT s.waits_for FROM temporal_internal.task_queue_state($1, $2, $3) s),
+		(SELECT 'unpause_task_queue' FROM temporal_internal.task_queue_settings q
+			WHERE q.namespace_id = $1 AND q.name = $2 AND q.paused_at IS NOT NULL));
 BEGIN
 	IF reason IS NULL THEN
 		RETURN NULL;
@@ -172,7 +175,8 @@ BEGIN
 				-- without user and query, which may be nobody's business
 				CASE WHEN t.mode = 4 THEN concat_ws(' ', 'HTTP', upper(coalesce(h.attributes #>> '{input,method}', 'GET')),
 					regexp_replace(regexp_replace(h.attributes #>> '{input,url}', '[?#].*$', ''), '//[^/]*@', '//')) || ': ' ELSE '' END || CASE
-					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL AND NOT t.paused THEN n.attempt || ' is running'
+					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL THEN n.attempt || ' is running' || CASE WHEN p.paused
+						THEN '; paused: if it fails, the next one waits for temporal.unpause_activity()' ELSE '' END
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
 					WHEN t.mode = 4 AND t.due_at <= clock THEN n.attempt || ' waits for the HTTP process'
@@ -196,6 +200,14 @@ BEGIN
 		LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = t.execution_key AND s.scheduled_event_id = t.scheduled_event_id
 			AND s.attempt = t.attempt AND s.heartbeat_at >= coalesce(b.heartbeat_at, '-infinity')
 		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = t.execution_key AND f.event_id = t.scheduled_event_id
+		CROSS JOIN LATERAL (
+			-- what was asked while an attempt has the row locked
+			SELECT coalesce((
+				SELECT q.command ->> 'op' = 'pause'
+				FROM temporal_internal.activity_request q
+				WHERE f.pid IS NOT NULL AND q.execution_key = t.execution_key AND q.scheduled_event_id = t.scheduled_event_id
+					AND (q.command ->> 'op' IN ('pause', 'unpause') OR q.command ->> 'op' = 'reset' AND (q.command ->> 'keep_paused')::boolean IS NOT TRUE)
+				ORDER BY q.id DESC LIMIT 1), t.paused) AS paused) p
 		WHERE t.execution_key = $1
 	), timer AS (
 		SELECT 'timer' AS kind, m.ref_event_id AS event_id, h.event_time AS since, m.deliver_at AS until,

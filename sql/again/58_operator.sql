@@ -107,15 +107,19 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	event integer;
+	in_executor boolean;
 	any_found boolean := false;
 BEGIN
-	FOR event IN
-		SELECT a.scheduled_event_id FROM temporal_internal.activity_task a
+	-- rows are waited for before the run is locked: who ends an attempt locks in that order
+	FOR event, in_executor IN
+		SELECT a.scheduled_event_id, EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 AND f.event_id = a.scheduled_event_id) AS is_there
+		FROM temporal_internal.activity_task a
 		WHERE a.execution_key = $1 AND (a.activity_id = $2 OR $2 IS NULL AND $3 IN (a.activity_type, '*'))
-		ORDER BY 1
+		ORDER BY is_there, 1
 	LOOP
-		IF EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 AND f.event_id = event) THEN
-			PERFORM FROM temporal_internal.execution e WHERE e.key = $1 FOR NO KEY UPDATE;
+		IF in_executor THEN
+			PERFORM FROM temporal_internal.execution e WHERE e.key = $1 AND e.status IN (1, 8) FOR NO KEY UPDATE;
+			EXIT WHEN NOT FOUND;
 			PERFORM FROM temporal_internal.activity_task a
 				WHERE a.execution_key = $1 AND a.scheduled_event_id = event FOR UPDATE SKIP LOCKED;
 			IF NOT FOUND THEN
@@ -134,7 +138,9 @@ BEGIN
 		any_found := true;
 		PERFORM temporal_internal.apply_activity_command($1, event, $4);
 	END LOOP;
-	RETURN any_found;
+	-- a run that closed now would leave out what is locked here
+	PERFORM FROM temporal_internal.execution e WHERE e.key = $1 AND e.status IN (1, 8) FOR KEY SHARE;
+	RETURN any_found AND FOUND;
 END
 $$;
 COMMENT ON FUNCTION temporal_internal.command_activities(bigint, text, text, jsonb) IS 'The same to the activity of that id, or to those of a type (*: all), of a run; false: none is pending.';

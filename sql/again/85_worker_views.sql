@@ -9,7 +9,7 @@ COMMENT ON VIEW temporal_internal.in_flight IS 'What executors of this database 
 
 CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 	SELECT n.name AS namespace, e.workflow_id, e.run_id, a.activity_id, a.activity_type,
-		CASE WHEN f.pid IS NOT NULL AND a.paused THEN 'PauseRequested'
+		CASE WHEN f.pid IS NOT NULL AND r.paused THEN 'PauseRequested'
 			WHEN e.activity_cancels > 0 AND EXISTS (
 				SELECT FROM temporal_internal.history c
 				WHERE c.execution_key = a.execution_key AND c.event_id > a.scheduled_event_id AND c.event_type = 15
@@ -28,14 +28,14 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		a.last_failure,
 		temporal_internal.failure_message(a.last_failure) AS last_failure_message,
 		a.worker_identity AS last_worker_identity,
-		a.task_queue, a.priority_key, a.paused, a.crash_count,
+		a.task_queue, a.priority_key, r.paused, a.crash_count,
 		h.attributes -> 'input' AS input,
 		h.user_metadata ->> 'summary' AS summary,
 		a.scheduled_event_id,
 		(ARRAY['transactional', 'autonomous', 'external', 'http'])[a.mode] AS mode,
 		coalesce(s.heartbeat_at, b.heartbeat_at) AS last_heartbeat_time,
 		CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END AS heartbeat_details,
-		a.pause_info,
+		CASE WHEN r.paused THEN coalesce(a.pause_info, r.info) END AS pause_info,
 		a.options AS updated_options
 	FROM temporal_internal.execution e
 	JOIN temporal_internal.namespace n ON n.id = e.namespace_id
@@ -50,6 +50,14 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 	LEFT JOIN temporal_internal.heartbeats() s ON s.execution_key = a.execution_key AND s.scheduled_event_id = a.scheduled_event_id
 		AND s.attempt = a.attempt AND s.heartbeat_at >= coalesce(b.heartbeat_at, '-infinity')
 	LEFT JOIN temporal_internal.in_flight f ON f.execution_key = a.execution_key AND f.event_id = a.scheduled_event_id
+	-- what was asked while an attempt has the row locked
+	LEFT JOIN LATERAL (
+		SELECT q.command ->> 'op' = 'pause' AS paused, q.command -> 'info' AS info
+		FROM temporal_internal.activity_request q
+		WHERE f.pid IS NOT NULL AND q.execution_key = a.execution_key AND q.scheduled_event_id = a.scheduled_event_id
+			AND (q.command ->> 'op' IN ('pause', 'unpause') OR q.command ->> 'op' = 'reset' AND (q.command ->> 'keep_paused')::boolean IS NOT TRUE)
+		ORDER BY q.id DESC LIMIT 1) asked ON true
+	CROSS JOIN LATERAL (SELECT coalesce(asked.paused, a.paused) AS paused, asked.info) r
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.pending_activity IS 'The activities that have been scheduled and have not ended, in the namespaces that you may see.';
 COMMENT ON COLUMN temporal.pending_activity.attempt IS 'Attempt that is running or comes next, from 1.';
@@ -81,7 +89,7 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		nullif(CASE q.kind WHEN 'activity' THEN s.activities_per_second ELSE s.workflow_tasks_per_second END, -1) AS max_per_second,
 		nullif(s.fairness_weights, '{}') AS fairness_weights,
 		s.paused_at AS paused_since, s.pause_reason,
-		r.waits_for
+		coalesce(r.waits_for, CASE WHEN s.paused_at IS NOT NULL THEN 'unpause_task_queue' END) AS waits_for
 	FROM (
 		SELECT d.namespace_id, coalesce(d.task_queue, 'default') AS task_queue, d.kind
 		FROM temporal_internal.definition d

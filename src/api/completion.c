@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
@@ -112,6 +113,15 @@ by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool 
 	return find(&name, what, payload, shared);
 }
 
+static void
+run_closed(void)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
+			 errmsg("activity attempt not found"),
+			 errdetail("Its workflow has closed.")));
+}
+
 /* Ends it; one that was not recorded as started is ended as if it had begun now (by id only). */
 static void
 end_attempt(const Named *n, TpgAttemptEnd end, Jsonb *result, Jsonb *failure)
@@ -122,10 +132,7 @@ end_attempt(const Named *n, TpgAttemptEnd end, Jsonb *result, Jsonb *failure)
 	a.started_at = tpg_activity_is_open(n->task) ? n->task->started_at : a.ended_at;
 	a.identity = n->task->worker_identity ? n->task->worker_identity : tpg_client_identity();
 	if (!tpg_engine_attempt_end(n->task, &a))
-		ereport(ERROR,
-				(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
-				 errmsg("activity attempt not found"),
-				 errdetail("Its workflow has closed.")));
+		run_closed();
 }
 
 static void
@@ -152,6 +159,25 @@ tpg_sql_complete_activity_by_id(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* What raise_application_error() would refuse. */
+static void
+check_failure(const Jsonb *failure)
+{
+	char	   *delay = tpg_json_get_text(failure, "next_retry_delay");
+	char	   *category = tpg_json_get_text(failure, "category");
+
+	/* also as '1.5s', which is an interval as well */
+	if (delay != NULL)
+		(void) tpg_interval_arg_us(DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(delay),
+																		 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))),
+								   "next_retry_delay");
+	if (category != NULL && strcmp(category, "unspecified") != 0 && strcmp(category, "benign") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid category \"%s\"", category),
+				 errhint("It is one of unspecified, benign.")));
+}
+
 /* What a caller may give: an object of the form that SQL code sees, or only its message. */
 static void
 fail(const Named *n)
@@ -163,7 +189,10 @@ fail(const Named *n)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("failure must not be null")));
 	if (tpg_json_is_object(n->payload))
+	{
+		check_failure(n->payload);
 		failure = tpg_failure_from_detail(n->payload, "activity failed", NULL);
+	}
 	else if (JB_ROOT_IS_SCALAR(n->payload))
 		failure = tpg_failure_application(tpg_json_scalar_text(n->payload), NULL, NULL, false, -1, NULL, NULL, NULL);
 	else
@@ -195,12 +224,16 @@ tpg_sql_fail_activity_by_id(PG_FUNCTION_ARGS)
 static bool
 heartbeat(const Named *n)
 {
+	bool		cancelled = false;
+
 	if (!tpg_activity_is_open(n->task))
 		ereport(ERROR,
 				(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
 				 errmsg("activity \"%s\" has no attempt that is open", n->task->activity_id),
 				 errdetail("It waits for its next attempt.")));
-	return tpg_engine_attempt_heartbeat(n->task, n->payload);
+	if (!tpg_engine_attempt_heartbeat(n->task, n->payload, &cancelled))
+		run_closed();
+	return cancelled;
 }
 
 Datum

@@ -81,6 +81,8 @@ tpg_sql_tell_attempt(PG_FUNCTION_ARGS)
 {
 	char	   *op = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
+	/* a task that wanted to close the run meanwhile has been refused */
+	tpg_wake_run_released();
 	if (strcmp(op, "pause") == 0)
 		tpg_wake_interrupt(PG_GETARG_INT64(0), PG_GETARG_INT32(1), TPG_INTERRUPT_PAUSE);
 	else if (strcmp(op, "reset") == 0)

@@ -209,13 +209,18 @@ tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
 }
 
 bool
-tpg_engine_attempt_heartbeat(const TpgActivityTask *t, const Jsonb *details)
+tpg_engine_attempt_heartbeat(const TpgActivityTask *t, const Jsonb *details, bool *cancelled)
 {
 	TpgHeartbeat heartbeat = {.at = tpg_clock_now(), .attempt = t->attempt, .details = (Jsonb *) details};
-	TpgExecution *exec = tpg_execution_by_key(t->execution_key);
+	TpgStatus	status;
 
+	/* a run that closed before we end would leave out this task, and its heartbeat */
+	if (!tpg_execution_lock(t->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status))
+		return false;
+	tpg_wake_run_released();
 	tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, &heartbeat);
-	return exec == NULL || tpg_engine_attempt_cancelled(t, exec);
+	*cancelled = tpg_engine_attempt_cancelled(t, tpg_execution_by_key(t->execution_key));
+	return true;
 }
 
 bool

@@ -52,8 +52,8 @@ extern bool tpg_engine_attempt_end(TpgActivityTask *task, TpgAttempt *attempt);
 /* An attempt has not happened after all: what operators have asked of the activity meanwhile is done. */
 extern void tpg_engine_attempt_requests(const TpgActivityTask *task);
 
-/* It is alive, with new details (NULL: none).  Has the code cancelled it? */
-extern bool tpg_engine_attempt_heartbeat(const TpgActivityTask *task, const Jsonb *details);
+/* It is alive, with new details (NULL: none).  False: its run has closed.  *cancelled: whether the code has cancelled it. */
+extern bool tpg_engine_attempt_heartbeat(const TpgActivityTask *task, const Jsonb *details, bool *cancelled);
 
 /* Has the code cancelled it? */
 extern bool tpg_engine_attempt_cancelled(const TpgActivityTask *task, const TpgExecution *exec);

@@ -156,12 +156,29 @@ delete_expired(TimestampTz now)
 		tpg_versions_walk_ends(start);
 }
 
+/*
+ * Activities of closed runs whose rows were locked when those closed, and whose
+ * holder then raised an error or died.  The same walk, a piece each minute.
+ */
+static void
+delete_left_over(TimestampTz now)
+{
+	static TimestampTz last = 0;
+	static int64 cursor = 0;
+
+	if (last != 0 && now - last < RETENTION_INTERVAL_US && now >= last)
+		return;
+	(void) tpg_activity_delete_left_over(&cursor, RETENTION_PIECE);
+	last = now;
+}
+
 void
 tpg_engine_sweep(TimestampTz now)
 {
 	tpg_engine_find_crashed(now);
 	(void) tpg_engine_fire_timeouts(0, now);
 	delete_expired(now);
+	delete_left_over(now);
 }
 
 void

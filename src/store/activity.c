@@ -6,8 +6,10 @@
  * crash gives it back.  The lock is one that lets the dispatcher share the key,
  * which it needs to write the attempt's heartbeats (store/heartbeat).  Lock order: this row, then the execution row FOR KEY
  * SHARE (at the end of the attempt); whoever closes a run deletes its tasks
- * after it has locked the execution row, and skips none: it waits for the
- * attempt's last step, never for the attempt itself (see tpg_activity_delete_all).
+ * after it has locked the execution row, and waits for none of them: an attempt
+ * that runs may last for hours.  Who has one of those locked finds the run closed in
+ * its last step and deletes it itself; what it cannot delete, because it raises
+ * an error then or dies, is left over, and found by tpg_activity_delete_left_over.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -103,6 +105,16 @@ static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
 	"DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
 	"WHERE t.execution_key = $1 FOR UPDATE SKIP LOCKED))", 1, {INT8OID}
+);
+/* of the runs behind $1, as many as the next $2 tasks belong to; gives the last of them */
+static TpgPlan left_over_plan = TPG_PLAN(
+	"WITH piece AS MATERIALIZED (SELECT p.execution_key FROM temporal_internal.activity_task p WHERE p.execution_key > $1 "
+	"ORDER BY p.execution_key LIMIT $2), "
+	"closed AS MATERIALIZED (SELECT DISTINCT p.execution_key FROM piece p LEFT JOIN temporal_internal.execution e ON e.key = p.execution_key "
+	"WHERE e.status IN (1, 8) IS NOT TRUE), "
+	"gone AS (DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
+	"JOIN closed c ON c.execution_key = t.execution_key FOR UPDATE OF t SKIP LOCKED)) RETURNING 1) "
+	"SELECT CASE WHEN count(*) = $2 THEN max(execution_key) ELSE 0 END, (SELECT count(*)::integer FROM gone) FROM piece", 2, {INT8OID, INT4OID}
 );
 
 static TimestampTz
@@ -479,6 +491,21 @@ tpg_activity_delete_all(int64 execution_key)
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
 	tpg_store_end(&scope);
+}
+
+int
+tpg_activity_delete_left_over(int64 *cursor, int limit)
+{
+	TpgStoreScope scope;
+	Datum		values[2] = {Int64GetDatum(*cursor), Int32GetDatum(limit)};
+	int			n;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&left_over_plan, values, NULL, false, 1);
+	*cursor = tpg_row_int64(0, 1);
+	n = tpg_row_int32(0, 2);
+	tpg_store_end(&scope);
+	return n;
 }
 
 bool

@@ -145,6 +145,12 @@ extern int	tpg_activity_take_builtin_mode(int32 namespace_id, const char *activi
 
 extern void tpg_activity_delete_all(int64 execution_key);
 
+/*
+ * Deletes tasks whose run has closed: who had them locked at that time could not.
+ * *cursor: 0 to begin; where to go on; 0 again at the end.  Returns how many.
+ */
+extern int	tpg_activity_delete_left_over(int64 *cursor, int limit);
+
 /* For this floor: statements that read tasks select these columns of "a", and attributes behind them. */
 #define TPG_ACTIVITY_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \

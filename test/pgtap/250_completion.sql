@@ -1,7 +1,7 @@
 -- Attempts that stay open beyond their transaction (D-13, D-20, D-21, D-28 to D-32): complete_async(), and the four functions
 -- that end or keep one, by token and by ids. Real executors: tap/250_completion.pl; races: isolation completion.
 BEGIN;
-SELECT plan(89);
+SELECT plan(93);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -259,6 +259,12 @@ SELECT is(pg_temp.sqlstate_of($$SELECT temporal.complete_activity('r1', NULL, 'a
 SELECT is(pg_temp.as_role('tpg_client', format('SELECT temporal.complete_activity(%L, ''"x"'')', pg_temp.token('r1'))), 'ok', 'a token those of its own: a client there may');
 RESET temporal_pg.namespace;
 SELECT is(pg_temp.result_of('r1'), '"x"', '... and has');
+
+-- ---------- a failure that is none ----------
+
+SELECT pg_temp.asks('bad');
+SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.fail_activity(%L, %L)', pg_temp.token('bad'), jsonb_build_object('message', 'm') || failure)), state, failure::text)
+FROM (VALUES ('{"next_retry_delay": "-1s"}'::jsonb, '22023'), ('{"next_retry_delay": "soon"}', '22007'), ('{"category": "bogus"}', '22023'), ('{"next_retry_delay": "1.5s", "category": "benign"}', 'ok')) v (failure, state);
 
 SELECT * FROM finish();
 ROLLBACK;
