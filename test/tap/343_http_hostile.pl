@@ -10,6 +10,11 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $server = HttpServer->new(PostgreSQL::Test::Utils::tempdir());
+
+# names that take long to look up: a library for the server
+my $shim = PostgreSQL::Test::Utils::tempdir() . '/slow_names.so';
+my $slow_names = system("cc -shared -fPIC -o $shim test/lib/slow_names.c -ldl") == 0;
+local $ENV{LD_PRELOAD} = $shim if $slow_names;
 my $port = $server->port;
 my $node = TemporalNode->new_preloaded('main', fsync => 0, conf => qq{
 temporal_pg.idle_timeout = 60s
@@ -110,6 +115,22 @@ $check->('304 with a body', { url => url('/hostile/notmodified'), accept => [304
 $check->('trailers', { url => url('/hostile/trailers') }, sub { $_->{status} == 200 && $_->{body} eq 'abc' });
 $check->('HTTP/0.9', { url => url('/hostile/old') }, sub { $_->{type} eq 'HttpConnectionError' });
 $check->('no bytes, but packed', { url => url('/hostile/notgzip') }, sub { $_->{type} eq 'HttpConnectionError' });
+
+# ---------- names that nobody answers for ----------
+
+SKIP:
+{
+	my ($version) = `curl-config --version` =~ /(\d+\.\d+)/;
+	skip 'libcurl waits for what looks up names', 3 if !$slow_names || $version < 7.87;
+	$node->query("SELECT temporal.start_workflow('ask', '{\"request\": {\"url\": \"http://slow-to-look-up.nowhere.invalid/\", \"timeout\": 1}}', id => 'slow-$_')") for 1 .. 3;
+	$node->wait_for(q{SELECT count(*) = 3 FROM temporal.pending_activity WHERE workflow_id LIKE 'slow-%' AND state = 'Started'});
+	$node->wait_for(q{SELECT count(*) = 0 FROM temporal.workflow WHERE workflow_id LIKE 'slow-%' AND status = 'Running'});
+	cmp_ok($node->query(q{SELECT extract(epoch FROM max(close_time - start_time)) FROM temporal.workflow WHERE workflow_id LIKE 'slow-%'}), '<', 15, 'the timeout counts, not how long the name takes');
+	like($node->query(q{SELECT temporal.result('slow-1') ->> 'type'}), qr/^HttpTimeout$/, 'and is told');
+	$began = time();
+	ask({ url => url('/echo/') });
+	cmp_ok(time() - $began, '<', 15, 'others go on meanwhile');
+}
 
 is($pid->(), $process, 'it is still the same process');
 is($node->broken_runs, '', 'all runs are whole');
