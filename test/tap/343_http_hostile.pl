@@ -23,7 +23,7 @@ temporal_pg.http_allow_private = '127.0.0.1'
 });
 my $json = JSON::PP->new->canonical->allow_nonref->utf8;
 
-$node->query(q{
+my $setup = q{
 	CREATE FUNCTION ask(request jsonb, unused int DEFAULT 1) RETURNS jsonb LANGUAGE plpgsql AS $$
 	DECLARE detail text;
 	BEGIN
@@ -36,11 +36,17 @@ $node->query(q{
 	BEGIN
 		RETURN temporal.execute_activity('http', retry_policy => temporal.retry_policy(maximum_attempts => 1));
 	END $$;
-	SELECT temporal.register_workflow('ask'), temporal.register_workflow('ask_nothing');
+	CREATE FUNCTION held(queue text DEFAULT 'default') RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN temporal.execute_activity('http', '{"url": "HELD_URL"}', task_queue => queue);
+	END $$;
+	SELECT temporal.register_workflow('ask'), temporal.register_workflow('ask_nothing'), temporal.register_workflow('held');
 	SELECT temporal.grant_http('postgres', 'http://127.0.0.1:*/echo/'), temporal.grant_http('postgres', 'http://127.0.0.1:*/hostile/'),
 		temporal.grant_http('postgres', 'http://127.0.0.1:*/redirect'), temporal.grant_http('postgres', 'http://*.nowhere.invalid/');
 	SELECT temporal.set_secret('short', 'opensesame'), temporal.set_secret('long', 'opensesame-and-more'), temporal.set_secret('name', 'label-of-a-host');
-});
+};
+$setup =~ s/HELD_URL/$server->url('\/echo\/')/e;
+$node->query($setup);
 
 my $asked = 0;
 sub ask
@@ -115,6 +121,20 @@ $check->('304 with a body', { url => url('/hostile/notmodified'), accept => [304
 $check->('trailers', { url => url('/hostile/trailers') }, sub { $_->{status} == 200 && $_->{body} eq 'abc' });
 $check->('HTTP/0.9', { url => url('/hostile/old') }, sub { $_->{type} eq 'HttpConnectionError' });
 $check->('no bytes, but packed', { url => url('/hostile/notgzip') }, sub { $_->{type} eq 'HttpConnectionError' });
+
+# ---------- a task queue that is paused ----------
+
+$node->query(q{SELECT temporal.pause_task_queue('default', 'the shop is closed')});
+$node->query(q{SELECT temporal.start_workflow('held', id => 'held', task_queue => 'free')});
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.pending_activity WHERE workflow_id = 'held'});
+# a request that came later, of another queue
+$node->query(q{SELECT temporal.start_workflow('held', '"free"', id => 'free', task_queue => 'free')});
+$node->wait_for(q{SELECT status <> 'Running' FROM temporal.workflow WHERE workflow_id = 'free'});
+is($node->query(q{SELECT state FROM temporal.pending_activity WHERE workflow_id = 'held'}), 'Scheduled', 'a request of a paused queue is not made');
+like($node->query(q{SELECT detail FROM temporal.explain('held')}), qr/is paused \(the shop is closed\)/, 'explain() says so');
+$node->query(q{SELECT temporal.unpause_task_queue('default')});
+$node->wait_for(q{SELECT status = 'Completed' FROM temporal.workflow WHERE workflow_id = 'held'});
+pass('and is when it is no longer');
 
 # ---------- names that nobody answers for ----------
 
