@@ -27,7 +27,7 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_set_secret';
 COMMENT ON FUNCTION temporal.set_secret(text, text, text, text) IS
-$$Keeps a secret for requests of activities of type http in the namespace of the session, in place of the one of that name. Workflows write ${secret:name}; it is filled in by the process that sends the request, and is in no history, result, error or dump. The statement itself may be logged (log_statement).
+$$Keeps a secret for requests of activities of type http in the namespace of the session, in place of the one of that name. Workflows write ${secret:name}; it is filled in by the process that sends the request, and is in no history, result, error or dump. The statement itself may be logged (log_statement) and is in pg_stat_activity while it runs; docs/http.md has a way around that.
 
 name: letters, digits, dots, hyphens and underscores, at most 100.
 value: at least 8 characters, at most 8 kB, without control characters.

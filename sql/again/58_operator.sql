@@ -6,7 +6,7 @@
 
 CREATE FUNCTION temporal_internal.apply_activity_command(execution_key bigint, scheduled_event_id integer, command jsonb)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -100,9 +100,9 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_tell_attempt';
 COMMENT ON FUNCTION temporal_internal.tell_attempt(bigint, integer, text) IS 'At COMMIT an attempt that runs in an executor is told, with its next heartbeat, of a pause or reset.';
 
-CREATE FUNCTION temporal_internal.command_activities(execution_key bigint, activity_id text, activity_type text, command jsonb)
+CREATE FUNCTION temporal_internal.apply_activity_commands(execution_key bigint, activity_id text, activity_type text, command jsonb)
 RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -143,7 +143,15 @@ BEGIN
 	RETURN any_found AND FOUND;
 END
 $$;
-COMMENT ON FUNCTION temporal_internal.command_activities(bigint, text, text, jsonb) IS 'The same to the activity of that id, or to those of a type (*: all), of a run; false: none is pending.';
+COMMENT ON FUNCTION temporal_internal.apply_activity_commands(bigint, text, text, jsonb) IS 'The same to the activity of that id, or to those of a type (*: all), of a run; false: none is pending. For the owner of the extension.';
+
+-- PUBLIC calls it by way of temporal.pause_activity() and the like, and members of pg_read_all_data, who have USAGE on every
+-- schema, by its name: it has to look at the rights itself.
+CREATE FUNCTION temporal_internal.command_activities(execution_key bigint, activity_id text, activity_type text, command jsonb)
+RETURNS boolean
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_command_activities';
+COMMENT ON FUNCTION temporal_internal.command_activities(bigint, text, text, jsonb) IS 'Does what apply_activity_commands() does, for who has the level "author" in the namespace of the run. Errors: 42501.';
 
 CREATE FUNCTION temporal_internal.require_activity(is_pending boolean, workflow_id text, activity_id text, activity_type text)
 RETURNS void

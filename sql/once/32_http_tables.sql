@@ -17,6 +17,8 @@ CREATE TABLE temporal_internal.secret (
 	set_at			timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	PRIMARY KEY (namespace_id, name)
 );
+-- the owner reads it; members of pg_read_all_data, who read every other table, don't
+ALTER TABLE temporal_internal.secret ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE temporal_internal.secret IS 'What the HTTP process fills into requests, and nobody else reads. Not dumped: whoever restores a dump sets them again.';
 COMMENT ON COLUMN temporal_internal.secret.role_name IS 'Workflows of which role may use it.';
 COMMENT ON COLUMN temporal_internal.secret.url IS 'Only requests to URLs that begin so may have it; null: any that is granted.';

@@ -18,9 +18,13 @@
 #include "base/json.h"
 #include "ipc/wake.h"
 #include "model/retry.h"
+#include "store/control.h"
+#include "store/execution.h"
+#include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_activity_options);
 PG_FUNCTION_INFO_V1(tpg_sql_tell_attempt);
+PG_FUNCTION_INFO_V1(tpg_sql_command_activities);
 
 /* A timeout; zero is kept, and means none. */
 static int64
@@ -88,4 +92,16 @@ tpg_sql_tell_attempt(PG_FUNCTION_ARGS)
 	else if (strcmp(op, "reset") == 0)
 		tpg_wake_interrupt(PG_GETARG_INT64(0), PG_GETARG_INT32(1), TPG_INTERRUPT_RESET);
 	PG_RETURN_VOID();
+}
+
+/* temporal_internal.command_activities(): (execution key, activity id, activity type, command) */
+Datum
+tpg_sql_command_activities(PG_FUNCTION_ARGS)
+{
+	TpgExecution *exec = PG_ARGISNULL(0) ? NULL : tpg_execution_by_key(PG_GETARG_INT64(0));
+
+	if (exec == NULL || PG_ARGISNULL(3))
+		PG_RETURN_BOOL(false);
+	tpg_access_require(exec->namespace_id, TPG_ACCESS_AUTHOR);
+	PG_RETURN_BOOL(tpg_control_command(exec->key, tpg_arg_text(fcinfo, 1), tpg_arg_text(fcinfo, 2), PG_GETARG_JSONB_P(3)));
 }

@@ -147,7 +147,7 @@ tpg_guc_http_init(void)
 	define_limit("temporal_pg.http_max_connections_per_host", "Connections that a database may have to one host at a time; 0 is no limit.",
 				 &tpg_guc_http_max_connections_per_host, 0, 0, 100000, 0);
 	define_limit("temporal_pg.http_max_response_size", "Largest body of an answer, decoded.",
-				 &tpg_guc_http_max_response_size, 2 * 1024 * 1024, 1024, 256 * 1024 * 1024, GUC_UNIT_BYTE);
+				 &tpg_guc_http_max_response_size, 2 * 1024 * 1024, 1024, 128 * 1024 * 1024, GUC_UNIT_BYTE);
 	define_limit("temporal_pg.http_max_memory", "What the answers in flight in a database may take together.",
 				 &tpg_guc_http_max_memory, 256 * 1024, 1024, INT_MAX, GUC_UNIT_KB);
 }

@@ -158,6 +158,7 @@ run(TpgHttpTransfer *t)
 	t->curl_error[0] = '\0';
 	t->header_size = t->body_size = 0;
 	t->header_complete = false;
+	t->address_allowed = false;
 	if (t->deadline != 0 && t->deadline <= tpg_http_now_ms())
 	{
 		refuse(t, TPG_HTTP_TIMED_OUT, "timed out");

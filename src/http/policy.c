@@ -88,6 +88,9 @@ is_ambiguous(const char *path)
 	{
 		if (*p == '\\')
 			return true;
+		/* "..;x" is ".." to those for whom a semicolon begins parameters */
+		if (*p == '.' && (p[1] == ';' || strncasecmp(p + 1, "%3b", 3) == 0))
+			return true;
 		if (*p == '%' && (strncasecmp(p, "%2e", 3) == 0 || strncasecmp(p, "%2f", 3) == 0 || strncasecmp(p, "%5c", 3) == 0 ||
 						  strncmp(p, "%25", 3) == 0))
 			return true;
@@ -136,9 +139,10 @@ typedef struct Network
 
 /* Everything that is not the open Internet's. */
 static const char private_networks[] =
-"0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.168.0.0/16, "
-"198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4, "
-"::/96, 64:ff9b:1::/48, 100::/64, 2001::/32, fc00::/7, fe80::/10, fec0::/10, ff00::/8";
+"0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.0.2.0/24, "
+"192.88.99.0/24, 192.168.0.0/16, 198.18.0.0/15, 198.51.100.0/24, 203.0.113.0/24, 224.0.0.0/4, 240.0.0.0/4, "
+"::/96, ::ffff:0:0:0/96, 64:ff9b:1::/48, 100::/64, 2001::/23, 2001:db8::/32, 3fff::/20, 5f00::/16, "
+"fc00::/7, fe80::/10, fec0::/10, ff00::/8";
 
 static bool
 parse_network(const char *text, size_t len, Network *n)

@@ -16,6 +16,8 @@
 #include "http/transfer.h"
 
 #define MAX_HEADER_BYTES (256 * 1024)
+/* of all answers together, as the bytes; who makes an object of them goes through them for each */
+#define MAX_HEADER_LINES 2000
 
 TpgHttpShared tpg_http_shared;
 
@@ -44,6 +46,9 @@ tpg_http_stop_resolving(TpgHttpTransfer *t)
 static void
 deny_address(TpgHttpTransfer *t, const char *address)
 {
+	/* another address of the host may do, and then what becomes of that one counts */
+	if (t->address_allowed)
+		return;
 	t->end = TPG_HTTP_DENIED_ADDRESS;
 	snprintf(t->message, sizeof(t->message), "address %s of host %s is not public", address, t->parsed.host);
 }
@@ -64,6 +69,8 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 		deny_address(t, text);
 		return CURL_SOCKET_BAD;
 	}
+	t->address_allowed = true;
+	t->end = TPG_HTTP_BROKEN;
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
@@ -89,6 +96,7 @@ before_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int 
 	}
 	if (tpg_http_address_allowed(tpg_http_shared.allow_private, (struct sockaddr *) &address))
 		return CURL_PREREQFUNC_OK;
+	t->address_allowed = false;
 	deny_address(t, remote_ip);
 	return CURL_PREREQFUNC_ABORT;
 }
@@ -133,6 +141,12 @@ header_came(char *data, size_t size, size_t n, void *arg)
 	t->header_total += n;
 	if (t->header_total > MAX_HEADER_BYTES)
 		return tpg_http_too_large(t, "header", MAX_HEADER_BYTES);
+	if (++t->header_lines > MAX_HEADER_LINES)
+	{
+		t->end = TPG_HTTP_TOO_LARGE;
+		snprintf(t->message, sizeof(t->message), "header of the answer has more than %d lines", MAX_HEADER_LINES);
+		return 0;
+	}
 	/* the next answer: after 1xx, or trailers of the same one, which are no status line */
 	if (n >= 5 && strncmp(data, "HTTP/", 5) == 0)
 	{
@@ -322,6 +336,10 @@ tpg_http_set_options(TpgHttpTransfer *t)
 	SET(CURLOPT_CURLU, t->url);
 	SET(CURLOPT_ERRORBUFFER, t->curl_error);
 	SET(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* who ends a request does not wait for the thread that looks its name up: all others would */
+	SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
 #if LIBCURL_VERSION_NUM >= 0x075500
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 #else

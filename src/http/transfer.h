@@ -51,6 +51,8 @@ struct TpgHttpTransfer
 	size_t		header_size;
 	size_t		header_space;
 	size_t		header_total;	/* of all answers */
+	int			header_lines;	/* likewise */
+	bool		address_allowed;	/* at least one of the host's, in this hop */
 	bool		header_complete;
 	char	   *body;
 	size_t		body_size;

@@ -126,14 +126,17 @@ row_time(uint64 r, int column, TimestampTz dflt)
 	return isnull ? dflt : DatumGetTimestampTz(value);
 }
 
+/* Neither it nor its queue. */
+#define HTTP_NOT_PAUSED "NOT a.paused AND NOT EXISTS (SELECT FROM temporal_internal.task_queue_settings q " \
+	"WHERE q.namespace_id = a.namespace_id AND q.name = a.task_queue AND q.paused_at IS NOT NULL) "
 static TpgPlan http_exists_plan = TPG_PLAN(
-	"SELECT EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND NOT paused AND due_at <= $1) "
+	"SELECT EXISTS (SELECT FROM temporal_internal.activity_task a WHERE a.mode = 4 AND a.due_at <= $1 AND " HTTP_NOT_PAUSED ") "
 	"OR $2 AND EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND due_at = 'infinity')", 2, {TIMESTAMPTZOID, BOOLOID}
 );
 /* The run's row as well, so that nobody has to be waited for: who has one of the two is left alone. */
 static TpgPlan http_due_plan = TPG_PLAN(
 	WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key "
-	"WHERE a.mode = 4 AND NOT a.paused AND a.due_at <= $1 ORDER BY a.due_at LIMIT $2 "
+	"WHERE a.mode = 4 AND a.due_at <= $1 AND " HTTP_NOT_PAUSED "ORDER BY a.due_at LIMIT $2 "
 	"FOR UPDATE OF a SKIP LOCKED FOR KEY SHARE OF e SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
 );
 #define HTTP_CLAIM(lock) WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key " \

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 
 #include "store/control.h"
 #include "store/plan.h"
@@ -15,6 +16,9 @@ static TpgPlan take_plan = TPG_PLAN(
 );
 static TpgPlan apply_plan = TPG_PLAN(
 	"SELECT temporal_internal.apply_activity_command($1, $2, $3)", 3, {INT8OID, INT4OID, JSONBOID}
+);
+static TpgPlan command_plan = TPG_PLAN(
+	"SELECT temporal_internal.apply_activity_commands($1, $2, $3, $4)", 4, {INT8OID, TEXTOID, TEXTOID, JSONBOID}
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_request WHERE execution_key = $1", 1, {INT8OID}
@@ -46,6 +50,31 @@ tpg_control_apply(int64 execution_key, int32 scheduled_event_id, const Jsonb *co
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&apply_plan, values, NULL, false, 0);
 	tpg_store_end(&scope);
+}
+
+bool
+tpg_control_command(int64 execution_key, const char *activity_id, const char *activity_type, const Jsonb *command)
+{
+	TpgStoreScope scope;
+	Datum		values[4] = {Int64GetDatum(execution_key)};
+	char		nulls[] = "    ";
+	bool		isnull;
+	bool		any;
+
+	if (activity_id != NULL)
+		values[1] = CStringGetTextDatum(activity_id);
+	else
+		nulls[1] = 'n';
+	if (activity_type != NULL)
+		values[2] = CStringGetTextDatum(activity_type);
+	else
+		nulls[2] = 'n';
+	values[3] = PointerGetDatum(command);
+	tpg_store_begin(&scope);
+	tpg_plan_execute(&command_plan, values, nulls, false, 0);
+	any = DatumGetBool(tpg_row_datum(0, 1, &isnull));
+	tpg_store_end(&scope);
+	return any;
 }
 
 void

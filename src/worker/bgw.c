@@ -109,6 +109,13 @@ tpg_bgw_pin_settings(void)
 	}
 }
 
+/* For a process that runs no code but ours: its statements are short, and compiling one takes longer than a second. */
+void
+tpg_bgw_without_jit(void)
+{
+	SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
+}
+
 static void
 ensure_durable(void)
 {

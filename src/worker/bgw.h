@@ -23,6 +23,7 @@ extern void tpg_bgw_setup(void);
 
 /* After connecting: what ALTER ROLE or DATABASE SET must not change for us. */
 extern void tpg_bgw_pin_settings(void);
+extern void tpg_bgw_without_jit(void);
 
 /*
  * A transaction of ours: READ COMMITTED, read-write, durable.  After the commit

@@ -250,6 +250,7 @@ tpg_dispatcher_main(Datum main_arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(dboid, InvalidOid, 0);
 	tpg_bgw_pin_settings();
+	tpg_bgw_without_jit();
 	wait_event = tpg_wait_event("TemporalDispatcherMain");
 
 	turn_context = AllocSetContextCreate(TopMemoryContext, "temporal_pg dispatcher turn",

@@ -526,6 +526,7 @@ tpg_http_main(Datum main_arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(dboid, InvalidOid, 0);
 	tpg_bgw_pin_settings();
+	tpg_bgw_without_jit();
 	wait_event = tpg_wait_event("TemporalHttpMain");
 	gethostname(host, sizeof(host) - 1);
 	snprintf(identity, sizeof(identity), "http %d@%s", MyProcPid, host);

@@ -31,6 +31,8 @@
 /* so much of the body of an error is kept */
 #define PIECE_BYTES 1000
 
+#define MAX_EXPONENT 308
+
 static bool
 replace_all(StringInfo buf, const char *secret)
 {
@@ -63,6 +65,7 @@ tpg_http_call_redact(const TpgHttpCall *call, const char *data, size_t size, siz
 	initStringInfo(&buf);
 	if (size > 0)
 		appendBinaryStringInfo(&buf, data, (int) size);
+	/* the longest first (tpg_http_call_build): no end of one is left where another one is its beginning */
 	for (int i = 0; i < call->nsecrets; i++)
 	{
 		(void) replace_all(&buf, call->secrets[i]->value);
@@ -197,6 +200,33 @@ headers_of(const char *block, size_t size)
 	return tpg_json_finish(b);
 }
 
+/*
+ * Has it a number beyond those of double precision?  1e131000 is 8 bytes, and 131 kB for
+ * everybody who reads it as text: it stays what the server has written.
+ */
+static bool
+has_huge_number(const char *text)
+{
+	bool		in_string = false;
+
+	for (const char *p = text; *p; p++)
+	{
+		if (*p == '"')
+			in_string = !in_string;
+		else if (in_string && *p == '\\' && p[1] != '\0')
+			p++;
+		else if (!in_string && (*p == 'e' || *p == 'E') && p > text && p[-1] >= '0' && p[-1] <= '9')
+		{
+			const char *digits = p + 1 + (p[1] == '+' || p[1] == '-');
+
+			digits += strspn(digits, "0");
+			if (strspn(digits, "0123456789") > 3 || atoi(digits) > MAX_EXPONENT)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* NULL: it is not. */
 static Jsonb *
 parse_json(const TpgHttpCall *call, const char *text)
@@ -204,6 +234,8 @@ parse_json(const TpgHttpCall *call, const char *text)
 	Jsonb	   *volatile value = NULL;
 	MemoryContext context = CurrentMemoryContext;
 
+	if (has_huge_number(text))
+		return NULL;
 	PG_TRY();
 	{
 		value = redact_strings(call, tpg_json_from_text(text));
@@ -320,6 +352,31 @@ answered(TpgHttpCall *call, const TpgHttpResponse *r)
 	}
 }
 
+/*
+ * A server can make what cannot be kept: a few bytes of JSON that are gigabytes
+ * as text, say.  That is its own request's failure, and not the end of the process
+ * with everybody's; only memory has been touched, so that no subtransaction is needed.
+ */
+static void
+answered_safely(TpgHttpCall *call, const TpgHttpResponse *r)
+{
+	PG_TRY();
+	{
+		answered(call, r);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(call->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		tpg_http_call_fail(call, "HttpResponseTooLarge",
+						   psprintf("the answer (HTTP status %d) cannot be kept: %s", r->status, error->message), NULL, true);
+	}
+	PG_END_TRY();
+}
+
 static void
 denied(TpgHttpCall *call, const TpgHttpResponse *r, const char *hint)
 {
@@ -336,7 +393,7 @@ tpg_http_call_answer(TpgHttpCall *call, const TpgHttpResponse *r)
 	switch (r->end)
 	{
 		case TPG_HTTP_ANSWERED:
-			answered(call, r);
+			answered_safely(call, r);
 			break;
 		case TPG_HTTP_BAD_REQUEST:
 			tpg_http_call_fail(call, "HttpRequestError", r->message, NULL, true);

@@ -67,7 +67,7 @@ tpg_http_call_fail(TpgHttpCall *call, const char *type, const char *message, con
 	{
 		TpgJson    *b = tpg_json_object();
 
-		tpg_json_add_text(b, "hint", hint);
+		tpg_json_add_text(b, "hint", tpg_http_call_redact(call, hint, strlen(hint), &size));
 		details = tpg_json_finish(b);
 	}
 	message = tpg_http_call_redact(call, message, strlen(message), &size);
@@ -122,7 +122,13 @@ use_secret(TpgHttpCall *call, int32 namespace_id, Oid owner, const char *name, c
 	if (secret == NULL)
 		*missing = pstrdup(name);
 	else
-		call->secrets[call->nsecrets++] = secret;
+	{
+		int			at = call->nsecrets++;
+
+		for (; at > 0 && strlen(call->secrets[at - 1]->value) < strlen(secret->value); at--)
+			call->secrets[at] = call->secrets[at - 1];
+		call->secrets[at] = secret;
+	}
 }
 
 static char *
@@ -133,16 +139,40 @@ secret_of_header(JsonbValue *v)
 	return tpg_json_is_object(value) ? tpg_json_get_text(value, "secret") : NULL;
 }
 
-/* Those that the input lists, and those that are the whole value of a header. */
+/* A value of a header, or a list of them. */
 static void
-use_secrets(TpgHttpCall *call, const Jsonb *input, int32 namespace_id, Oid owner, char **missing)
+use_secrets_of_header(TpgHttpCall *call, JsonbValue *value, int32 namespace_id, Oid owner, char **missing)
 {
-	Jsonb	   *listed = tpg_json_get(input, "secrets");
-	Jsonb	   *headers = tpg_json_get(input, "headers");
+	Jsonb	   *values = tpg_json_value_to_jsonb(value);
+	char	   *name = secret_of_header(value);
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
 
+	if (name != NULL)
+		use_secret(call, namespace_id, owner, name, missing);
+	if (!tpg_json_is_array(values))
+		return;
+	it = JsonbIteratorInit(&values->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+		if (token == WJB_ELEM && (name = secret_of_header(&v)) != NULL)
+			use_secret(call, namespace_id, owner, name, missing);
+}
+
+/* Those that the input lists, and those that are the whole value of a header. */
+static void
+use_secrets(TpgHttpCall *call, const Jsonb *input, int32 namespace_id, Oid owner, char **missing)
+{
+	Jsonb	   *listed;
+	Jsonb	   *headers;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (input == NULL || !tpg_json_is_object(input))
+		return;					/* build() says so */
+	listed = tpg_json_get(input, "secrets");
+	headers = tpg_json_get(input, "headers");
 	if (listed != NULL && tpg_json_is_array(listed))
 	{
 		it = JsonbIteratorInit(&listed->root);
@@ -154,12 +184,8 @@ use_secrets(TpgHttpCall *call, const Jsonb *input, int32 namespace_id, Oid owner
 	{
 		it = JsonbIteratorInit(&headers->root);
 		while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-		{
-			char	   *name = token == WJB_VALUE ? secret_of_header(&v) : NULL;
-
-			if (name != NULL)
-				use_secret(call, namespace_id, owner, name, missing);
-		}
+			if (token == WJB_VALUE)
+				use_secrets_of_header(call, &v, namespace_id, owner, missing);
 	}
 }
 
@@ -262,8 +288,11 @@ build_url(TpgHttpCall *call, const Jsonb *input)
 	text = tpg_json_scalar_text(value);
 	if (pg_strncasecmp(text, "http://", 7) != 0 && pg_strncasecmp(text, "https://", 8) != 0)
 		bad_input("the url must begin with http:// or https://", NULL);
-	/* a host that is looked up with a secret in it has told it */
 	authority = strstr(text, "://") + 3;
+	/* libcurl overlooks some slashes; where the host is must be plain */
+	if (*authority == '/')
+		bad_input("the url has no host", NULL);
+	/* a host that is looked up with a secret in it has told it */
 	secret = strstr(text, PLACEHOLDER);
 	if (secret != NULL && secret < authority + strcspn(authority, "/?#"))
 		bad_input("a secret cannot be in the host of a url", NULL);
@@ -308,15 +337,21 @@ static void
 add_header_value(TpgHttpCall *call, TpgHttpHeader *headers, const char *name, JsonbValue *v)
 {
 	Jsonb	   *value = tpg_json_value_to_jsonb(v);
+	const TpgSecret *found;
 	bool		secret = false;
 	char	   *text;
 
+	if (tpg_json_is_array(value))
+		bad_input(psprintf("the value of header \"%s\" is a list in a list", name), NULL);
 	if (tpg_json_is_object(value))
 	{
 		text = tpg_json_get_text(value, "secret");
 		if (text == NULL)
 			bad_input(psprintf("the value of header \"%s\" is an object without \"secret\"", name), NULL);
-		add_header(call, headers, name, pstrdup(find_secret(call, text, strlen(text))->value), true);
+		found = find_secret(call, text, strlen(text));
+		if (found == NULL)
+			bad_input(psprintf("secret \"%s\" has not been looked up", text), NULL);
+		add_header(call, headers, name, pstrdup(found->value), true);
 		return;
 	}
 	text = tpg_json_scalar_text(value);

@@ -128,6 +128,20 @@ my %answer = (
 	drip => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'x'; $c->{every} = 0.05; return "HTTP/1.1 200 X\r\nContent-Length: 50000\r\n\r\n"; },
 	bomb => sub { $bomb //= Compress::Zlib::memGzip("\0" x (64 * 1024 * 1024)); return plain(200, $bomb, 'Content-Encoding: gzip'); },
 	gzip => sub { return plain(200, Compress::Zlib::memGzip('{"packed": true}'), 'Content-Encoding: gzip', 'Content-Type: application/json'); },
+	hostile => sub {
+		my ($c, $q) = @_;
+		my ($what) = $c->{path} =~ m{^/hostile/([a-z]*)};
+		$c->{then} = 'close';
+		return "HTTP/1.1 200 X\r\n" . "a:b\n" x 60000 . "\r\n" if $what eq 'lines';
+		return "HTTP/1.1 200 X\r\n" . join('', map { sprintf "%x:\n", $_ } 1 .. 35000) . "\r\n" if $what eq 'names';
+		return plain($q->{s}, '[' . join(',', ('1e131000') x 10000) . ']', 'Content-Type: application/json') if $what eq 'numbers';
+		return "HTTP/1.1 304 X\r\nContent-Length: 3\r\n\r\nabc" if $what eq 'notmodified';
+		return "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Late: y\r\n\r\n" if $what eq 'trailers';
+		return plain(200, 'this is not packed', 'Content-Encoding: gzip') if $what eq 'notgzip';
+		return 'just a body' if $what eq 'old';
+		$c->{then} = 'again';
+		return $c->{piece} = "HTTP/1.1 100 Continue\r\nX: " . 'x' x 1000 . "\r\n\r\n";
+	},
 	garbage => sub { my ($c) = @_; $c->{then} = 'close'; return "this is no HTTP\r\n\r\n"; },
 );
 
