@@ -106,7 +106,7 @@ typedef struct TpgRetryOpts
 	const char *const *non_retryable_error_types;	/* ends with NULL */
 } TpgRetryOpts;
 
-/* temporal.execute_activity(); a local one takes no task_queue, heartbeat_us, priority_key (22023) */
+/* temporal.execute_activity(); a local one takes no task_queue, heartbeat_us, priority_key, fairness_key, fairness_weight (22023) */
 typedef struct TpgActivityOpts
 {
 	const char *task_queue;
@@ -119,6 +119,8 @@ typedef struct TpgActivityOpts
 	const char *activity_id;
 	const char *summary;
 	int			priority_key;	/* 1, first, to 5 */
+	const char *fairness_key;
+	double		fairness_weight;
 } TpgActivityOpts;
 
 /* temporal.execute_child_workflow() */
@@ -151,6 +153,7 @@ typedef struct TpgContinueOpts
 	const Jsonb *memo;
 	const Jsonb *search_attributes;
 	const char *cron_schedule;
+	const char *initial_versioning_behavior;	/* "pinned", "auto_upgrade" */
 } TpgContinueOpts;
 
 /* temporal.raise_application_error() */
@@ -182,6 +185,8 @@ typedef struct TpgStartOpts
 	const char *static_details;
 	int			priority_key;
 	const char *request_id;
+	const char *fairness_key;
+	double		fairness_weight;
 } TpgStartOpts;
 
 /* temporal.signal() */

@@ -159,4 +159,4 @@ versioning_behavior: pinned: also the calls that keep register_workflow() from p
 function_name: where it stands, which may be a function that is called. line: of that function's body, as in error messages. expression: the statement or expression, shortened.
 severity: error: a replay may see something else; registration refuses it (TP022) where temporal_pg.determinism is error. warning: deterministic, but hardly what was meant, or known only when it runs. note: it could not be looked at.
 reason: why. instead: what to call instead.
-Errors: TP021 when it is called by workflow code, 42883 no such function, 42725 not unique, 42602 no name, 22004, 22023.$$;
+Errors: TP021 when it is called by workflow code, 42883 no such function, 42725 not unique, 42602 no name, 42501 pinned, and not a member of the function's owner, 25006 pinned, in a read-only transaction, 22004, 22023.$$;

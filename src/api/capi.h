@@ -50,6 +50,7 @@ extern void tpg_call_timeout(TpgCall *c, int n, int64 us);
 extern void tpg_call_retry(TpgCall *c, int n, const TpgRetryOpts *retry);
 extern void tpg_call_datum(TpgCall *c, int n, Datum value);
 extern void tpg_call_priority(TpgCall *c, int n, int key);
+extern void tpg_call_weight(TpgCall *c, int n, double weight);
 
 /* Calls it; a NULL result is 0 (and *isnull, if that is asked for). */
 extern Datum tpg_call(TpgCall *c, PGFunction function, bool *isnull);

@@ -89,7 +89,8 @@ tpg_call_begin(TpgCall *c, const char *function, int nargs)
 	c->errors.previous = error_context_stack;
 	error_context_stack = &c->errors;
 	InitFunctionCallInfoData(c->u.fcinfo, jsonb_arguments(), nargs, InvalidOid, NULL, NULL);
-	for (int i = 0; i < nargs; i++)
+	/* also behind them: of a function that has got another argument it must not be what lies there */
+	for (int i = 0; i < TPG_CALL_MAX_ARGS; i++)
 	{
 		c->u.fcinfo.args[i].value = (Datum) 0;
 		c->u.fcinfo.args[i].isnull = true;
@@ -158,6 +159,13 @@ tpg_call_priority(TpgCall *c, int n, int key)
 {
 	if (key != 0)
 		tpg_call_datum(c, n, Int32GetDatum(key));
+}
+
+void
+tpg_call_weight(TpgCall *c, int n, double weight)
+{
+	if (weight != 0)
+		tpg_call_datum(c, n, Float8GetDatum(weight));
 }
 
 /* A value of type temporal.retry_policy. */

@@ -42,9 +42,11 @@ start_arguments(TpgCall *c, int n, const Jsonb *input, const TpgStartOpts *o)
 	tpg_call_text(c, n + 14, o->static_details);
 	tpg_call_priority(c, n + 15, o->priority_key);
 	tpg_call_text(c, n + 16, o->request_id);
+	tpg_call_text(c, n + 17, o->fairness_key);
+	tpg_call_weight(c, n + 18, o->fairness_weight);
 }
 
-#define START_NARGS 17
+#define START_NARGS 19
 
 char *
 tpg_capi_start_workflow(const char *type, const Jsonb *input, const TpgStartOpts *opts, pg_uuid_t *run_id, size_t size)

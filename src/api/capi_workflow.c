@@ -66,18 +66,20 @@ activity_arguments(TpgCall *c, const char *type, const Jsonb *input, const TpgAc
 	tpg_call_text(c, 9, o->activity_id);
 	tpg_call_text(c, 10, o->summary);
 	tpg_call_priority(c, 11, o->priority_key);
+	tpg_call_text(c, 12, o->fairness_key);
+	tpg_call_weight(c, 13, o->fairness_weight);
 }
 
-#define ACTIVITY_NARGS 12
+#define ACTIVITY_NARGS 14
 
 /* In that of temporal.execute_local_activity(). */
 static void
 local_activity_arguments(TpgCall *c, const char *type, const Jsonb *input, const TpgActivityOpts *o)
 {
-	if (o->task_queue != NULL || o->heartbeat_us != 0 || o->priority_key != 0)
+	if (o->task_queue != NULL || o->heartbeat_us != 0 || o->priority_key != 0 || o->fairness_key != NULL || o->fairness_weight != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a local activity has no task_queue, heartbeat or priority_key"),
+				 errmsg("a local activity has no task_queue, heartbeat, priority_key or fairness_key"),
 				 errhint("It runs in the workflow task's own transaction. Use tpg_execute_activity().")));
 	tpg_call_text(c, 0, type);
 	tpg_call_jsonb(c, 1, input);
@@ -277,7 +279,7 @@ tpg_capi_continue_as_new(const Jsonb *input, const TpgContinueOpts *opts, size_t
 	TpgContinueOpts o;
 	TpgCall		c;
 
-	tpg_call_begin(&c, "continue_as_new", 9);
+	tpg_call_begin(&c, "continue_as_new", 10);
 	tpg_call_options(&o, sizeof(o), opts, size);
 	tpg_call_jsonb(&c, 0, input);
 	tpg_call_text(&c, 1, o.workflow_type);
@@ -288,6 +290,7 @@ tpg_capi_continue_as_new(const Jsonb *input, const TpgContinueOpts *opts, size_t
 	tpg_call_jsonb(&c, 6, o.memo);
 	tpg_call_jsonb(&c, 7, o.search_attributes);
 	tpg_call_text(&c, 8, o.cron_schedule);
+	tpg_call_text(&c, 9, o.initial_versioning_behavior);
 	tpg_call_void(&c, tpg_sql_continue_as_new);
 	pg_unreachable();
 }

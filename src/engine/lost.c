@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
+#include "base/json.h"
 #include "engine/lost.h"
 #include "engine/openattempt.h"
 #include "engine/task.h"
@@ -38,11 +39,28 @@ record_death(TpgActivityTask *t, bool crashed, const char *message, const char *
 	int			crashes = t->crash_count + 1;
 	TpgExecution *exec;
 	bool		pause = crashed && crashes >= CRASHES_UNTIL_PAUSE;
+	TpgStatus	status;
 
+	/* a workflow task that is being written may cancel it */
+	if (!tpg_execution_lock(t->execution_key, TPG_ROW_SHARE, &status))
+		return;
+	exec = tpg_execution_by_key(t->execution_key);
+	if (tpg_engine_attempt_cancelled(t, exec))
+	{
+		/* the code has given it up, and now nothing runs any more (S-12) */
+		a.end = TPG_ATTEMPT_CANCELED;
+		if (t->in_executor == TPG_NOT_IN_EXECUTOR)
+		{
+			/* of a transactional one nothing is left either */
+			a.started_at = 0;
+			a.result = tpg_json_string(TPG_NOT_STARTED);
+		}
+		(void) tpg_engine_attempt_end(t, &a);
+		return;
+	}
 	a.failure = tpg_failure_application(message, type, NULL, false, -1, NULL, "temporal_pg", NULL);
 	if (pause)
 		t->paused = true;
-	exec = tpg_execution_by_key(t->execution_key);
 	if (!tpg_engine_attempt_end(t, &a) || !crashed)
 		return;
 	t->crash_count = crashes;

@@ -26,6 +26,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -119,7 +120,7 @@ look(const Code *code, const List *functions, const char *version)
 	tpg_role_enter(&role, code->owner, true);
 	level = code->def != NULL ? tpg_settings_enter(code->def) : NewGUCNestLevel();
 	if (version != NULL)
-		(void) set_config_option("search_path", psprintf("%s, %s", version, GetConfigOption("search_path", false, false)),
+		(void) set_config_option("search_path", tpg_version_path(version, GetConfigOption("search_path", false, false)),
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	check = tpg_check_reach(functions);
 	tpg_settings_leave(level);
@@ -352,6 +353,17 @@ tpg_pin_findings(Oid function)
 	List	   *volatile findings = NIL;
 
 	code.what = psprintf("function %s", shown(function));
+
+	/*
+	 * Code is analysed as its owner, here under the search_path of the session, which says what
+	 * its names mean: a literal of a type with a domain in it calls the domain's CHECK.
+	 */
+	if (!is_member_of_role(GetUserId(), code.owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to pin %s", code.what),
+				 errdetail("It belongs to \"%s\", as whom it is looked at.", GetUserNameFromId(code.owner, false)),
+				 errhint("Members of that role can, who could also register it.")));
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();

@@ -21,12 +21,14 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
@@ -35,6 +37,7 @@
 #include "store/definition_table.h"
 #include "store/extension.h"
 #include "store/function.h"
+#include "store/version.h"
 
 /* Names that only a dynamic definition or none serves are unlimited in number; beyond this the cache starts again. */
 #define MAX_CACHED 2000
@@ -293,6 +296,35 @@ resolve_function(TpgDefinition *def, bool assign)
 	return same;
 }
 
+/*
+ * A version has code as long as all of its copies are there: in the place of one that is gone,
+ * a call by name would find today's function.
+ */
+static void
+resolve_copies(TpgDefinition *def)
+{
+	MemoryContext old = MemoryContextSwitchTo(def->context);
+
+	def->copies = tpg_version_copies(def->version);
+	if (def->copies == NIL)
+		def->function = def->owner = InvalidOid;
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+copies_are_there(const TpgDefinition *def)
+{
+	Oid			schema = def->copies != NIL ? get_namespace_oid(def->version, true) : InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, def->copies)
+	{
+		if (!OidIsValid(schema) || get_func_namespace(lfirst_oid(lc)) != schema)
+			return false;
+	}
+	return true;
+}
+
 /* Is the entry's function still the one that it was? */
 static bool
 cache_entry_is_good(CacheEntry *entry)
@@ -301,7 +333,7 @@ cache_entry_is_good(CacheEntry *entry)
 
 	if (entry->def != NULL && entry->functions_seen != seen)
 	{
-		if (!resolve_function(entry->def, false))
+		if (!resolve_function(entry->def, false) || !copies_are_there(entry->def))
 			return false;
 		entry->functions_seen = seen;
 	}
@@ -384,6 +416,8 @@ lookup(int32 namespace_id, TpgDefinitionKind kind, const char *workflow_type, co
 		return NULL;
 	}
 	(void) resolve_function(def, true);
+	if (version != NULL && kind == TPG_DEF_WORKFLOW)
+		resolve_copies(def);
 	MemoryContextSetParent(def->context, TopMemoryContext);
 	return cache_add(def, &key, seen);
 }

@@ -55,6 +55,7 @@ typedef struct TpgDefinition
 	int		   *failure_sqlstates;	/* packed as MAKE_SQLSTATE */
 	TransactionId fn_xmin;		/* of the pg_proc row: changes with CREATE OR REPLACE */
 	ItemPointerData fn_tid;
+	List	   *copies;			/* of a version's workflow: OIDs of all functions of the version; NIL: not all are there */
 
 	/*
 	 * For the floor above: whatever it wants to remember for this version of

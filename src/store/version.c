@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -251,4 +252,30 @@ tpg_version_is_outdated(const char *version)
 	}
 	tpg_store_end(&scope);
 	return outdated;
+}
+
+List *
+tpg_version_copies(const char *version)
+{
+	TpgStoreScope scope;
+	Datum		value = CStringGetTextDatum(version);
+	List	   *copies = NIL;
+	bool		whole = tpg_version_schema_is_ours(get_namespace_oid(version, true));
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute_latest(&functions_plan, &value, NULL, 0);
+	for (uint64 i = 0; i < SPI_processed && whole; i++)
+	{
+		TpgFunctionName name = {
+			unconstify(char *, version), tpg_row_text(i, 2, CurrentMemoryContext), tpg_row_text(i, 3, CurrentMemoryContext)
+		};
+		Oid			copy = tpg_function_by_name(&name);
+		MemoryContext old = MemoryContextSwitchTo(scope.caller_context);
+
+		whole = OidIsValid(copy);
+		copies = lappend_oid(copies, copy);
+		MemoryContextSwitchTo(old);
+	}
+	tpg_store_end(&scope);
+	return whole ? copies : NIL;
 }

@@ -51,4 +51,7 @@ extern bool tpg_version_drop(const char *version, int64 after);
 /* Is one of its functions another one today than it was when it was copied?  False where there is no such version. */
 extern bool tpg_version_is_outdated(const char *version);
 
+/* OIDs of all its functions; NIL: one of them is gone, or its schema is. */
+extern List *tpg_version_copies(const char *version);
+
 #endif							/* TPG_STORE_VERSION_H */

@@ -97,6 +97,13 @@ tpg_version_name(const char *text)
 	return psprintf("temporal_%s", digits);
 }
 
+char *
+tpg_version_path(const char *version, const char *path)
+{
+	/* set_config('search_path', '', …) leaves nothing, before which a comma would stand alone */
+	return path[strspn(path, " ")] == '\0' ? pstrdup(version) : psprintf("%s, %s", version, path);
+}
+
 /* ---------- the schema ---------- */
 
 static void
@@ -144,6 +151,20 @@ set_schema_acl(Oid schema, Oid schema_owner, Oid user)
 	CommandCounterIncrement();
 }
 
+bool
+tpg_version_schema_is_ours(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	/* a dump keeps the owner of a schema, not that of an extension: whoever restores has that */
+	return owner == tpg_extension_owner() || superuser_arg(owner);
+}
+
 static Oid
 make_schema(const char *version, Oid user, const char *what)
 {
@@ -153,16 +174,11 @@ make_schema(const char *version, Oid user, const char *what)
 
 	if (OidIsValid(schema))
 	{
-		HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-		bool		ours = HeapTupleIsValid(tuple) && ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner == schema_owner;
-
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (!ours)
+		if (!tpg_version_schema_is_ours(schema))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_SCHEMA),
 					 errmsg("schema \"%s\" already exists", version),
-					 errdetail("It does not belong to the owner of extension temporal_pg."),
+					 errdetail("It belongs neither to the owner of extension temporal_pg nor to a superuser."),
 					 errhint("Rename it: this name belongs to a version of workflow code.")));
 		return schema;
 	}
@@ -194,7 +210,7 @@ copied_config(HeapTuple tuple, const char *version)
 		char	   *setting = TextDatumGetCString(values[i]);
 
 		if (pg_strncasecmp(setting, "search_path=", strlen("search_path=")) == 0)
-			values[i] = CStringGetTextDatum(psprintf("search_path=%s, %s", version, setting + strlen("search_path=")));
+			values[i] = CStringGetTextDatum(psprintf("search_path=%s", tpg_version_path(version, setting + strlen("search_path="))));
 	}
 	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
@@ -301,6 +317,26 @@ tpg_version_copy_of(const char *version, Oid function)
 	return tpg_function_by_name(name);
 }
 
+/*
+ * The owner of a copy may ALTER it; and functions are not locked, so that one may have been given
+ * to another role since the caller looked at it.
+ */
+static void
+check_copy(Oid copy, Oid function, Oid owner, const char *version, const char *what)
+{
+	char	   *signature;
+
+	if (tpg_function_owner(copy) == owner && tpg_version_is_copy(copy, function, version))
+		return;
+	signature = tpg_function_signature(tpg_function_name(copy));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s cannot be pinned", what),
+			 errdetail("%s is not what %s is: one of them was altered since it was copied.", signature,
+					   tpg_function_signature(tpg_function_name(function))),
+			 errhint("If it is the copy, DROP FUNCTION %s first: registering makes it again.", signature)));
+}
+
 Oid
 tpg_version_schema_make(const char *version, Oid owner, const List *functions, const char *what)
 {
@@ -321,8 +357,12 @@ tpg_version_schema_make(const char *version, Oid owner, const List *functions, c
 							   tpg_function_signature(tpg_function_name(function))),
 					 errhint("Rename one of them.")));
 		if (!OidIsValid(copy))
+		{
 			copy_function(function, schema, version, what);
-		seen = lappend_oid(seen, tpg_version_copy_of(version, function));
+			copy = tpg_version_copy_of(version, function);
+		}
+		check_copy(copy, function, owner, version, what);
+		seen = lappend_oid(seen, copy);
 	}
 	return schema;
 }

@@ -29,4 +29,10 @@ extern Oid	tpg_version_copy_of(const char *version, Oid function);
 /* Is `copy`, in the schema of this version, what a copy of `original` would be?  InvalidOid is not. */
 extern bool tpg_version_is_copy(Oid copy, Oid original, const char *version);
 
+/* The search_path of a version: its schema, before `path`. */
+extern char *tpg_version_path(const char *version, const char *path);
+
+/* Does it belong to the extension's owner or a superuser?  Else it is none of a version, whatever its name. */
+extern bool tpg_version_schema_is_ours(Oid schema);
+
 #endif							/* TPG_STORE_VERSIONCOPY_H */

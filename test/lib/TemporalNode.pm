@@ -106,8 +106,17 @@ sub wait_for
 		last if time() > $until;
 		sleep($opt{interval} // 0.05);
 	}
-	croak "waited $timeout s in vain for \"$expected\" from: $sql\n"
-	  . "last answer: $out\n$err";
+	my $message = "waited $timeout s in vain for \"$expected\" from: $sql\nlast answer: $out\n$err";
+	foreach my $look (
+		q{SELECT pid, backend_type, usename, state, wait_event_type, wait_event, left(query, 80) AS query FROM pg_stat_activity ORDER BY backend_type, pid},
+		q{SELECT workflow_id, activity_type, state, attempt, last_started_time, next_attempt_time, last_failure_message FROM temporal.pending_activity LIMIT 20},
+		q{SELECT * FROM temporal_internal.worker_slots()},
+		q{SELECT pid, mode, granted, locktype, relation::regclass FROM pg_locks WHERE NOT granted})
+	{
+		my (undef, $shown) = $self->try_query($look, %opt);
+		$message .= "\n$look\n" . ($shown // '') . "\n";
+	}
+	croak $message;
 }
 
 # Wait until the server takes connections (after a crash it goes through recovery).

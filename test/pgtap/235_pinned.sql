@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(106);
+SELECT plan(117);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -375,6 +375,69 @@ SELECT is(pg_temp.pin('chain'), :'b', 'registering the same code');
 SELECT temporal.signal('broken', 'next');
 SELECT temporal.test_drive('closed', 'broken');
 SELECT is(temporal.result('broken'), '"c4"', 'makes it again');
+
+-- one that the code calls: today's function must not take its place
+CREATE FUNCTION part() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'old'; END $$;
+CREATE FUNCTION whole() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.wait_signal('go'); RETURN part(); END $$;
+SELECT pg_temp.pin('whole') AS w \gset
+SELECT temporal.start_workflow('whole', id => 'in parts');
+SELECT temporal.test_drive();
+SELECT is(temporal.query('in parts', '__stack_trace') IS NOT NULL, true, 'all copies are there');
+CREATE OR REPLACE FUNCTION part() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'new'; END $$;
+DROP FUNCTION :w.part();
+SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('in parts', '__stack_trace')$$), 'TP014', 'a run with one copy less has no code, either');
+CREATE OR REPLACE FUNCTION part() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'old'; END $$;
+ALTER FUNCTION :w.whole() SET work_mem = '8MB';
+SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('whole')$$), '55000', 'a copy that was altered is not taken for the code that is registered');
+ALTER FUNCTION :w.whole() RESET ALL;
+SELECT is(pg_temp.pin('whole'), :'w', 'registering the same code');
+SELECT temporal.signal('in parts', 'go');
+SELECT temporal.test_drive('closed', 'in parts');
+SELECT is(temporal.result('in parts'), '"old"', 'makes what is missing');
+
+-- restored by another superuser than made it, who owns the extension then
+CREATE ROLE tpg_dumped SUPERUSER;
+ALTER SCHEMA :w OWNER TO tpg_dumped;
+SELECT is(pg_temp.pin('whole'), :'w', 'a schema of another superuser is a version as well');
+
+-- a schema of its name, but of somebody else
+SELECT temporal.start_workflow('whole', id => 'taken over');
+SELECT temporal.test_drive();
+DROP SCHEMA :w CASCADE;
+CREATE SCHEMA :w AUTHORIZATION tpg_pin;
+CREATE FUNCTION :w.part() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'theirs'; END $$;
+CREATE FUNCTION :w.whole() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'theirs'; END $$;
+SELECT is(pg_temp.sqlstate_of($$SELECT temporal.query('taken over', '__stack_trace')$$), 'TP014', 'code in a schema of another role is no version');
+SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('whole')$$), '42P06', 'nor does it become one');
+
+-- who looks at code says by his search_path what its names mean, and it is analysed as its owner
+CREATE FUNCTION literal() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN array_length('{a,b}'::text[], 1); END $$;
+GRANT USAGE ON SCHEMA app TO tpg_pin;
+CREATE SCHEMA evil AUTHORIZATION tpg_pin;
+SET LOCAL ROLE tpg_pin;
+CREATE FUNCTION evil.run(pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE 'code of one role runs as %', current_user; END $$;
+CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.run(VALUE));
+SELECT pg_catalog.set_config('search_path', 'evil, pg_catalog', true) \gset
+DO $b$
+BEGIN
+	PERFORM temporal.check_workflow('app.literal', 'pinned');
+EXCEPTION WHEN insufficient_privilege THEN
+	PERFORM set_config('tpg_test.refused', SQLERRM, true);
+END $b$;
+RESET ROLE;
+SET LOCAL search_path = app, public;
+SELECT is(current_setting('tpg_test.refused', true), 'permission denied to pin function app.literal()', 'nobody has code looked at as another role');
+
+-- an empty path
+SELECT set_config('search_path', '', true);
+CREATE FUNCTION app.pathless() RETURNS text LANGUAGE plpgsql SET search_path FROM CURRENT AS $$BEGIN RETURN 'done'; END $$;
+SELECT count(*) AS findings FROM temporal.check_workflow('app.pathless', 'pinned') \gset
+SELECT temporal.register_workflow('pathless', 'app.pathless', versioning_behavior => 'pinned');
+SELECT temporal.start_workflow('pathless', id => 'pathless');
+SET LOCAL search_path = app, public;
+SELECT is(:findings, 0, 'code without a search_path can be pinned');
+SELECT temporal.test_drive('closed', 'pathless');
+SELECT is(temporal.result('pathless'), '"done"', 'and runs');
 
 SELECT * FROM finish();
 ROLLBACK;
