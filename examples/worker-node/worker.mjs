@@ -2,7 +2,6 @@
 // Connection: PGHOST, PGDATABASE ... as for psql. QUEUE (default), MAX_TASKS (10).
 import { hostname } from 'node:os';
 import pg from 'pg';
-
 // By activity type: (input, task) => result. What is thrown fails the attempt; task.details goes out as heartbeat.
 const activities = {
 	echo: async (input) => input,
@@ -11,7 +10,6 @@ const activities = {
 		return task.details;
 	},
 };
-
 const { QUEUE = 'default', MAX_TASKS = 10 } = process.env;
 const identity = `${process.pid}@${hostname()}`;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -46,8 +44,7 @@ async function run(task) {
 		await (task.told ? report('report_activity_cancelled', task.task_token) : report('complete_activity', task.task_token, result));
 	} catch (e) {
 		await report('fail_activity', task.task_token, { type: e.name, message: e.message }).catch(console.error);
-	}
-	clearInterval(timer);
+	} finally { clearInterval(timer); }
 }
 
 while (!stopping) {
@@ -60,5 +57,4 @@ while (!stopping) {
 		}
 	} catch (e) { if (!stopping) { console.error(e.message); await sleep(500 + Math.random() * 500); } }
 }
-await Promise.all(running); // a task that was given out as the poll ended times out
-await reports.end();
+await Promise.all(running).then(() => reports.end()); // a task that was given out as the poll ended times out

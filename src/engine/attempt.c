@@ -181,19 +181,39 @@ tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type)
 		tpg_wake_scan();
 }
 
+/* So many attempts that workers outside had in hand have ended. */
+static void
+give_back_places(int32 namespace_id, const char *task_queue, int count)
+{
+	tpg_limits_open_ended(namespace_id, task_queue, TPG_LIMIT_ACTIVITY, count);
+	/* which may be what somebody waits for */
+	if (!tpg_clock_is_virtual() && tpg_limits_hold(namespace_id, task_queue, TPG_LIMIT_ACTIVITY))
+		tpg_wake_pollers(tpg_poller_key(namespace_id, task_queue), count, true);
+}
+
+void
+tpg_engine_attempt_leaves_place(const TpgActivityTask *t)
+{
+	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
+		give_back_places(t->namespace_id, t->task_queue, 1);
+}
+
+void
+tpg_engine_activities_delete(int64 execution_key)
+{
+	TpgQueueCount *open;
+	int			n = tpg_activity_delete_all(execution_key, &open);
+
+	for (int i = 0; i < n; i++)
+		give_back_places(open[i].namespace_id, open[i].task_queue, open[i].count);
+}
+
 bool
 tpg_engine_attempt_record(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution *exec)
 {
 	TpgOutcome	outcome;
 
-	/* what a worker outside has in hand counts in its queue until here; other open attempts occupy nobody */
-	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
-	{
-		tpg_limits_open_ended(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY);
-		/* its place may be what somebody waits for */
-		if (!tpg_clock_is_virtual() && tpg_limits_hold(t->namespace_id, t->task_queue, TPG_LIMIT_ACTIVITY))
-			tpg_wake_pollers(tpg_poller_key(t->namespace_id, t->task_queue), 1, true);
-	}
+	tpg_engine_attempt_leaves_place(t);
 	if (!tpg_attempt_decide(t, a, &outcome))
 	{
 		tpg_engine_activity_outcome(t, &outcome, exec);

@@ -69,6 +69,15 @@ extern void tpg_engine_activity_mode_changed(int32 namespace_id, const char *act
 /* A type is registered no more: it may be one that is built in. */
 extern void tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type);
 
+/*
+ * What a worker outside has in hand counts in its queue until the attempt ends, which
+ * it does in this transaction; other open attempts occupy nobody.
+ */
+extern void tpg_engine_attempt_leaves_place(const TpgActivityTask *task);
+
+/* All activities of a run that is closed or deleted. */
+extern void tpg_engine_activities_delete(int64 execution_key);
+
 /* Puts an outcome into the mailbox and deletes the task. */
 extern void tpg_engine_activity_outcome(const TpgActivityTask *task, const TpgOutcome *outcome, const TpgExecution *exec);
 

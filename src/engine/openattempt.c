@@ -190,6 +190,7 @@ tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
 	if (!tpg_execution_lock(t->execution_key, a->end == TPG_ATTEMPT_COMPLETED ? TPG_ROW_KEY_SHARE : TPG_ROW_SHARE, &status) ||
 		!tpg_status_is_open(status))
 	{
+		tpg_engine_attempt_leaves_place(t);
 		tpg_activity_delete(t->execution_key, t->scheduled_event_id);
 		return false;
 	}

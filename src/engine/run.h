@@ -68,6 +68,8 @@ typedef struct TpgRun
 	bool		children_kept;	/* its children are those of the run to come */
 	bool		goes_on;		/* that is what its parent will hear of */
 
+	struct TpgBlocked *blocked; /* runtime/unmoved: where its code stands; NULL: not known */
+
 	uint64		used;			/* for the cache: when last */
 	bool		touched;		/* for the cache: by the transaction in progress */
 	SubTransactionId loaded_in; /* for the cache: when it was touched last */

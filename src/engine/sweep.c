@@ -108,7 +108,7 @@ void
 tpg_engine_delete_run(int64 execution_key)
 {
 	tpg_message_delete_all(execution_key);
-	tpg_activity_delete_all(execution_key);
+	tpg_engine_activities_delete(execution_key);
 	tpg_heartbeat_delete_all(execution_key);
 	tpg_control_delete_all(execution_key);
 	tpg_history_delete(execution_key);

@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/guc.h"
 #include "base/json.h"
+#include "engine/attempt.h"
 #include "engine/cancel.h"
 #include "engine/child.h"
 #include "engine/mail.h"
@@ -316,7 +317,7 @@ tpg_task_write_close(TpgRun *run, TpgStatus status, TimestampTz now)
 	tpg_message_delete_all(run->exec->key);
 	if (run->exec->pending_activities > 0)
 	{
-		tpg_activity_delete_all(run->exec->key);
+		tpg_engine_activities_delete(run->exec->key);
 		tpg_heartbeat_delete_all(run->exec->key);
 		tpg_wake_interrupt(run->exec->key, 0, TPG_INTERRUPT_CLOSED);
 	}

@@ -44,17 +44,37 @@
 
 #define MAX_HELD 64
 
+/* One queue's share in the transaction in progress, outside of executors. */
 typedef struct Held
 {
 	TpgLimitRef ref;
 	TpgLimitKind kind;
-	bool		stays_open;
-	bool		ended;			/* an open one ends with this transaction */
+	int			running;		/* started here, and over with it */
+	int			opened;			/* started here, and open after COMMIT */
+	int			ended;			/* open ones that end with it */
 } Held;
 
-/* of the transaction in progress, outside of executors */
 static Held held[MAX_HELD];
 static int	nheld = 0;
+static Held *last_started = NULL;
+
+/* NULL: of more queues than can be remembered in one transaction. */
+static Held *
+held_of(TpgLimitRef ref, TpgLimitKind kind)
+{
+	Held	   *h;
+
+	for (int i = 0; i < nheld; i++)
+		if (held[i].ref.index == ref.index && held[i].ref.generation == ref.generation && held[i].kind == kind)
+			return &held[i];
+	if (nheld >= MAX_HELD)
+		return NULL;
+	h = &held[nheld++];
+	memset(h, 0, sizeof(*h));
+	h->ref = ref;
+	h->kind = kind;
+	return h;
+}
 
 void
 tpg_limits_reset(void)
@@ -199,9 +219,11 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 	TimestampTz now;
 	TpgLimitRef ref;
 	TpgLimits  *l;
+	Held	   *h = NULL;
 	bool		may;
 
 	*again = DT_NOEND;
+	last_started = NULL;
 	if (db == NULL || (db->limits_loaded && db->nlimits == 0))
 		return true;
 	now = GetCurrentTimestamp();
@@ -213,13 +235,17 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 	/* a second round with the same item */
 	if (slot != NULL && slot->limit_held)
 		return true;
-	/* as many in one transaction as can be remembered: the next one takes more */
-	if (slot == NULL && (!tpg_wake_expect() || nheld >= MAX_HELD))
-	{
-		*again = now;
-		return false;
-	}
 	ref = tpg_limits_find(namespace_id, task_queue);
+	if (slot == NULL && ref.index >= 0)
+	{
+		h = tpg_wake_expect() ? held_of(ref, kind) : NULL;
+		/* the next transaction takes more */
+		if (h == NULL)
+		{
+			*again = now;
+			return false;
+		}
+	}
 	l = lock_limits(ref);
 	if (l == NULL)
 		return true;
@@ -247,10 +273,8 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 	}
 	else if (may)
 	{
-		held[nheld].ref = ref;
-		held[nheld].kind = kind;
-		held[nheld].stays_open = held[nheld].ended = false;
-		nheld++;
+		h->running++;
+		last_started = h;
 	}
 	return may;
 }
@@ -258,23 +282,22 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 void
 tpg_limits_keep_open(void)
 {
-	if (nheld > 0 && !held[nheld - 1].ended)
-		held[nheld - 1].stays_open = true;
+	if (last_started == NULL)
+		return;
+	last_started->running--;
+	last_started->opened++;
+	last_started = NULL;
 }
 
 void
-tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int count)
 {
 	TpgLimitRef ref = tpg_limits_find(namespace_id, task_queue);
+	Held	   *h = ref.index >= 0 && tpg_wake_expect() ? held_of(ref, kind) : NULL;
 
-	/* too many at once: the next recount tells */
-	if (ref.index < 0 || !tpg_wake_expect() || nheld >= MAX_HELD)
-		return;
-	held[nheld].ref = ref;
-	held[nheld].kind = kind;
-	held[nheld].stays_open = false;
-	held[nheld].ended = true;
-	nheld++;
+	/* of too many queues at once: the next recount tells, as it does where a subtransaction was rolled back */
+	if (h != NULL)
+		h->ended += count;
 }
 
 void
@@ -291,22 +314,15 @@ tpg_limits_at_end(bool committed)
 		if (l == NULL)
 			continue;
 		k = &l->kinds[h->kind];
-		if (h->ended)
-		{
-			if (committed && k->open > 0)
-				k->open--;
-		}
-		else
-		{
-			k->running--;
-			if (committed && h->stays_open)
-				k->open++;
-		}
+		k->running -= h->running + h->opened;
+		if (committed)
+			k->open = Max(k->open + h->opened - h->ended, 0);
 		wake = wake || k->wanted;
 		k->wanted = false;
 		SpinLockRelease(&l->mutex);
 	}
 	nheld = 0;
+	last_started = NULL;
 	if (wake)
 		wake_dispatcher();
 }

@@ -57,12 +57,12 @@ extern bool tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimi
 /*
  * For attempts that stay open beyond the transaction that starts them, outside of
  * executors.  keep_open: the last start goes on counting after COMMIT.
- * open_ended: at COMMIT, one of them counts no more.  The dispatcher counts
+ * open_ended: at COMMIT, so many of them count no more.  The dispatcher counts
  * them in the table when it reads the settings, and again with every sweep: what
- * ends without a word (a run that closes with its activities) is found there.
+ * is counted wrongly all the same (a subtransaction that was rolled back) is set right there.
  */
 extern void tpg_limits_keep_open(void);
-extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind);
+extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int count);
 
 /* ---------- for the dispatcher ---------- */
 

@@ -259,6 +259,7 @@ typedef struct TpgActivation
 	int			queue_tail;
 	int			maxqueue;
 	int			ndone;			/* ops that are done */
+	int			nfailed;		/* those of them that failed */
 	int			first_condition;	/* before it, all are done or given up */
 	int			first_signal_wait;	/* the same of waits for signals */
 	int			first_signal;	/* before it, all are taken */

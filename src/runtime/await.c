@@ -28,6 +28,8 @@ typedef struct WaitFor
 	bool		all;
 	TpgOp	   *timer;			/* may be NULL */
 	bool		cancelled;		/* waits for the end of what was cancelled */
+	int			first;			/* of all: those before it are done, and did not fail */
+	int			nfailed;		/* as many had failed in the run when all were looked at */
 } WaitFor;
 
 typedef enum WaitEnd
@@ -42,16 +44,41 @@ static bool
 wait_ready(TpgActivation *act, void *arg)
 {
 	WaitFor    *w = arg;
-	bool		all_done = true;
 
-	for (int i = 0; i < w->nops; i++)
+	if (w->timer != NULL && tpg_op_done(w->timer))
+		return true;
+	if (!w->all)
 	{
-		if (!tpg_op_done(w->ops[i]))
-			all_done = false;
-		else if (!w->all || w->ops[i]->failure != NULL)
-			return true;
+		for (int i = 0; i < w->nops; i++)
+			if (tpg_op_done(w->ops[i]))
+				return true;
+		return false;
 	}
-	return (w->all && all_done) || (w->timer != NULL && tpg_op_done(w->timer));
+	/* called for each op of the run that is done: a thousand of them are not looked at a thousand times */
+	if (w->nfailed != act->nfailed)
+	{
+		for (int i = w->first; i < w->nops; i++)
+			if (tpg_op_done(w->ops[i]) && w->ops[i]->failure != NULL)
+				return true;
+		w->nfailed = act->nfailed;
+	}
+	while (w->first < w->nops && tpg_op_done(w->ops[w->first]))
+		w->first++;
+	return w->first == w->nops;
+}
+
+int
+tpg_wait_activities(const TpgFiber *fiber, int32 *event_ids)
+{
+	const WaitFor *w = fiber->wait;
+	int			n = 0;
+
+	if (w == NULL || fiber->ready != wait_ready || !w->all || fiber->cancel_pending)
+		return 0;
+	for (int i = 0; i < w->nops; i++)
+		if (w->ops[i]->kind == TPG_OP_ACTIVITY && w->ops[i]->event_id != 0 && !tpg_op_done(w->ops[i]))
+			event_ids[n++] = w->ops[i]->event_id;
+	return n;
 }
 
 TpgOp *

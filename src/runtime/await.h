@@ -26,6 +26,12 @@ extern bool tpg_op_is_done(TpgActivation *act, TpgOp *op);
 /* The timer that ends what a fiber waits in; NULL: none. */
 extern TpgOp *tpg_wait_timeout(const TpgFiber *fiber);
 
+/*
+ * The pending activities that all have to end before a fiber goes on, unless one of
+ * them fails, or something else than their ends happens; at most fiber->nwaits_for.
+ */
+extern int	tpg_wait_activities(const TpgFiber *fiber, int32 *event_ids);
+
 /* What awaiting an op that is done raises; NULL: success. */
 extern Jsonb *tpg_op_failure(TpgActivation *act, TpgOp *op);
 

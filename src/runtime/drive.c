@@ -40,6 +40,7 @@
 #include "runtime/pass.h"
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
+#include "runtime/unmoved.h"
 #include "runtime/waits.h"
 #include "store/history.h"
 #include "store/runlock.h"
@@ -153,6 +154,7 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 			if (tpg_eager_local_activities(budget, pass->act) || tpg_eager_step(budget))
 				return true;
 			tpg_task_write(run);
+			tpg_unmoved_note(run, pass->act);
 			return false;
 		case TPG_PASS_ERROR:
 			task_failed(run, pass, now);
@@ -224,6 +226,11 @@ drive_run(TpgRun *run, TimestampTz now)
 
 	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
 		return outcome_of(TPG_TASK_LIMITED);
+	if (tpg_unmoved(run, def))
+	{
+		tpg_task_write(run);
+		return outcome_of(TPG_TASK_DONE);
+	}
 	if (tpg_in_executor())
 		tpg_settings_adopt(def);
 	tpg_eager_begin(&budget, run, tpg_in_executor() && !tpg_eager_avoided(run->exec->key));

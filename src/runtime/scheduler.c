@@ -107,6 +107,8 @@ void
 tpg_activation_done(TpgActivation *act, TpgOp *op)
 {
 	op->done_order = ++act->ndone;
+	if (op->failure != NULL)
+		act->nfailed++;
 	if (act->nshields > 0)
 	{
 		if (op->kind == TPG_OP_SHIELD)

@@ -103,8 +103,10 @@ static TpgPlan take_builtin_mode_plan = TPG_PLAN(
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
-	"DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
-	"WHERE t.execution_key = $1 FOR UPDATE SKIP LOCKED))", 1, {INT8OID}
+	"WITH gone AS (DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
+	"WHERE t.execution_key = $1 FOR UPDATE SKIP LOCKED)) RETURNING namespace_id, task_queue, mode, started_at, due_at) "
+	"SELECT namespace_id, task_queue, count(*)::integer FROM gone WHERE mode = 3 AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2",
+	1, {INT8OID}
 );
 /* of the runs behind $1, as many as the next $2 tasks belong to; gives the last of them */
 static TpgPlan left_over_plan = TPG_PLAN(
@@ -485,15 +487,25 @@ tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, Tp
 	return n;
 }
 
-void
-tpg_activity_delete_all(int64 execution_key)
+int
+tpg_activity_delete_all(int64 execution_key, TpgQueueCount **open)
 {
 	TpgStoreScope scope;
 	Datum		value = Int64GetDatum(execution_key);
+	int			n;
 
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
+	n = (int) SPI_processed;
+	*open = MemoryContextAlloc(scope.caller_context, sizeof(TpgQueueCount) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		(*open)[i].namespace_id = tpg_row_int32(i, 1);
+		(*open)[i].task_queue = tpg_row_text(i, 2, scope.caller_context);
+		(*open)[i].count = tpg_row_int32(i, 3);
+	}
 	tpg_store_end(&scope);
+	return n;
 }
 
 int

@@ -143,7 +143,16 @@ extern int	tpg_activity_http_open(TpgOpenRequest **requests);
 /* The same for a type that is not registered any more, and built in. */
 extern int	tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode);
 
-extern void tpg_activity_delete_all(int64 execution_key);
+/* Of a task queue. */
+typedef struct TpgQueueCount
+{
+	int32		namespace_id;
+	char	   *task_queue;
+	int			count;
+} TpgQueueCount;
+
+/* Gives how many of them workers outside had in hand, by task queue. */
+extern int	tpg_activity_delete_all(int64 execution_key, TpgQueueCount **open);
 
 /*
  * Deletes tasks whose run has closed: who had them locked at that time could not.

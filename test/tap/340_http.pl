@@ -320,6 +320,31 @@ is(ask({ url => 'x' })->{mine}, 'x', 'a registered type "http" is run instead');
 $node->query(q{SELECT temporal.unregister_activity('http')});
 is(ask({ url => url('/ok') })->{status}, 200, 'until it is unregistered');
 
+# ---------- stop_workers() ----------
+
+{
+	$node->query("ALTER SYSTEM SET temporal_pg.http_max_in_flight = 2");
+	$node->query("SELECT pg_reload_conf()");
+	$node->wait_for("SELECT current_setting('temporal_pg.http_max_in_flight') = '2'");
+	$node->query(join '', map { "SELECT temporal.start_workflow('ask', '{\"request\": {\"url\": \"http://127.0.0.1:$port/slow?ms=1500&stop\"}}', id => 'stop-$_');" } 1 .. 6);
+	my $state = "FROM temporal.pending_activity WHERE workflow_id LIKE 'stop-%' AND state =";
+	$node->wait_for("SELECT count(*) = 6 FROM temporal.pending_activity WHERE workflow_id LIKE 'stop-%'");
+	$node->wait_for("SELECT count(*) > 0 $state 'Started'");
+	$node->query("SELECT temporal.stop_workers('5 s')");
+	$node->wait_for("SELECT count(*) = 0 $state 'Started'");
+	my $left = $node->query("SELECT count(*) $state 'Scheduled'");
+	cmp_ok($left, '>', 0, "what is in flight ends, $left requests wait");
+	my $until = time() + 1.5;
+	my $started = 0;
+	while (time() < $until) { $started += $node->query("SELECT count(*) $state 'Started'"); sleep 0.05 }
+	is($started, 0, 'and none of them is sent while the workers are stopped, nor by a sweep');
+	$node->query("SELECT temporal.start_workers()");
+	$node->wait_for("SELECT count(*) = 6 FROM temporal.workflow WHERE workflow_id LIKE 'stop-%' AND status = 'Completed'", timeout => 30);
+	pass('then they are');
+	$node->query("ALTER SYSTEM RESET temporal_pg.http_max_in_flight");
+	$node->query("SELECT pg_reload_conf()");
+}
+
 # ---------- the process ends by itself ----------
 
 $node->wait_for(q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'temporal_pg http'});
