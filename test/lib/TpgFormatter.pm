@@ -2,11 +2,25 @@ package TpgFormatter;
 
 # The formatter of prove and pg_prove that also leaves the numbers where
 # test/bin/run finds them: "passed failed" in the first line of the file that
-# TPG_COUNTS names, then one line for each failed test.
+# TPG_COUNTS names, then one line for each failed test with its description.
 
 use strict;
 use warnings;
 use parent 'TAP::Formatter::Console';
+
+# file => { number => description } of tests that failed
+my %failed;
+
+sub open_test
+{
+	my ($self, $name, $parser) = @_;
+
+	$parser->callback(test => sub {
+		my ($test) = @_;
+		$failed{$name}{ $test->number } = $test->description unless $test->is_ok;
+	});
+	return $self->SUPER::open_test($name, $parser);
+}
 
 sub summary
 {
@@ -22,7 +36,7 @@ sub summary
 		my ($parser) = $aggregate->parsers($name);
 		my @tests = $parser->failed;
 		$failed += @tests;
-		push @lines, "$name, test $_" foreach @tests;
+		push @lines, "$name, test $_ " . ($failed{$name}{$_} // '') foreach @tests;
 
 		# a script that died, or ran fewer tests than it had planned
 		if (!@tests && $parser->has_problems && !$parser->todo_passed)
