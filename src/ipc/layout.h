@@ -186,7 +186,8 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 stopped;	/* workers: by the table, as it was read last */
 	pg_atomic_uint32 stopping;	/* sessions that are in stop_workers() */
 	volatile int nlimits;		/* configured task queues */
-	volatile bool limits_loaded;
+	pg_atomic_uint32 limits_wanted; /* grows when settings are changed */
+	volatile uint32 limits_known;	/* as of which of these the limits were loaded */
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
 	pg_atomic_uint64 heartbeat_due; /* earliest heartbeat that is to be written */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */

@@ -180,6 +180,29 @@ start('ann_one', '["rolled back", 1, 0]');
 done('rolled back', 1);
 ok(1, 'a pause that is rolled back pauses nothing');
 
+# a pause holds from its COMMIT on, also where the dispatcher has not read it yet: for a queue that had settings, for
+# one that had none, and for an activity that its workflow task would try itself
+$node->query(q{SELECT temporal.configure_task_queue('known', max_concurrent_workflow_tasks => 5)});
+$node->query(q{SELECT temporal.start_workflow('ann_one', '["warm", 1, 0]', task_queue => 'known')});
+done('warm', 1);
+my ($dispatcher) = $node->dispatcher_pids;
+kill 'STOP', $dispatcher;
+$node->query(q{SELECT temporal.pause_task_queue('known'), temporal.pause_task_queue('fresh')});
+start('ann_one', '["at once", 1, 0]', id => "'of known'", task_queue => "'known'");
+start('ann_one', '["at once", 1, 0]', id => "'of fresh'", task_queue => "'fresh'");
+start('ann_many', '["fresh", "at once", 1, 0]', id => "'its activity'", task_queue => "'unknown'");
+# the executors have given it back
+$node->wait_for(q{SELECT sum(waiting) = 0 AND sum(idle) = sum(executors) AND sum(executors) > 0 FROM temporal_internal.worker_queues()});
+my $not_begun = q{SELECT string_agg(workflow_id || ' ' || history_length, ', ' ORDER BY workflow_id) FROM temporal.workflow WHERE workflow_id IN ('of known', 'of fresh')};
+is($node->query($not_begun), 'of fresh 1, of known 1', 'a pause holds for what is started right after its COMMIT');
+kill 'CONT', $dispatcher;
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.pending_activity WHERE workflow_id = 'its activity'});
+$node->wait_for(q{SELECT count(*) = 2 FROM temporal.task_queue WHERE task_queue IN ('known', 'fresh') AND kind = 'workflow' AND backlog = 1 AND waits_for = 'unpause_task_queue'});
+is($node->query($not_begun), 'of fresh 1, of known 1', '... and longer');
+is($node->query(q{SELECT count(*) FROM ran WHERE kind = 'at once' AND n = 1 AND started > (SELECT started FROM ran WHERE kind = 'warm')}), 0, '... also an activity');
+$node->query(q{SELECT temporal.unpause_task_queue('known'), temporal.unpause_task_queue('fresh')});
+$node->wait_for(q{SELECT count(*) = 3 FROM temporal.workflow WHERE workflow_id IN ('of known', 'of fresh', 'its activity') AND status = 'Completed'});
+
 # ---------- priorities and fairness ----------
 
 # configured: held back by a pause, then one at a time
