@@ -24,6 +24,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/openattempt.h"
+#include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
 #include "store/namespace.h"
@@ -113,9 +114,11 @@ by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool 
 	return find(&name, what, payload, shared);
 }
 
+/* The row was locked when the run closed, and what we do about it is rolled back with the error. */
 static void
 run_closed(void)
 {
+	tpg_wake_lost();
 	ereport(ERROR,
 			(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
 			 errmsg("activity attempt not found"),

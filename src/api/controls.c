@@ -99,9 +99,18 @@ Datum
 tpg_sql_command_activities(PG_FUNCTION_ARGS)
 {
 	TpgExecution *exec = PG_ARGISNULL(0) ? NULL : tpg_execution_by_key(PG_GETARG_INT64(0));
+	bool		any;
 
 	if (exec == NULL || PG_ARGISNULL(3))
 		PG_RETURN_BOOL(false);
 	tpg_access_require(exec->namespace_id, TPG_ACCESS_AUTHOR);
-	PG_RETURN_BOOL(tpg_control_command(exec->key, tpg_arg_text(fcinfo, 1), tpg_arg_text(fcinfo, 2), PG_GETARG_JSONB_P(3)));
+	any = tpg_control_command(exec->key, tpg_arg_text(fcinfo, 1), tpg_arg_text(fcinfo, 2), PG_GETARG_JSONB_P(3));
+	/* it may have closed while we had the row, and have left that out */
+	if (!any)
+	{
+		exec = tpg_execution_by_key(exec->key);
+		if (exec == NULL || !tpg_status_is_open(exec->status))
+			tpg_wake_lost();
+	}
+	PG_RETURN_BOOL(any);
 }

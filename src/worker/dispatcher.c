@@ -297,7 +297,10 @@ tpg_dispatcher_main(Datum main_arg)
 		turn.due = now >= next_due;
 		turn.sweep = now >= next_sweep;
 		if (tpg_dispatcher_take_lost())
+		{
 			executor_lost = turn.sweep = true;
+			tpg_engine_left_over();
+		}
 		/* the interval may have been changed, and the clock, too */
 		if (next_sweep > TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval))
 			turn.sweep = true;
