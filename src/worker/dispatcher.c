@@ -42,6 +42,7 @@
 #include "store/due.h"
 #include "store/extension.h"
 #include "store/task_queue.h"
+#include "store/version.h"
 #include "worker/backlog.h"
 #include "worker/bgw.h"
 #include "worker/dispatcher.h"
@@ -162,6 +163,7 @@ work(Turn *turn)
 		if (ours && functions_changed)
 		{
 			functions_changed = false;
+			tpg_versions_follow_owners();
 			tpg_engine_retry_failed_tasks();
 		}
 		if (ours)
