@@ -111,7 +111,8 @@ sub plant
 {
 	return if $trees && until_done(q{SELECT count(*) FROM temporal.workflow WHERE parent_workflow_id IS NULL AND status = 'Running'}) > 0;
 	my $id = 't' . ++$trees . '-';
-	until_done("SELECT temporal.start_workflow('branch', '[3, null]', id => '$id', request_id => '$id')");
+	# a root goes on as another run, whose request id is another one
+	until_done("SELECT temporal.start_workflow('branch', '[3, null]', id => '$id') WHERE NOT EXISTS (SELECT FROM temporal.workflow WHERE workflow_id = '$id')");
 	return;
 }
 
