@@ -223,9 +223,7 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 			nulls[11] = 'n';
 		values[12] = Int16GetDatum((int16) t->mode);
 		values[13] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
-		values[14] = t->priority.fairness_key ? CStringGetTextDatum(t->priority.fairness_key) : (Datum) 0;
-		if (t->priority.fairness_key == NULL)
-			nulls[14] = 'n';
+		values[14] = CStringGetTextDatum(t->priority.fairness_key ? t->priority.fairness_key : "");
 		values[15] = Float8GetDatum(t->priority.fairness_weight);
 		if (t->priority.fairness_weight == 0)
 			nulls[15] = 'n';

@@ -63,7 +63,7 @@ static TpgPlan count_plan = TPG_PLAN(
 	"FROM temporal_internal.activity_task a " \
 	"WHERE NOT a.paused AND a.mode < 3 AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2"
 #define ACTIVITIES(nth) \
-	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, coalesce(t.fairness_key, ''), " \
+	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, t.fairness_key, " \
 	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due, NULL::text FROM (" \
 	"SELECT a.execution_key, a.scheduled_event_id, a.activity_type, a.priority_key, a.fairness_key, a.fairness_weight, a.due_at AS due, " \
 	nth " AS nth " DUE_ACTIVITIES ") t " ORDER_AND_LIMIT
@@ -90,7 +90,7 @@ static TpgPlan backlog_plans[2][2] = {
 };
 static TpgPlan keys_plans[2] = {
 	TPG_PLAN("SELECT EXISTS (SELECT " DUE_RUNS " AND e.priority ->> 'fairnessKey' IS NOT NULL)", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID}),
-	TPG_PLAN("SELECT EXISTS (SELECT " DUE_ACTIVITIES " AND a.fairness_key IS NOT NULL)", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID})
+	TPG_PLAN("SELECT EXISTS (SELECT " DUE_ACTIVITIES " AND a.fairness_key <> '')", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID})
 };
 
 static TpgPlan open_plan = TPG_PLAN(

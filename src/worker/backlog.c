@@ -11,9 +11,7 @@
  * many run, it is given out for a little more than all executors: the
  * backlog stays here, where it is ordered.
  *
- * Within a priority the fairness keys take turns: each has a pass, which grows by
- * 1/weight with every hint; the lowest is next (stride scheduling).  One that comes
- * anew begins where the others are.
+ * Within a priority the fairness keys take turns by their weights (model/turns).
  *
  * Nothing is tried in a loop: this is called when a row may be new, when a task
  * has ended, or at the time of the next token.  The memory of passes and of rows
@@ -24,7 +22,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -36,6 +33,7 @@
 #include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "model/priority.h"
+#include "model/turns.h"
 #include "store/definition.h"
 #include "store/task_queue.h"
 #include "worker/backlog.h"
@@ -46,20 +44,6 @@
 #define READ_SHARE 10
 /* no room in the ring */
 #define FULL_MS 20
-/* more keys than that are forgotten, all at once */
-#define MAX_KEYS 10000
-
-typedef struct PassKey
-{
-	int32		priority;
-	char		key[TPG_FAIRNESS_KEY_MAX + 4];
-} PassKey;
-
-typedef struct Pass
-{
-	PassKey		id;
-	double		pass;
-} Pass;
 
 /* Rows of one priority and key, in order of age. */
 typedef struct Lane
@@ -96,8 +80,7 @@ typedef struct Backlog
 	int			ngiven;
 	int			maxgiven;
 
-	HTAB	   *passes;
-	double		virtual_time[TPG_PRIORITIES];
+	TpgTurns   *turns;
 } Backlog;
 
 typedef struct Queue
@@ -124,18 +107,12 @@ tpg_backlog_init(void)
 static void
 backlog_init(Backlog *b, TpgLimitRef ref, TpgLimitKind kind)
 {
-	HASHCTL		ctl;
-
 	memset(b, 0, sizeof(*b));
 	b->ref = ref;
 	b->kind = kind;
 	b->stale = true;
 	b->context = AllocSetContextCreate(queues_context, "temporal_pg backlog", ALLOCSET_DEFAULT_SIZES);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(PassKey);
-	ctl.entrysize = sizeof(Pass);
-	ctl.hcxt = queues_context;
-	b->passes = hash_create("temporal_pg fairness keys", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	b->turns = tpg_turns_create(queues_context);
 	b->maxgiven = 64;
 	b->given = MemoryContextAlloc(queues_context, sizeof(Given) * b->maxgiven);
 }
@@ -374,58 +351,28 @@ tpg_backlog_read(TimestampTz now)
  * ---------------------------------------------------------------------
  */
 
-static Pass *
-pass_of(Backlog *b, const Lane *lane)
-{
-	PassKey		id;
-	Pass	   *pass;
-	bool		found;
-
-	memset(&id, 0, sizeof(id));
-	id.priority = lane->priority;
-	strlcpy(id.key, lane->key, sizeof(id.key));
-	pass = hash_search(b->passes, &id, HASH_ENTER, &found);
-	/* one that had nothing to do has saved up nothing */
-	if (!found || pass->pass < b->virtual_time[lane->priority])
-		pass->pass = b->virtual_time[lane->priority];
-	return pass;
-}
-
-static void
-forget_passes(Backlog *b)
-{
-	HASH_SEQ_STATUS status;
-	Pass	   *pass;
-
-	if (hash_get_num_entries(b->passes) < MAX_KEYS)
-		return;
-	hash_seq_init(&status, b->passes);
-	while ((pass = hash_seq_search(&status)) != NULL)
-		(void) hash_search(b->passes, &pass->id, HASH_REMOVE, NULL);
-}
-
 /* The lane whose turn it is; NULL: all are empty. */
 static Lane *
-next_lane(Backlog *b, Pass **pass)
+next_lane(Backlog *b, TpgTurn **turn)
 {
 	Lane	   *best = NULL;
 
 	for (int i = 0; i < b->nlanes; i++)
 	{
 		Lane	   *lane = &b->lanes[i];
-		Pass	   *p;
+		TpgTurn    *t;
 
 		if (lane->next >= lane->end)
 			continue;
 		/* they are in order of priority */
 		if (best != NULL && lane->priority != best->priority)
 			break;
-		p = pass_of(b, lane);
-		if (best == NULL || p->pass < (*pass)->pass ||
-			(p->pass == (*pass)->pass && b->rows[lane->next].due < b->rows[best->next].due))
+		t = tpg_turns_of(b->turns, lane->priority + 1, lane->key, 0);
+		if (best == NULL || t->pass < (*turn)->pass ||
+			(t->pass == (*turn)->pass && b->rows[lane->next].due < b->rows[best->next].due))
 		{
 			best = lane;
-			*pass = p;
+			*turn = t;
 		}
 	}
 	return best;
@@ -446,7 +393,7 @@ remember_given(Backlog *b, TpgQueueRef queue, TpgWorkItem item)
 
 /* False: no room in the ring. */
 static bool
-give_out(Backlog *b, Lane *lane, Pass *pass)
+give_out(Backlog *b, Lane *lane, TpgTurn *turn)
 {
 	TpgBacklogRow *r = &b->rows[lane->next];
 	Oid			owner = b->owners[lane->next];
@@ -469,8 +416,7 @@ give_out(Backlog *b, Lane *lane, Pass *pass)
 	{
 		case TPG_OFFER_TAKEN:
 			remember_given(b, queue, item);
-			b->virtual_time[lane->priority] = pass->pass;
-			pass->pass += 1 / lane->weight;
+			tpg_turns_taken(b->turns, turn, lane->weight);
 			break;
 		case TPG_OFFER_KNOWN:
 		case TPG_OFFER_IN_HAND:
@@ -484,24 +430,24 @@ give_out(Backlog *b, Lane *lane, Pass *pass)
 }
 
 static TimestampTz
-turn(Backlog *b, TimestampTz now)
+give_out_some(Backlog *b, TimestampTz now)
 {
 	TimestampTz again;
 	Lane	   *lane;
-	Pass	   *pass = NULL;
+	TpgTurn    *turn = NULL;
 
 	if (tpg_limits_take_news(b->ref, b->kind))
 		b->stale = true;
 	if (!b->stale && b->complete && !has_rows(b))
 		return DT_NOEND;
 	forget_given(b);
-	forget_passes(b);
+	tpg_turns_forget(b->turns);
 	while (room(b, now, &again) > 0)
 	{
-		lane = next_lane(b, &pass);
+		lane = next_lane(b, &turn);
 		if (lane == NULL)
 			return b->complete && !b->stale ? DT_NOEND : Max(may_read_at(b), now);
-		if (!give_out(b, lane, pass))
+		if (!give_out(b, lane, turn))
 			return TimestampTzPlusMilliseconds(now, FULL_MS);
 	}
 	return again;
@@ -514,6 +460,6 @@ tpg_backlog_turn(TimestampTz now)
 
 	for (int i = 0; i < nqueues; i++)
 		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
-			next = Min(next, turn(&queues[i].backlogs[kind], now));
+			next = Min(next, give_out_some(&queues[i].backlogs[kind], now));
 	return next;
 }
