@@ -64,6 +64,12 @@ extern bool tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimi
 extern void tpg_limits_keep_open(void);
 extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int count);
 
+/*
+ * What the dispatcher gave out (TpgWorkItem.limit) has not started: its row is gone, or (refused) the limits
+ * did not let it, and it is due again.  Outside of transactions and of executors.
+ */
+extern void tpg_limits_hint_over(uint16 item_limit, TpgLimitKind kind, bool refused);
+
 /* ---------- for the dispatcher ---------- */
 
 typedef struct TpgLimitSettings
@@ -79,6 +85,12 @@ typedef struct TpgLimitSettings
 extern void tpg_limits_load_begin(void);
 extern TpgLimitRef tpg_limits_load_put(const TpgLimitSettings *settings);
 extern void tpg_limits_load_end(void);
+
+/* Are task queues of this database configured? */
+extern bool tpg_limits_any(void);
+
+/* Were there settings for which there was no room?  Any process. */
+extern bool tpg_limits_left_out(void);
 
 /* How many may start now, besides `pending` that were given out; 0: *again as above, and an end is reported. */
 extern int	tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again);
