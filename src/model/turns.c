@@ -3,7 +3,8 @@
  *
  * Stride scheduling: each key has a pass, which grows by 1/weight with every task that it
  * is given out; the lowest is next.  Invariants: one that had nothing to do has saved up
- * nothing: its pass is not below that of the last turn.
+ * nothing: its pass is not below that of the last turn.  Where one is passed over because somebody
+ * else has its tasks locked, it is late by one turn at most.
  *
  * Memory is that of the context given.
  *-------------------------------------------------------------------------
@@ -50,21 +51,28 @@ tpg_turns_of(TpgTurns *turns, int priority, const char *key, double delay)
 }
 
 void
-tpg_turns_taken(TpgTurns *turns, TpgTurn *turn, double weight)
+tpg_turns_stay(TpgTurns *turns, TpgTurn *turn, double weight)
 {
-	turns->virtual_time[turn->id.priority] = turn->pass;
-	turn->pass += 1 / weight;
+	turn->pass = Max(turn->pass, turns->virtual_time[turn->id.priority] - 1 / weight);
 }
 
 void
+tpg_turns_taken(TpgTurns *turns, TpgTurn *turn, double weight)
+{
+	turns->virtual_time[turn->id.priority] = Max(turns->virtual_time[turn->id.priority], turn->pass);
+	turn->pass += 1 / weight;
+}
+
+bool
 tpg_turns_forget(TpgTurns *turns)
 {
 	HASH_SEQ_STATUS status;
 	TpgTurn    *turn;
 
 	if (hash_get_num_entries(turns->passes) < MAX_KEYS)
-		return;
+		return false;
 	hash_seq_init(&status, turns->passes);
 	while ((turn = hash_seq_search(&status)) != NULL)
 		(void) hash_search(turns->passes, &turn->id, HASH_REMOVE, NULL);
+	return true;
 }

@@ -28,10 +28,13 @@ extern TpgTurns *tpg_turns_create(MemoryContext context);
 /* Valid until tpg_turns_forget.  delay: how much later than at once a key comes to its turn that had nothing to do before. */
 extern TpgTurn *tpg_turns_of(TpgTurns *turns, int priority, const char *key, double delay);
 
+/* One that had something to do all the time, though it was passed over: it may be late by one turn. */
+extern void tpg_turns_stay(TpgTurns *turns, TpgTurn *turn, double weight);
+
 /* Its turn is over: a task of it was given out. */
 extern void tpg_turns_taken(TpgTurns *turns, TpgTurn *turn, double weight);
 
-/* Call now and then: when there are very many, all are forgotten. */
-extern void tpg_turns_forget(TpgTurns *turns);
+/* Call now and then: when there are very many, all are forgotten (true). */
+extern bool tpg_turns_forget(TpgTurns *turns);
 
 #endif							/* TPG_MODEL_TURNS_H */

@@ -4,9 +4,9 @@
  * Of the tasks of one priority, fairness keys take turns by their weights (model/turns),
  * as the dispatcher has it for executors (worker/backlog).  Each session that polls
  * chooses for itself, by what it remembers: each of them is fair, and so is their sum, with
- * nothing that they have to share.  So that not all of them begin with the same key, one
- * that comes anew has its first turn at a random time, exponentially distributed: the choice
- * of a session that polls only once is a lottery by weights.
+ * nothing that they have to share.  So that not all of them begin with the same key, the first
+ * is chosen by a lottery by weights, which makes fair also sessions that poll only once; and the
+ * others begin at a random time within their first turn.
  *
  * Which keys there are is read from the index by leaps, one look-up a key; that takes at most
  * one part in LOOK_SHARE of the time.  In between, a key that has come into being, or that
@@ -16,8 +16,6 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -112,7 +110,31 @@ key_from_row(uint64 r, TpgLine *line, TpgLineKey *k)
 	strlcpy(k->key, TextDatumGetCString(tpg_row_datum(r, 2, &isnull)), sizeof(k->key));
 	k->weight = DatumGetFloat8(tpg_row_datum(r, 3, &isnull));
 	k->weight = Min(Max(k->weight, TPG_FAIRNESS_WEIGHT_MIN), TPG_FAIRNESS_WEIGHT_MAX);
-	k->turn = tpg_turns_of(line->turns, k->priority, k->key, -log(1.0 - pg_prng_double(&pg_global_prng_state)) / k->weight);
+}
+
+/*
+ * Those of one priority that are new here.  Where there was none before, one of them is the first, by
+ * lottery; the others have their first turn at any time within one turn of theirs.
+ */
+static void
+join_turns(TpgLine *line, TpgLineKey *keys, int nkeys)
+{
+	double		total = 0;
+	int			first = -1;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		total += keys[i].weight;
+		if (pg_prng_double(&pg_global_prng_state) * total < keys[i].weight)
+			first = i;
+	}
+	for (int i = 0; i < nkeys; i++)
+		if (keys[i].turn != NULL)
+			first = -1;
+	for (int i = 0; i < nkeys; i++)
+		if (keys[i].turn == NULL)
+			keys[i].turn = tpg_turns_of(line->turns, keys[i].priority, keys[i].key,
+										i == first ? 0 : pg_prng_double(&pg_global_prng_state) / keys[i].weight);
 }
 
 bool
@@ -126,6 +148,7 @@ tpg_line_look(TpgLine *line, bool force)
 	TpgLineKey *keys;
 	int			nold = line->nkeys;
 	int			nkeys;
+	int			to;
 	int			o = 0;
 
 	if (!force && line->looked_at != 0 && now >= line->looked_at && now - line->looked_at < pause)
@@ -136,7 +159,8 @@ tpg_line_look(TpgLine *line, bool force)
 	nkeys = (int) SPI_processed;
 	/* an error behind this leaves none, and not those whose turns are forgotten */
 	line->nkeys = 0;
-	tpg_turns_forget(line->turns);
+	if (tpg_turns_forget(line->turns))
+		nold = 0;
 	context = AllocSetContextCreate(line->context, "temporal_pg keys of a line", ALLOCSET_SMALL_SIZES);
 	keys = MemoryContextAllocHuge(context, sizeof(TpgLineKey) * Max(nkeys, 1));
 	for (int i = 0; i < nkeys; i++)
@@ -151,7 +175,15 @@ tpg_line_look(TpgLine *line, bool force)
 			k->front_at = old[o].front_at;
 			k->front_pass = old[o].front_pass;
 			k->front_due = old[o].front_due;
+			k->turn = old[o].turn;
+			tpg_turns_stay(line->turns, k->turn, k->weight);
 		}
+	}
+	for (int i = 0; i < nkeys; i = to)
+	{
+		for (to = i; to < nkeys && keys[to].priority == keys[i].priority; to++)
+			;
+		join_turns(line, keys + i, to - i);
 	}
 	if (line->keys_context != NULL)
 		MemoryContextDelete(line->keys_context);

@@ -467,7 +467,7 @@ give_out_some(Backlog *b, TimestampTz now)
 	if (!b->stale && b->complete && !has_rows(b))
 		return DT_NOEND;
 	forget_given(b);
-	tpg_turns_forget(b->turns);
+	(void) tpg_turns_forget(b->turns);
 	while (may_start(b, now, &again))
 	{
 		lane = next_lane(b, &turn);
