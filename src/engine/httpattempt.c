@@ -15,7 +15,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/httpattempt.h"
-#include "ipc/limits.h"
+#include "ipc/limitsettings.h"
 #include "store/task_queue.h"
 
 /*

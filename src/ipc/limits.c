@@ -14,7 +14,7 @@
  *
  * What is called at commit uses spinlocks, atomics and a latch; no memory is
  * allocated anywhere here.  Entries belong to one database; its dispatcher alone
- * takes and frees them, under tpg_shared_lock.
+ * takes and frees them (ipc/limitsettings).
  *
  *-------------------------------------------------------------------------
  */

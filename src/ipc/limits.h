@@ -72,26 +72,6 @@ extern void tpg_limits_hint_over(uint16 item_limit, TpgLimitKind kind, bool refu
 
 /* ---------- for the dispatcher ---------- */
 
-typedef struct TpgLimitSettings
-{
-	int32		namespace_id;
-	const char *task_queue;
-	bool		paused;
-	int			max_concurrent[TPG_LIMIT_KINDS];	/* -1: any number */
-	double		per_second[TPG_LIMIT_KINDS];	/* -1: no rate */
-} TpgLimitSettings;
-
-/* All settings of this database anew.  put: index -1 when there is no room. */
-extern void tpg_limits_load_begin(void);
-extern TpgLimitRef tpg_limits_load_put(const TpgLimitSettings *settings);
-extern void tpg_limits_load_end(void);
-
-/* Are task queues of this database configured? */
-extern bool tpg_limits_any(void);
-
-/* Were there settings for which there was no room?  Any process. */
-extern bool tpg_limits_left_out(void);
-
 /* How many may start now, besides `pending` that were given out; 0: *again as above, and an end is reported. */
 extern int	tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again);
 
@@ -111,8 +91,6 @@ extern void tpg_limits_at_end(bool committed);
 
 /* An executor is through with its item. */
 extern void tpg_limits_item_over(int slot, uint16 item_limit);
-
-extern void tpg_limits_forget_database(Oid dboid);
 
 /* ---------- for views ---------- */
 

@@ -16,7 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "ipc/layout.h"
-#include "ipc/limits.h"
+#include "ipc/limitsettings.h"
 #include "ipc/shmem.h"
 
 void

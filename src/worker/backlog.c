@@ -31,7 +31,7 @@
 #include "engine/task.h"
 #include "ipc/http.h"
 #include "ipc/lanes.h"
-#include "ipc/limits.h"
+#include "ipc/limitsettings.h"
 #include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "model/priority.h"

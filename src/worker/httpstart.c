@@ -18,7 +18,7 @@
 #include "engine/httpattempt.h"
 #include "ipc/databases.h"
 #include "ipc/http.h"
-#include "ipc/limits.h"
+#include "ipc/limitsettings.h"
 #include "ipc/slots.h"
 #include "worker/bgw.h"
 #include "worker/httpstart.h"

@@ -76,12 +76,12 @@ sub most_at_once
 	is(most_at_once('few%'), '5', 'five requests are in flight, and never six');
 
 	# raised while they wait
-	fan('few_raised', '/slow?ms=300', 20, 'few');
+	fan('few_raised', '/slow?ms=500', 60, 'few');
 	$node->wait_for("SELECT count(*) = 5 FROM temporal.pending_activity WHERE workflow_id = 'few_raised' AND state = 'Started'");
 	like($node->query("SELECT detail FROM temporal.explain('few_raised') WHERE detail LIKE '%waits%' LIMIT 1"), qr/waits: task queue "few" has reached its limit max_concurrent_activities/, 'explain() says what they wait for');
 	is($node->query("SELECT waits_for FROM temporal.task_queue WHERE task_queue = 'few' AND kind = 'activity'"), 'max_concurrent_activities', 'so does the view');
 	configure('few', '12');
-	is(done('few_raised'), 20, 'the limit is raised');
+	is(done('few_raised'), 60, 'the limit is raised');
 	is(most_at_once('few_raised'), '12', 'and used');
 
 	# together with what executors run
