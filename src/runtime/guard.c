@@ -33,6 +33,7 @@
 #include "runtime/checkquery.h"
 #include "runtime/guard.h"
 #include "runtime/judge.h"
+#include "runtime/pinned.h"
 #include "runtime/verdict.h"
 #include "store/extension.h"
 
@@ -135,6 +136,9 @@ post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 {
 	if (prev_post_parse_analyze)
 		prev_post_parse_analyze(pstate, query, jstate);
+	/* whatever the guard is told: it is not the code that has changed */
+	if (unlikely(tpg_current_activation != NULL) && tpg_current_activation->guarded && !tpg_in_owner_scope())
+		tpg_pinned_look(tpg_current_activation, query);
 	if (is_watching())
 		(void) find_clock((Node *) query, unconstify(char *, pstate->p_sourcetext));
 }
@@ -194,6 +198,7 @@ void
 tpg_guard_enter(TpgActivation *act, const TpgDefinition *def)
 {
 	act->invoked = def->function;
+	tpg_pinned_enter(act);
 
 	/* not in sessions, which may run it once: there the net is enough */
 	if (tpg_guc_determinism != TPG_DETERMINISM_OFF && OidIsValid(def->function) &&
