@@ -17,7 +17,7 @@ $node->query(q{
 	CREATE FUNCTION fan(n int, queue text, key text DEFAULT NULL, weight float8 DEFAULT NULL, priority int DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql AS $$
 	BEGIN
 		PERFORM temporal.await_all(array_agg(temporal.start_activity('ext', to_jsonb(i), task_queue => queue, fairness_key => key, fairness_weight => weight,
-			priority_key => priority, retry_policy => temporal.retry_policy('10 ms')))) FROM generate_series(1, n) i;
+			priority_key => priority, start_to_close_timeout => '1 hour', retry_policy => temporal.retry_policy('10 ms')))) FROM generate_series(1, n) i;
 		RETURN '"all"';
 	END $$;
 	SELECT temporal.register_workflow('fan');
