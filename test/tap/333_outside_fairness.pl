@@ -94,6 +94,17 @@ sub of_last { my ($queue, $n, $id) = @_; return $node->query("SELECT count(*) FR
 	polls('tenants', 24);
 	is(of_last('tenants', 24, 'little'), '10', 'a key with a thousand queued does not hold up another');
 
+	# a session knows of a new key after a second at most
+	fan('stays', 500, 'stays', key => 'big');
+	$node->query(q{
+		CALL polls('stays', 10);
+		SELECT temporal.start_workflow('fan', '{"n": 10, "queue": "stays", "key": "small"}', id => 'comes');
+		DO $$ BEGIN WHILE (SELECT count(*) < 10 FROM temporal_internal.activity_task WHERE task_queue = 'stays' AND fairness_key = 'small' AND pass IS NOT NULL) LOOP COMMIT; PERFORM pg_sleep(0.01); END LOOP; END $$;
+		SELECT pg_sleep(1);
+		CALL polls('stays', 24);
+	});
+	is(of_last('stays', 24, 'comes'), '10', 'a session that has other work finds a new key');
+
 	# many runs of one key have no more than one run
 	$node->query(q{SELECT temporal.start_workflow('fan', '{"n": 1, "queue": "tenants", "key": "many"}', id => 'many' || i) FROM generate_series(1, 100) i});
 	in_line('tenants', 976 + 100);
