@@ -181,7 +181,18 @@ tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type)
 		tpg_wake_scan();
 }
 
-/* So many attempts that workers outside had in hand have ended. */
+bool
+tpg_engine_attempt_takes_place(int32 namespace_id, const char *task_queue, TimestampTz *again)
+{
+	if (tpg_clock_is_virtual() || !tpg_limits_hold(namespace_id, task_queue, TPG_LIMIT_ACTIVITY))
+		return true;
+	if (!tpg_limits_start(namespace_id, task_queue, TPG_LIMIT_ACTIVITY, again))
+		return false;
+	tpg_limits_keep_open();
+	return true;
+}
+
+/* So many attempts of workers outside, or requests, have ended. */
 static void
 give_back_places(int32 namespace_id, const char *task_queue, int count)
 {
@@ -194,7 +205,7 @@ give_back_places(int32 namespace_id, const char *task_queue, int count)
 void
 tpg_engine_attempt_leaves_place(const TpgActivityTask *t)
 {
-	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
+	if ((t->mode == TPG_MODE_EXTERNAL || t->mode == TPG_MODE_HTTP) && tpg_activity_is_open(t))
 		give_back_places(t->namespace_id, t->task_queue, 1);
 }
 
