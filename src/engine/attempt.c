@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "store/activityend.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
@@ -158,7 +159,7 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 void
 tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
 {
-	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	tpg_activity_delete_task(t);
 	/* a first attempt within one transaction leaves none, unless the dispatcher has written some */
 	if (t->attempt > 1 || t->started_at != 0 || t->heartbeats_kept)
 		tpg_heartbeat_delete(t->execution_key, t->scheduled_event_id);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "store/activityend.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "store/activityend.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"

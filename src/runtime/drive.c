@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "store/activityend.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
