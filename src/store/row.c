@@ -6,8 +6,8 @@
  * the executor does for SELECT ... FOR UPDATE, DELETE and INSERT of one row: the same
  * locks, the same waiting, the same records in the WAL.
  *
- * Unlike a statement it goes on with the latest version of a row in every isolation level,
- * as tpg_plan_execute() does where it can: who is first is settled by our locks.
+ * As with tpg_plan_execute(), a row is found as of now in every isolation level; where somebody changes it
+ * while it is waited for, a transaction that repeats its reads gets a serialization failure.
  *
  * Only for tables without triggers, rules, row security and generated columns, and (insert) where every
  * column is given here; no right is checked.
@@ -28,25 +28,42 @@
 #include "store/extension.h"
 #include "store/row.h"
 
+static void
+check_serializable(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+}
+
 bool
 tpg_row_lock(TpgScan *s, LockTupleMode mode, LockWaitPolicy wait)
 {
 	TM_FailureData failure;
 	TM_Result	result;
+	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
 
 	Assert(s->writes);
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
 	if (s->slot == NULL)
 		s->slot = table_slot_create(s->rel, NULL);
-	result = table_tuple_lock(s->rel, &s->tid, s->snapshot, s->slot, GetCurrentCommandId(true), mode, wait,
-							  TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+	result = table_tuple_lock(s->rel, &s->tid, s->snapshot, s->slot, GetCurrentCommandId(true), mode, wait, flags,
+							  &failure);
 	switch (result)
 	{
 		case TM_Ok:
 			break;
 		case TM_Deleted:
+			check_serializable();
+			return false;
 		case TM_SelfModified:
 		case TM_WouldBlock:
 			return false;
+		case TM_Updated:
+			check_serializable();
+			/* FALLTHROUGH */
 		default:
 			elog(ERROR, "could not lock a row of temporal_internal.%s: %d", RelationGetRelationName(s->rel), (int) result);
 	}
@@ -72,10 +89,13 @@ tpg_row_delete(TpgScan *s)
 		{
 			case TM_Ok:
 				return true;
-			case TM_Deleted:
 			case TM_SelfModified:
 				return false;
+			case TM_Deleted:
+				check_serializable();
+				return false;
 			case TM_Updated:
+				check_serializable();
 				if (!tpg_row_lock(s, LockTupleExclusive, LockWaitBlock))
 					return false;
 				break;
