@@ -187,13 +187,14 @@ static TpgPlan home_clear_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.home", 0, {0}
 );
 
-/* columns of the table, from 1, in the order of sql/once/30_tables.sql */
+/* columns of the table, from 1, in the order of sql/once/30_tables.sql and 31_task_queue_settings.sql */
 enum
 {
 	HOME_DATABASE_OID = 1,
 	HOME_EPOCH,
 	HOME_CREATED_AT,
-	HOME_COLUMNS = HOME_CREATED_AT
+	HOME_WORKERS_STOPPED_AT,
+	HOME_COLUMNS = HOME_WORKERS_STOPPED_AT
 };
 
 /* Read once a transaction, since a poll makes many tokens; not in one that has changed it, and may undo that. */
