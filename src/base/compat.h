@@ -217,11 +217,15 @@ tpg_compat_unpin_search_path(int level)
 #define tpg_my_lxid() (MyProc->vxid.lxid)
 #endif
 
-/* How often a compiled PL/pgSQL function is in use: a field of its cache entry since 18. */
+/* How often a compiled PL/pgSQL function is in use, and of which row it was made: fields of its cache entry since 18. */
 #if PG_VERSION_NUM < 180000
 #define tpg_plpgsql_use_count(function) ((function)->use_count)
+#define tpg_plpgsql_xmin(function) ((function)->fn_xmin)
+#define tpg_plpgsql_tid(function) ((function)->fn_tid)
 #else
 #define tpg_plpgsql_use_count(function) ((function)->cfunc.use_count)
+#define tpg_plpgsql_xmin(function) ((function)->cfunc.fn_xmin)
+#define tpg_plpgsql_tid(function) ((function)->cfunc.fn_tid)
 #endif
 
 /* DecodeDateTime() takes an extra argument since 16. */

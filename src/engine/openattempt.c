@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/heartbeat.h"
+#include "engine/control.h"
 #include "engine/openattempt.h"
 #include "engine/task.h"
 #include "engine/token.h"
@@ -164,7 +165,7 @@ record_with_requests(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution
 	if (!tpg_engine_attempt_record(t, a, exec))
 		return;
 	for (int i = 0; i < n; i++)
-		tpg_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
+		tpg_engine_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
 }
 
 void
@@ -178,7 +179,7 @@ tpg_engine_attempt_requests(const TpgActivityTask *t)
 		return;
 	n = tpg_control_take(t->execution_key, t->scheduled_event_id, &commands);
 	for (int i = 0; i < n; i++)
-		tpg_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
+		tpg_engine_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
 }
 
 /* Completed: nothing that the run's code does meanwhile changes that. */

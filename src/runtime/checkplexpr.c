@@ -66,6 +66,11 @@ tpg_plcheck_expression(TpgPlWalk *w, PLpgSQL_expr *expr)
 
 	if (expr == NULL)
 		return NULL;
+	if (w->visit != NULL)
+	{
+		w->visit(expr, w->visit_arg);
+		return NULL;
+	}
 	tpg_check_guarded(w->check, analyse_and_check, &a);
 	return a.query;
 }

@@ -17,6 +17,8 @@ typedef struct TpgPlWalk
 	PLpgSQL_execstate estate;
 	Query	  **cursors;		/* by variable: the query that it is open for */
 	int			loops;			/* around the statement */
+	void		(*visit) (PLpgSQL_expr *expr, void *arg);	/* in place of the check */
+	void	   *visit_arg;
 } TpgPlWalk;
 
 /* A function of PL/pgSQL, whose library is loaded if need be. */

@@ -18,6 +18,7 @@
 #include "runtime/checkplpgsql.h"
 #include "runtime/checkquery.h"
 #include "runtime/judge.h"
+#include "runtime/pinned.h"
 
 typedef PLpgSQL_function *(*CompileFunction) (FunctionCallInfo fcinfo, bool forValidator);
 
@@ -45,7 +46,7 @@ check_declarations(TpgPlWalk *w, PLpgSQL_stmt_block *block)
 			continue;
 		w->check->line = v->lineno;
 		w->check->expression = v->refname;
-		if (OidIsValid(type))
+		if (OidIsValid(type) && w->visit == NULL)
 			tpg_check_guarded(w->check, check_domain_of, &type);
 		query = tpg_plcheck_expression(w, v->default_val);
 		tpg_plcheck_target_type(w, query, 0, type);
@@ -425,6 +426,8 @@ tpg_check_plpgsql(TpgCheck *check, Oid function, const FuncExpr *call)
 	InitFunctionCallInfoData(*fcinfo, &flinfo, 0, InvalidOid, NULL, NULL);
 	compiled = compile(fcinfo, false);
 
+	/* a copy: what it will call when it runs */
+	tpg_pinned_qualify(compiled);
 	/* in use: it is not freed when it changes meanwhile */
 	tpg_plpgsql_use_count(compiled)++;
 	PG_TRY();
@@ -442,4 +445,16 @@ tpg_check_plpgsql(TpgCheck *check, Oid function, const FuncExpr *call)
 		tpg_plpgsql_use_count(compiled)--;
 	}
 	PG_END_TRY();
+}
+
+void
+tpg_plpgsql_expressions(PLpgSQL_function *function, void (*visit) (PLpgSQL_expr *expr, void *arg), void *arg)
+{
+	TpgCheck	check = {.context = CurrentMemoryContext, .signature = ""};
+	TpgPlWalk	w = {.check = &check, .visit = visit, .visit_arg = arg};
+
+	w.func = *function;
+	w.estate.datums = function->datums;
+	w.cursors = palloc0(sizeof(Query *) * function->ndatums);
+	walk_block(&w, function->action);
 }

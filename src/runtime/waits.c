@@ -28,6 +28,7 @@
 #include "runtime/scheduler.h"
 #include "runtime/settings.h"
 #include "runtime/state.h"
+#include "runtime/pinned.h"
 #include "runtime/waits.h"
 #include "store/function.h"
 
@@ -153,14 +154,16 @@ typedef struct ConditionPlan
 #define MAX_CONDITION_PLANS 256
 
 static SPIPlanPtr
-condition_plan(const char *expression)
+condition_plan(const TpgActivation *act, const char *expression)
 {
 	static HTAB *plans = NULL;
 	static Oid	types[2] = {JSONBOID, JSONBOID};
 	ConditionPlan *entry = NULL;
 	SPIPlanPtr	plan;
 	bool		found = false;
-	bool		cacheable = strlen(expression) < sizeof(entry->key);
+	/* what it calls depends on the version, whose name has no white space */
+	const char *key = act->run->exec->version != NULL ? psprintf("%s %s", act->run->exec->version, expression) : expression;
+	bool		cacheable = strlen(key) < sizeof(entry->key);
 
 	if (plans == NULL)
 	{
@@ -170,17 +173,17 @@ condition_plan(const char *expression)
 	}
 	if (cacheable)
 	{
-		entry = hash_search(plans, expression, HASH_FIND, NULL);
+		entry = hash_search(plans, key, HASH_FIND, NULL);
 		if (entry != NULL)
 			return entry->plan;
 	}
-	plan = SPI_prepare(psprintf("SELECT (%s)::pg_catalog.bool FROM (SELECT $1 AS state, $2 AS args) AS _", expression), 2, types);
+	plan = SPI_prepare(tpg_pinned_text(act, psprintf("SELECT (%s)::pg_catalog.bool FROM (SELECT $1 AS state, $2 AS args) AS _", expression)), 2, types);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare condition \"%s\"", expression);
 	if (cacheable && hash_get_num_entries(plans) < MAX_CONDITION_PLANS)
 	{
 		SPI_keepplan(plan);
-		entry = hash_search(plans, expression, HASH_ENTER, &found);
+		entry = hash_search(plans, key, HASH_ENTER, &found);
 		entry->plan = plan;
 	}
 	return plan;
@@ -221,7 +224,7 @@ condition_is_true(TpgActivation *act, TpgOp *op)
 		else
 		{
 			SPI_connect();
-			if (SPI_execute_plan(condition_plan(op->type), args, nulls, true, 2) == SPI_OK_SELECT && SPI_processed == 1)
+			if (SPI_execute_plan(condition_plan(act, op->type), args, nulls, true, 2) == SPI_OK_SELECT && SPI_processed == 1)
 			{
 				bool		isnull;
 				Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);

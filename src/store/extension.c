@@ -176,9 +176,9 @@ tpg_extension_table(const char *name)
 	return table;
 }
 
+/* also not one without namespaces: those that are being restored come after runs and tasks */
 static TpgPlan home_check_plan = TPG_PLAN(
-	"SELECT EXISTS (SELECT FROM temporal_internal.home WHERE database_oid = $1) "
-	"OR NOT EXISTS (SELECT FROM temporal_internal.namespace)", 1, {OIDOID}
+	"SELECT EXISTS (SELECT FROM temporal_internal.home WHERE database_oid = $1)", 1, {OIDOID}
 );
 static TpgPlan home_claim_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.home (database_oid, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, {OIDOID, UUIDOID}

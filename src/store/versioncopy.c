@@ -3,7 +3,8 @@
  *
  * A copy is made of the catalog's row, not of a text: language, body, arguments, defaults,
  * owner, rights and SET clauses are those of the original.  Only a search_path that the
- * function sets for itself gets the schema in front, as that of the registration does.
+ * function sets for itself gets the schema in front, as that of the registration does; and in a
+ * body in language SQL calls by name get the schema (see runtime/pinned).
  *
  * The schema belongs to the extension's owner, and the functions' owner has USAGE on it and
  * nothing else.  So nobody can put a function of his own in front of another, or replace a
@@ -26,6 +27,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -45,16 +47,18 @@
 #include "base/compat.h"
 #include "store/extension.h"
 #include "store/function.h"
+#include "store/qualify.h"
 #include "store/versioncopy.h"
 
+#define PREFIX "temporal_"
 #define HASH_DIGITS 20
 
-/* Of pg_proc, what a copy has in common with its original, beside trees and SET clauses. */
+/* Of pg_proc, what a copy has in common with its original, beside body, trees and SET clauses. */
 static const AttrNumber same_columns[] = {
 	Anum_pg_proc_proowner, Anum_pg_proc_prolang, Anum_pg_proc_prokind, Anum_pg_proc_prosecdef,
 	Anum_pg_proc_proleakproof, Anum_pg_proc_proisstrict, Anum_pg_proc_proretset, Anum_pg_proc_provolatile,
 	Anum_pg_proc_prorettype, Anum_pg_proc_proargtypes, Anum_pg_proc_proallargtypes, Anum_pg_proc_proargmodes,
-	Anum_pg_proc_proargnames, Anum_pg_proc_protrftypes, Anum_pg_proc_prosrc, Anum_pg_proc_probin
+	Anum_pg_proc_proargnames, Anum_pg_proc_protrftypes, Anum_pg_proc_probin
 };
 
 static HeapTuple
@@ -94,7 +98,15 @@ tpg_version_name(const char *text)
 
 	for (int i = 0; i < HASH_DIGITS / 2; i++)
 		snprintf(digits + 2 * i, 3, "%02x", (unsigned char) VARDATA_ANY(hash)[i]);
-	return psprintf("temporal_%s", digits);
+	return psprintf(PREFIX "%s", digits);
+}
+
+bool
+tpg_version_is_name(const char *name)
+{
+	const char *digits = name != NULL && strncmp(name, PREFIX, strlen(PREFIX)) == 0 ? name + strlen(PREFIX) : NULL;
+
+	return digits != NULL && strlen(digits) == HASH_DIGITS && strspn(digits, "0123456789abcdef") == HASH_DIGITS;
 }
 
 char *
@@ -308,6 +320,32 @@ copy_function(Oid function, Oid schema, const char *version, const char *what)
 	heap_freetuple(tuple);
 }
 
+/* Once all copies are there: what the body of this one calls is them. */
+static void
+bind_body(Oid copy, Oid schema)
+{
+	Relation	rel;
+	HeapTuple	tuple = function_tuple(copy);
+	Datum		values[Natts_pg_proc] = {0};
+	bool		nulls[Natts_pg_proc] = {false};
+	bool		replace[Natts_pg_proc] = {false};
+	char	   *body;
+
+	/* a tree is bound as it is */
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang != SQLlanguageId || attribute_or_null(tuple, Anum_pg_proc_prosqlbody) != (Datum) 0)
+		return;
+	body = tpg_qualify_calls(text_or_null(tuple, Anum_pg_proc_prosrc), RAW_PARSE_DEFAULT, schema);
+	if (body == NULL)
+		return;
+	values[Anum_pg_proc_prosrc - 1] = CStringGetTextDatum(body);
+	replace[Anum_pg_proc_prosrc - 1] = true;
+	rel = table_open(ProcedureRelationId, RowExclusiveLock);
+	tuple = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace);
+	CatalogTupleUpdate(rel, &tuple->t_self, tuple);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
 Oid
 tpg_version_copy_of(const char *version, Oid function)
 {
@@ -342,6 +380,7 @@ tpg_version_schema_make(const char *version, Oid owner, const List *functions, c
 {
 	Oid			schema = make_schema(version, owner, what);
 	List	   *seen = NIL;
+	List	   *made = NIL;
 	ListCell   *lc;
 
 	foreach(lc, functions)
@@ -360,10 +399,13 @@ tpg_version_schema_make(const char *version, Oid owner, const List *functions, c
 		{
 			copy_function(function, schema, version, what);
 			copy = tpg_version_copy_of(version, function);
+			made = lappend_oid(made, copy);
 		}
 		check_copy(copy, function, owner, version, what);
 		seen = lappend_oid(seen, copy);
 	}
+	foreach(lc, made)
+		bind_body(lfirst_oid(lc), schema);
 	return schema;
 }
 
@@ -411,6 +453,25 @@ same_tree(Node *a, Node *b)
 	return strcmp(nodeToString(a), nodeToString(b)) == 0;
 }
 
+/*
+ * Does `body` of a copy say what that of its original does?  The version's name is a hash over
+ * the original, which cannot have it in its text.
+ */
+static bool
+same_body(const char *body, const char *original, const char *version)
+{
+	const char *prefix = psprintf("%s.", version);
+
+	while (*original != '\0' || *body != '\0')
+	{
+		if (strncmp(body, prefix, strlen(prefix)) == 0)
+			body += strlen(prefix);
+		else if (*body++ != *original++)
+			return false;
+	}
+	return true;
+}
+
 bool
 tpg_version_is_copy(Oid copy, Oid original, const char *version)
 {
@@ -436,7 +497,8 @@ tpg_version_is_copy(Oid copy, Oid original, const char *version)
 	}
 	table_close(rel, AccessShareLock);
 	/* trees have places in a text that is gone, which a copy has not */
-	return same && same_tree(tree_or_null(a, Anum_pg_proc_proargdefaults), tree_or_null(b, Anum_pg_proc_proargdefaults)) &&
+	return same && same_body(text_or_null(a, Anum_pg_proc_prosrc), text_or_null(b, Anum_pg_proc_prosrc), version) &&
+		same_tree(tree_or_null(a, Anum_pg_proc_proargdefaults), tree_or_null(b, Anum_pg_proc_proargdefaults)) &&
 		same_tree(tree_or_null(a, Anum_pg_proc_prosqlbody), tree_or_null(b, Anum_pg_proc_prosqlbody)) &&
 		same_value(attribute_or_null(a, Anum_pg_proc_proconfig), copied_config(b, version));
 }

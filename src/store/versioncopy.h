@@ -29,6 +29,9 @@ extern Oid	tpg_version_copy_of(const char *version, Oid function);
 /* Is `copy`, in the schema of this version, what a copy of `original` would be?  InvalidOid is not. */
 extern bool tpg_version_is_copy(Oid copy, Oid original, const char *version);
 
+/* Is it what a version is named?  Somebody's schema may be, too: see tpg_version_schema_is_ours(). */
+extern bool tpg_version_is_name(const char *name);
+
 /* The search_path of a version: its schema, before `path`. */
 extern char *tpg_version_path(const char *version, const char *path);
 

@@ -292,7 +292,8 @@ tpg_dispatcher_main(Datum main_arg)
 		next_heartbeat = Min(next_heartbeat, announced);
 
 		released = tpg_dispatcher_take_released();
-		turn.scan = tpg_dispatcher_take_scan();
+		/* who wakes us may have made the home row: what he has queued waits for that to be seen */
+		turn.scan = tpg_dispatcher_take_scan() || !home_is_ours;
 		turn.refill = tpg_dispatcher_take_refill();
 		turn.due = now >= next_due;
 		turn.sweep = now >= next_sweep;

@@ -1,7 +1,7 @@
 -- Pinned workflow types: a run keeps the code that it began with; what registration refuses; what lies in a version's schema.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(117);
+SELECT plan(130);
 
 CREATE SCHEMA app;
 CREATE SCHEMA other;
@@ -394,6 +394,87 @@ SELECT is(pg_temp.pin('whole'), :'w', 'registering the same code');
 SELECT temporal.signal('in parts', 'go');
 SELECT temporal.test_drive('closed', 'in parts');
 SELECT is(temporal.result('in parts'), '"old"', 'makes what is missing');
+
+-- what fits a call better is created later, outside of the version
+CREATE FUNCTION wide(n bigint) RETURNS text LANGUAGE sql AS $$SELECT 'old'$$;
+CREATE FUNCTION fold(n bigint) RETURNS text LANGUAGE sql AS $$SELECT wide(1) /* wide(1) */ || ' ' || (SELECT wide(n)) || ' wide(2)'$$;
+CREATE PROCEDURE wide_too(INOUT r text) LANGUAGE plpgsql AS $$BEGIN r := wide(2); END $$;
+CREATE FUNCTION any_wide(x anyelement) RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN wide(1); END $$;
+CREATE FUNCTION better() RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	a text;
+	b text := 'x';
+	c CURSOR (k int) FOR SELECT wide(k) AS v;
+	r record;
+BEGIN
+	PERFORM temporal.wait_signal('go');
+	a := wide(1);
+	FOR r IN c(1) LOOP a := a || ' ' || r.v; END LOOP;
+	FOR r IN SELECT wide(g) AS "wide(" FROM generate_series(1, 2) g LOOP a = a || ' ' || r."wide("; END LOOP;
+	CALL wide_too(b);
+	PERFORM temporal.wait_condition($c$wide(1) = 'old'$c$);
+	RETURN jsonb_build_array(a, b, fold(3), wide(n => 5), CASE WHEN "wide"(6) = 'old' THEN wide(7) END, any_wide(1), any_wide('x'::text));
+END $$;
+CREATE FUNCTION wide_now() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN wide(1); END $$;
+CREATE FUNCTION worse(how text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	r text;
+	v varchar := 'x';
+BEGIN
+	PERFORM temporal.wait_signal('go');
+	IF how = 'dynamic' THEN
+		EXECUTE 'SELECT wide(1)' INTO r;
+	ELSIF how = 'overloaded' THEN
+		r := format(5);
+	ELSE
+		r := upper(v);
+	END IF;
+	RETURN r;
+END $$;
+CREATE FUNCTION format(n bigint) RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN 'old'; END $$;
+CREATE FUNCTION wide_again() RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM temporal.wait_signal('go'); RETURN wide(1); END $$;
+SELECT temporal.register_workflow('better', queries => '{"now": "wide_now"}', versioning_behavior => 'pinned');
+SELECT temporal.register_workflow('worse', versioning_behavior => 'pinned'), temporal.register_workflow('wide_again');
+SELECT temporal.start_workflow('better', id => 'better'), temporal.start_workflow('wide_again', id => 'auto_upgrade');
+SELECT temporal.start_workflow('worse', to_jsonb(w), id => w) FROM unnest('{dynamic,overloaded,builtin}'::text[]) w;
+SELECT temporal.test_drive();
+SELECT is((SELECT replace(prosrc, pg_temp.version_of('better'), 'V') FROM pg_proc WHERE proname = 'fold' AND pronamespace = pg_temp.version_of('better')::regnamespace),
+	$$SELECT V.wide(1) /* wide(1) */ || ' ' || (SELECT V.wide(n)) || ' wide(2)'$$, 'calls in a copy in SQL name the version');
+SELECT is((SELECT is_outdated FROM temporal.definition WHERE name = 'better'), false, 'and it is still what it was copied from');
+SELECT is(pg_temp.sqlstate_of($$SELECT pg_temp.pin('better')$$), 'ok', 'also for the same registration');
+CREATE FUNCTION wide(n integer) RETURNS text LANGUAGE sql AS $$SELECT 'new'$$;
+CREATE FUNCTION format(n integer) RETURNS text LANGUAGE sql AS $$SELECT 'new'$$;
+CREATE FUNCTION upper(n varchar) RETURNS text LANGUAGE sql AS $$SELECT 'new'$$;
+SELECT is(temporal.query('better', 'now'), '"old"', 'a query goes on with what its version calls');
+SELECT temporal.signal('better', 'go'), temporal.signal('auto_upgrade', 'go');
+SELECT temporal.test_drive('closed', 'better');
+SELECT is(temporal.result('better'), '["old old old old", "old", "old old wide(2)", "old", "old", "old", "old"]', 'so does the code');
+SELECT pg_temp.replays('better');
+SELECT temporal.test_drive('closed', 'auto_upgrade');
+SELECT is(temporal.result('auto_upgrade'), '"new"', 'other code finds what is there today');
+SELECT temporal.signal(w, 'go') FROM unnest('{dynamic,overloaded,builtin}'::text[]) w;
+SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.test_drive(''closed'', %L)', w)), 'TP022', w || ': what no schema can be put before is refused')
+FROM unnest('{dynamic,overloaded,builtin}'::text[]) w;
+DROP FUNCTION wide(integer), format(integer), upper(varchar);
+SELECT temporal.test_drive('closed', w) FROM unnest('{dynamic,overloaded,builtin}'::text[]) w;
+SELECT is((SELECT jsonb_object_agg(w, temporal.result(w)) FROM unnest('{dynamic,overloaded,builtin}'::text[]) w),
+	'{"builtin": "X", "dynamic": "old", "overloaded": "old"}', 'until that is gone');
+
+-- what registration cannot see, and warns of, is called as it is
+CREATE FUNCTION unseen(x int) RETURNS text LANGUAGE sql AS $$SELECT 'unseen ' || x$$;
+CREATE FUNCTION blind() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE r record;
+BEGIN
+	EXECUTE concat('SELECT ', 1, ' AS a') INTO r;
+	RETURN unseen(r.a);
+END $$;
+SET LOCAL client_min_messages = error;
+SELECT temporal.register_workflow('blind', versioning_behavior => 'pinned');
+SET LOCAL client_min_messages = warning;
+SELECT temporal.start_workflow('blind', id => 'blind');
+SELECT temporal.test_drive('closed', 'blind');
+SELECT is(temporal.result('blind'), '"unseen 1"', 'a function that nobody could see is called as it is');
+SELECT is((SELECT count(*) FROM pg_proc WHERE proname = 'unseen'), 1::bigint, 'there is no copy of it');
 
 -- restored by another superuser than made it, who owns the extension then
 CREATE ROLE tpg_dumped SUPERUSER;

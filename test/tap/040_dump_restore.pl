@@ -128,11 +128,6 @@ is(contents_of($node, 'app'), $original, 'the original is as before');
 $node->query('CREATE DATABASE copy');
 run_ok($node, 'psql < dump', 'psql', '-Xq', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', 'copy', '-f', "$dir/app.sql");
 
-my $other = TemporalNode->new_preloaded('other', fsync => 0, extension => 0, conf => 'temporal_pg.sweep_interval = 500ms');
-$other->query('CREATE DATABASE app');
-$other->query('CREATE ROLE ann LOGIN; CREATE ROLE clerk LOGIN');
-run_ok($other, 'pg_restore', 'pg_restore', '--exit-on-error', '-d', 'app', "$dir/app.dump");
-
 # Looks for a while, and does nothing: so many transactions of the dispatcher.
 sub sweeps
 {
@@ -146,6 +141,23 @@ sub sweeps
 	}
 	return;
 }
+
+# The dispatcher may look at any moment in between, and in one transaction sees what others commit: here all that there is are tasks.
+$node->query('CREATE DATABASE half');
+$node->query('CREATE EXTENSION temporal_pg', db => 'half');
+slurp_file("$dir/app.sql") =~ /^(COPY temporal_internal\.activity_task .*?^\\\.\n)/ms;
+append_to_file("$dir/tasks.sql", "SET session_replication_role = replica;\n$1");
+run_ok($node, 'tasks first', 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'half', '-f', "$dir/tasks.sql");
+# a new one looks at everything
+$node->query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'temporal_pg dispatcher' AND datname = 'half'");
+sweeps($node, 'half');
+is($node->query('SELECT count(*) FROM temporal_internal.activity_task', db => 'half'), 1, 'what is being restored is not cleared away');
+$node->query('DROP DATABASE half WITH (FORCE)');
+
+my $other = TemporalNode->new_preloaded('other', fsync => 0, extension => 0, conf => 'temporal_pg.sweep_interval = 500ms');
+$other->query('CREATE DATABASE app');
+$other->query('CREATE ROLE ann LOGIN; CREATE ROLE clerk LOGIN');
+run_ok($other, 'pg_restore', 'pg_restore', '--exit-on-error', '-d', 'app', "$dir/app.dump");
 
 # the day is over
 my $wake_up = q{
