@@ -233,6 +233,14 @@ typedef struct TpgPollerList
 	int			last;
 } TpgPollerList;
 
+/* see ipc/overrun.h */
+#define TPG_OVERRUNS 16
+typedef struct TpgOverrun
+{
+	volatile Oid dboid;
+	pg_atomic_uint64 execution_key; /* 0: none */
+} TpgOverrun;
+
 typedef struct TpgShared
 {
 	int			ndatabases;
@@ -244,6 +252,9 @@ typedef struct TpgShared
 	TimestampTz started_at;		/* the server, or after a crash what is left of it */
 	pg_atomic_uint64 careful_until;
 	pg_atomic_uint32 careful_pid;
+
+	pg_atomic_uint32 noverruns;
+	TpgOverrun	overruns[TPG_OVERRUNS];
 
 	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
 	TpgPollerList pollers[TPG_POLLER_LISTS];

@@ -104,6 +104,30 @@ pass('who catches query_canceled is interrupted all the same');
 is($node->query(q{SELECT temporal.start_workflow('plain', id => 'p'); COMMIT; SELECT temporal.result('p', timeout => '30 s')}), "p\n\"fine\"", 'others run');
 $node->query(q{SELECT temporal.terminate('s')});
 
+# nor by catching assert_failure, as which the interruption comes: its executor ends, and the next one writes why
+$node->query(q{
+	CREATE FUNCTION immortal() RETURNS int LANGUAGE plpgsql AS $$
+	BEGIN
+		LOOP
+			BEGIN
+				PERFORM pg_sleep(60);
+			EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
+				NULL;
+			END;
+		END LOOP;
+	END $$;
+	SET temporal_pg.determinism = off;
+	SELECT temporal.register_workflow('immortal'), temporal.start_workflow('immortal', id => 'i', task_timeout => '0.3 s');
+});
+my $took = time;
+$node->wait_for(q{SELECT task_attempt >= 2 FROM temporal.workflow WHERE workflow_id = 'i'});
+cmp_ok(time - $took, '>', 3, 'code that catches everything is interrupted several times');
+is(events(q{workflow_id = 'i'}), 'WorkflowExecutionStarted,WorkflowTaskTimedOut', 'then its process ends, and its task has timed out');
+like($node->query(q{SELECT last_task_failure ->> 'message' FROM temporal.workflow WHERE workflow_id = 'i'}), qr/longer than its task timeout of 0.300s/, 'as its row shows');
+$node->wait_for(q{SELECT EXISTS (SELECT FROM temporal.worker WHERE workflow_id = 'i')});
+$node->query(q{SET lock_timeout = '30 s'; SELECT temporal.terminate('i')});
+is(events(q{workflow_id = 'i'}) =~ s/,WorkflowTaskTimedOut//r, 'WorkflowExecutionStarted,WorkflowExecutionTerminated', 'terminate() waits no longer than that');
+
 # nor does it hold up the run timeout, which ends its task timeout, too
 $node->query(q{SELECT temporal.start_workflow('stubborn', id => 's2', run_timeout => '1 s')});
 like(($node->try_query(q{SELECT temporal.result('s2', timeout => '30 s')}))[2], qr/ERROR:  workflow "s2" timed out/, 'its run times out');
