@@ -15,11 +15,12 @@
 #include "engine/attempt.h"
 #include "engine/mail.h"
 #include "engine/task.h"
+#include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/wake.h"
-#include "ipc/limits.h"
 #include "model/failure.h"
 #include "model/retry.h"
+#include "store/activityend.h"
 #include "store/heartbeat.h"
 
 static TpgRetryPolicy *
@@ -158,7 +159,7 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 void
 tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
 {
-	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	tpg_activity_delete_task(t);
 	/* a first attempt within one transaction leaves none, unless the dispatcher has written some */
 	if (t->attempt > 1 || t->started_at != 0 || t->heartbeats_kept)
 		tpg_heartbeat_delete(t->execution_key, t->scheduled_event_id);

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "engine/httpattempt.h"
 #include "ipc/limitsettings.h"
+#include "store/activityend.h"
 #include "store/task_queue.h"
 
 /*

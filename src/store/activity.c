@@ -39,9 +39,6 @@ static TpgPlan lock_plans[] = {
 	TPG_PLAN(TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR SHARE OF a", 2, {INT8OID, INT4OID}),
 	TPG_PLAN(TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR SHARE OF a", 2, {INT8OID, TEXTOID})
 };
-static TpgPlan delete_plan = TPG_PLAN(
-	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
-);
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
 	"last_attempt_at = $8, started_at = NULL, in_executor = 0, pass = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
@@ -256,20 +253,6 @@ TpgActivityTask *
 tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
 	return lock_task(true, execution_key, scheduled_event_id, activity_id);
-}
-
-bool
-tpg_activity_delete(int64 execution_key, int32 scheduled_event_id)
-{
-	TpgStoreScope scope;
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
-	bool		found;
-
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&delete_plan, values, NULL, false, 0);
-	found = SPI_processed == 1;
-	tpg_store_end(&scope);
-	return found;
 }
 
 void

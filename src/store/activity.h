@@ -8,6 +8,7 @@
 #include "datatype/timestamp.h"
 #include "model/activitymode.h"
 #include "model/priority.h"
+#include "storage/itemptr.h"
 #include "utils/jsonb.h"
 
 /* Whose an attempt is that is recorded and stays open. */
@@ -39,6 +40,7 @@ typedef struct TpgActivityTask
 	TimestampTz started_at;		/* 0: no attempt recorded */
 	TpgPriority priority;		/* its own or inherited; read: only the key */
 	bool		heartbeats_kept;	/* there are heartbeats of it in their table, or there may be */
+	ItemPointerData tid;		/* of its row, which this transaction has locked; invalid: not known (store/activityend) */
 	struct TpgHeartbeat *heartbeat; /* not in the table: of the attempt that has just ended, to be kept with its retry */
 	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */
@@ -76,9 +78,6 @@ extern TpgActivityTask *tpg_activity_lock(int64 execution_key, int32 scheduled_e
 
 /* As tpg_activity_lock, with a lock that lets others do the same and nobody write it: for heartbeats. */
 extern TpgActivityTask *tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id);
-
-/* Still there?  (the run's close deletes it) */
-extern bool tpg_activity_delete(int64 execution_key, int32 scheduled_event_id);
 
 /* Next attempt: attempt, due_at, timeout_at, attempt_scheduled_at, last_failure; clears started_at. */
 extern void tpg_activity_retry(const TpgActivityTask *task);
