@@ -572,7 +572,7 @@ tpg_activation_writable(TpgActivation *act, const char *what)
 	if (act->read_only)
 		ereport(ERROR,
 				(errcode(TPG_ERR_WRONG_CONTEXT),
-				 errmsg("temporal.%s() cannot be called by a query, validator or condition", what),
+				 errmsg("temporal.%s() cannot be called by a query, validator, condition or side effect", what),
 				 errhint("These only look: they cannot wait, start anything or change the state.")));
 }
 

@@ -227,7 +227,7 @@ typedef struct TpgActivation
 	bool		warned;			/* by them, of something */
 	Oid			invoked;		/* the function that the runtime called last */
 	bool		called_from_c;	/* through the C interface */
-	bool		read_only;		/* a validator, condition or query runs: no commands, no waiting, no change of state */
+	bool		read_only;		/* a validator, condition, query or side effect runs: no commands, no waiting, no change of state */
 	bool		in_condition;	/* it is a condition */
 
 	TpgOp	  **ops[TPG_OP_KINDS];

@@ -304,14 +304,19 @@ recorded_side_effect(TpgActivation *act)
 	return NULL;
 }
 
-/* What is read for a side effect is recorded, so it may be anything. */
+/*
+ * What is read for a side effect is recorded, so it may be anything; but nothing can be asked for, since a replay doesn't
+ * evaluate it.
+ */
 static Jsonb *
 evaluate_freely(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)
 {
 	bool		guarded = act->guarded;
+	bool		read_only = act->read_only;
 	Jsonb	   *value;
 
 	act->guarded = false;
+	act->read_only = true;
 	PG_TRY();
 	{
 		value = evaluate(arg);
@@ -319,6 +324,7 @@ evaluate_freely(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)
 	PG_FINALLY();
 	{
 		act->guarded = guarded;
+		act->read_only = read_only;
 	}
 	PG_END_TRY();
 	return value;

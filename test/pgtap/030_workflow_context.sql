@@ -1,6 +1,6 @@
 -- What workflow code can call, and what suspension does and does not do to it.
 BEGIN;
-SELECT plan(103);
+SELECT plan(107);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -173,6 +173,8 @@ SELECT is(pg_temp.run($$
 	RETURN jsonb_build_array(a, b, temporal.side_effect('SELECT v FROM shop.rate WHERE false'), temporal.side_effect('SELECT ROW(1, ''x'')::record'), temporal.side_effect('SELECT $1 || $2', 'a', 'b'));$$, 'a jsonb; b jsonb;'),
 	'[1, 12, null, {"f1": 1, "f2": "x"}, "ab"]', 'G-06: side_effect is evaluated once, and remembered');
 SELECT is(pg_temp.error_of($$SELECT pg_temp.run('RETURN temporal.side_effect(''SELECT shop.set_rate(3)'');')$$) ~ '^(25006|0A000|TF002): ', true, 'side_effect cannot write');
+SELECT matches(pg_temp.error_of($$SELECT pg_temp.run('RETURN temporal.side_effect(''SELECT temporal.$$ || c || $$'');')$$), '^TP021: .*cannot be called by a query, validator, condition or side effect', 'nor ask for what a replay would not find: '||c)
+	FROM unnest('{sleep(make_interval(secs => 1)),start_timer(make_interval(secs => 1))::text,random(),uuid4()}'::text[]) c;
 SELECT is((SELECT v FROM rate), 2, 'indeed');
 SELECT matches(pg_temp.error_of($$SELECT pg_temp.run('INSERT INTO shop.rate VALUES (3); RETURN NULL;')$$), '^(25006|TP022): ', 'nor can workflow code');
 SELECT is((SELECT count(*)::int FROM rate), 1, 'indeed not');

@@ -310,7 +310,7 @@ CREATE FUNCTION sleeper() RETURNS void LANGUAGE sql AS $$SELECT temporal.sleep('
 SELECT temporal.register_workflow('sleeper', queries => '{"m": "upsert_in_query", "a": "attributes_in_query", "d": "details_in_query"}');
 SELECT temporal.start_workflow('sleeper', id => 'looked');
 SELECT is(pg_temp.message_of(format('SELECT temporal.query(%L, %L)', 'looked', q)),
-	format('query "%s" of workflow "looked" failed: temporal.%s() cannot be called by a query, validator or condition', q, f), 'a query cannot call ' || f || '()')
+	format('query "%s" of workflow "looked" failed: temporal.%s() cannot be called by a query, validator, condition or side effect', q, f), 'a query cannot call ' || f || '()')
 FROM (VALUES ('m', 'upsert_memo'), ('a', 'upsert_search_attributes'), ('d', 'set_current_details')) v (q, f);
 
 -- ---------- continue-as-new ----------
