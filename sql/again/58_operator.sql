@@ -196,6 +196,21 @@ END
 $$;
 COMMENT ON FUNCTION temporal_internal.checked_jitter(interval) IS 'Raises 22023 for what is none.';
 
+CREATE FUNCTION temporal_internal.checked_reason(reason text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF octet_length(reason) > 1000 THEN
+		RAISE EXCEPTION 'reason is too long' USING ERRCODE = 'invalid_parameter_value',
+			DETAIL = format('It has %s bytes; 1000 are allowed.', octet_length(reason));
+	END IF;
+	RETURN reason;
+END
+$$;
+COMMENT ON FUNCTION temporal_internal.checked_reason(text) IS 'Raises 22023 for what is more than a note.';
+
 CREATE FUNCTION temporal_internal.activity_options(
 	task_queue text,
 	schedule_to_close_timeout interval,
@@ -221,7 +236,7 @@ BEGIN ATOMIC
 	SELECT temporal_internal.require_activity(
 		temporal_internal.command_activities(temporal_internal.find_run($1, $3, 2), $2, $4,
 			pg_catalog.jsonb_build_object('op', 'pause', 'info',
-				pg_catalog.jsonb_build_object('time', temporal_internal.clock_now(), 'identity', CURRENT_USER, 'reason', $5))), $1, $2, $4);
+				pg_catalog.jsonb_build_object('time', temporal_internal.clock_now(), 'identity', CURRENT_USER, 'reason', temporal_internal.checked_reason($5)))), $1, $2, $4);
 END;
 COMMENT ON FUNCTION temporal.pause_activity(text, text, uuid, text, text) IS
 $$Stops pending activities from being tried again, until temporal.unpause_activity(). An attempt that is running goes on: when it completes, or fails for good, the activity is over; when it fails otherwise, the next one is held, also one that the retry policy would no longer allow. While it is paused none of its timeouts is looked at, but an executor ends its own attempt in time.
@@ -230,7 +245,7 @@ workflow_id: the workflow, in the namespace of the session (temporal_pg.namespac
 activity_id: id of the activity, as temporal.pending_activity shows it.
 run_id: which run of it; the current one when not given.
 activity_type: in place of an id, all pending activities of that type; '*': all of the run.
-reason: kept with the time and the caller's name, see temporal.pending_activity.
+reason: kept with the time and the caller's name, see temporal.pending_activity; at most 1000 bytes.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
 Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
 

@@ -30,6 +30,7 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.command_activities(bigint, text, text, jsonb),
 	temporal_internal.require_activity(boolean, text, text, text),
 	temporal_internal.checked_jitter(interval),
+	temporal_internal.checked_reason(text),
 	temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer)
 	TO PUBLIC;
 
