@@ -251,7 +251,7 @@ AS 'MODULE_PATHNAME', 'tpg_sql_side_effect';
 COMMENT ON FUNCTION temporal.side_effect(text) IS
 $$Evaluates a read-only query of one value once, records it in history, and gives the recorded value in every replay. For reading tables and settings in workflow code.
 
-sql: a query with at most one row of one column; no row is JSON null.
+sql: a query with at most one row of one column; no row is JSON null. Of workflow code it may call what only looks (state(), now(), workflow_info() …).
 Errors: TP021, TP025, 22023 no such query; errors of the query itself.$$;
 
 CREATE FUNCTION temporal.side_effect(sql text, VARIADIC arguments "any")

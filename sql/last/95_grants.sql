@@ -27,10 +27,7 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.trace_run(bigint),
 	temporal_internal.explain_run(bigint),
 	temporal_internal.describe_run(bigint),
-	temporal_internal.command_activities(bigint, text, text, jsonb),
-	temporal_internal.require_activity(boolean, text, text, text),
-	temporal_internal.checked_jitter(interval),
-	temporal_internal.checked_reason(text),
+	temporal_internal.command_activities(text, uuid, text, text, jsonb, interval),
 	temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer)
 	TO PUBLIC;
 

@@ -232,7 +232,7 @@ CREATE TABLE temporal_internal.activity_request (
 	command				jsonb NOT NULL,
 	PRIMARY KEY (execution_key, scheduled_event_id, id)
 );
-COMMENT ON TABLE temporal_internal.activity_request IS 'What an operator asks of an activity while an attempt of it runs: whoever ends that attempt does it, in order of id. Of activities that have ended they lie until the run is deleted.';
+COMMENT ON TABLE temporal_internal.activity_request IS 'What an operator asks of an activity while an attempt of it runs: whoever ends that attempt does it, in order of id. Those of activities that have ended are deleted by the sweep.';
 
 CREATE TABLE temporal_internal.activity_heartbeat (
 	execution_key		bigint NOT NULL,

@@ -251,24 +251,34 @@ tpg_run_not_found(const char *workflow_id, const pg_uuid_t *run_id)
 			 errhint("See temporal.workflow for the workflows that you may see; closed ones are deleted after the namespace's retention.")));
 }
 
-TpgExecution *
-tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok)
+static TpgExecution *
+find_run(const char *workflow_id, const pg_uuid_t *run_id, int level, bool missing_ok)
 {
 	int32		namespace_id = tpg_namespace_current();
-	TpgExecution *exec;
+	TpgExecution *exec = NULL;
 
 	tpg_id_check(workflow_id, "workflow id");
-	if (namespace_id == 0)
+	/* the default namespace before its first use is empty */
+	if (namespace_id != 0)
 	{
-		if (missing_ok)
-			return NULL;
-		tpg_run_not_found(workflow_id, run_id);
+		tpg_access_require(namespace_id, level);
+		exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	}
-	tpg_access_require(namespace_id, TPG_ACCESS_CLIENT);
-	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
 	if (exec == NULL && !missing_ok)
 		tpg_run_not_found(workflow_id, run_id);
 	return exec;
+}
+
+TpgExecution *
+tpg_run_required(const char *workflow_id, const pg_uuid_t *run_id, int level)
+{
+	return find_run(workflow_id, run_id, level, false);
+}
+
+TpgExecution *
+tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok)
+{
+	return find_run(workflow_id, run_id, TPG_ACCESS_CLIENT, missing_ok);
 }
 
 /* ---------- results ---------- */

@@ -27,6 +27,9 @@ extern const char *tpg_client_identity(void);
 /* TP010, as for a run that the caller may not see. */
 extern void tpg_run_not_found(const char *workflow_id, const pg_uuid_t *run_id) pg_attribute_noreturn();
 
+/* The run, for a caller who has that level in its namespace (a TpgAccessLevel); 42501, TP010. */
+extern TpgExecution *tpg_run_required(const char *workflow_id, const pg_uuid_t *run_id, int level);
+
 /* The run, which the caller may see; TP010, or NULL with missing_ok. */
 extern TpgExecution *tpg_find_run(const char *workflow_id, const pg_uuid_t *run_id, bool missing_ok);
 

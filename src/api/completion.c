@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -24,6 +25,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/openattempt.h"
+#include "ipc/wake.h"
 #include "model/failure.h"
 #include "runtime/attempt.h"
 #include "store/namespace.h"
@@ -113,9 +115,11 @@ by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool 
 	return find(&name, what, payload, shared);
 }
 
+/* The row was locked when the run closed, and what we do about it is rolled back with the error. */
 static void
 run_closed(void)
 {
+	tpg_wake_lost();
 	ereport(ERROR,
 			(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
 			 errmsg("activity attempt not found"),
@@ -159,13 +163,37 @@ tpg_sql_complete_activity_by_id(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* What raise_application_error() would refuse. */
+static void
+check_kind(const Jsonb *failure, bool is_cause)
+{
+	char	   *kind = tpg_json_get_text(failure, "kind");
+	Jsonb	   *cause = tpg_json_get(failure, "cause");
+
+	check_stack_depth();
+	if (kind != NULL && strcmp(kind, "application") != 0 && !(is_cause && tpg_failure_is_kind(kind)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid kind \"%s\" of a failure", kind),
+				 is_cause ? errhint("A cause is a failure as temporal.failure() gives it, or one of kind application.") :
+				 strcmp(kind, "cancelled") == 0 ? errhint("temporal.report_activity_cancelled() ends an attempt that was cancelled.") :
+				 errhint("What ends an attempt is of kind application; another failure may be its cause.")));
+	if (cause == NULL || tpg_json_is_null(cause))
+		return;
+	if (!tpg_json_is_object(cause))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the cause of a failure must be an object")));
+	check_kind(cause, true);
+}
+
+/* What raise_application_error() would refuse, or could not say. */
 static void
 check_failure(const Jsonb *failure)
 {
 	char	   *delay = tpg_json_get_text(failure, "next_retry_delay");
 	char	   *category = tpg_json_get_text(failure, "category");
 
+	check_kind(failure, false);
 	/* also as '1.5s', which is an interval as well */
 	if (delay != NULL)
 		(void) tpg_interval_arg_us(DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(delay),

@@ -1,9 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * controls.c
- *	  SQL-callable: options of pending activities that an operator changes.
- *
- * What is done with them is in sql/again/58_operator.sql.
+ *	  SQL-callable: what operators do to pending activities.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,17 +12,20 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/client.h"
+#include "base/errors.h"
 #include "base/ident.h"
 #include "base/json.h"
-#include "ipc/wake.h"
+#include "engine/control.h"
 #include "model/retry.h"
-#include "store/control.h"
 #include "store/execution.h"
 #include "store/namespace.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_activity_options);
-PG_FUNCTION_INFO_V1(tpg_sql_tell_attempt);
 PG_FUNCTION_INFO_V1(tpg_sql_command_activities);
+
+/* 10 years */
+#define MAX_JITTER_US (INT64CONST(10) * 365 * USECS_PER_DAY)
 
 /* A timeout; zero is kept, and means none. */
 static int64
@@ -79,29 +80,93 @@ tpg_sql_activity_options(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(tpg_json_finish(b));
 }
 
-/* temporal_internal.tell_attempt(): (execution key, scheduled event id, op) */
-Datum
-tpg_sql_tell_attempt(PG_FUNCTION_ARGS)
+static void
+check_target(const char *activity_id, const char *activity_type)
 {
-	char	   *op = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	const char *problem = NULL;
+	int			sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
 
-	/* a task that wanted to close the run meanwhile has been refused */
-	tpg_wake_run_released();
-	if (strcmp(op, "pause") == 0)
-		tpg_wake_interrupt(PG_GETARG_INT64(0), PG_GETARG_INT32(1), TPG_INTERRUPT_PAUSE);
-	else if (strcmp(op, "reset") == 0)
-		tpg_wake_interrupt(PG_GETARG_INT64(0), PG_GETARG_INT32(1), TPG_INTERRUPT_RESET);
-	PG_RETURN_VOID();
+	if (activity_id == NULL && activity_type == NULL)
+	{
+		problem = "activity id must not be null";
+		sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED;
+	}
+	else if (activity_id != NULL && activity_type != NULL)
+		problem = "activity_id and activity_type exclude each other";
+	else if (activity_id != NULL && activity_id[0] == '\0')
+		problem = "activity id must not be empty";
+	else if (activity_type != NULL && activity_type[0] == '\0')
+		problem = "activity type must not be empty";
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("%s", problem),
+				 errhint("An id names one activity, a type all that are pending of it, '*' all of the run; see temporal.pending_activity.")));
 }
 
-/* temporal_internal.command_activities(): (execution key, activity id, activity type, command) */
+/* The command with the jitter as the engine reads it. */
+static Jsonb *
+with_jitter(Jsonb *command, const Interval *jitter)
+{
+	TpgJson    *b;
+	int64		us = tpg_interval_arg_us(jitter, "jitter");
+
+	if (us > MAX_JITTER_US)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("jitter is out of range"),
+				 errhint("At most 10 years are possible.")));
+	b = tpg_json_object_from(command);
+	tpg_json_add_duration(b, "jitter", us);
+	return tpg_json_finish(b);
+}
+
+static bool
+is_command(const Jsonb *command)
+{
+	static const char *const ops[] = {"pause", "unpause", "reset", "options"};
+	char	   *op = tpg_json_is_object(command) ? tpg_json_get_text(command, "op") : NULL;
+
+	for (int i = 0; op != NULL && i < lengthof(ops); i++)
+		if (strcmp(op, ops[i]) == 0)
+			return i < 3 || tpg_json_is_object(tpg_json_get(command, "options"));
+	return false;
+}
+
+/* A reason stands in a row that is read and written with each attempt: a note, no document. */
+static void
+check_reason(const Jsonb *command)
+{
+	Jsonb	   *info = tpg_json_get(command, "info");
+
+	if (info != NULL && tpg_json_is_object(info))
+		tpg_id_check_optional(tpg_json_get_text(info, "reason"), "reason");
+}
+
+/* temporal_internal.command_activities(): (workflow id, run id, activity id, activity type, command, jitter) */
 Datum
 tpg_sql_command_activities(PG_FUNCTION_ARGS)
 {
-	TpgExecution *exec = PG_ARGISNULL(0) ? NULL : tpg_execution_by_key(PG_GETARG_INT64(0));
+	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
+	char	   *activity_id = tpg_arg_text(fcinfo, 2);
+	char	   *activity_type = tpg_arg_text(fcinfo, 3);
+	Jsonb	   *command = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	TpgExecution *exec = tpg_run_required(workflow_id, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1), TPG_ACCESS_AUTHOR);
 
-	if (exec == NULL || PG_ARGISNULL(3))
-		PG_RETURN_BOOL(false);
-	tpg_access_require(exec->namespace_id, TPG_ACCESS_AUTHOR);
-	PG_RETURN_BOOL(tpg_control_command(exec->key, tpg_arg_text(fcinfo, 1), tpg_arg_text(fcinfo, 2), PG_GETARG_JSONB_P(3)));
+	check_target(activity_id, activity_type);
+	if (command == NULL || !is_command(command))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("this is no command to an activity"),
+				 errhint("Call temporal.pause_activity() and the like.")));
+	check_reason(command);
+	if (!PG_ARGISNULL(5))
+		command = with_jitter(command, PG_GETARG_INTERVAL_P(5));
+	if (!tpg_engine_control(exec->key, activity_id, activity_type, command))
+		ereport(ERROR,
+				(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
+				 activity_id != NULL ? errmsg("workflow \"%s\" has no pending activity \"%s\"", workflow_id, activity_id) :
+				 errmsg("workflow \"%s\" has no pending activity of type \"%s\"", workflow_id, activity_type),
+				 errhint("temporal.pending_activity lists the activities that are pending.")));
+	PG_RETURN_VOID();
 }

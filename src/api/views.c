@@ -55,20 +55,8 @@ Datum
 tpg_sql_find_run(PG_FUNCTION_ARGS)
 {
 	char	   *workflow_id = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
-	int32		namespace_id = tpg_namespace_current();
-	TpgExecution *exec;
 
-	tpg_id_check(workflow_id, "workflow id");
-
-	/* the default namespace before its first use is empty */
-	if (namespace_id == 0)
-		tpg_run_not_found(workflow_id, run_id);
-	tpg_access_require(namespace_id, PG_GETARG_INT32(2));
-	exec = tpg_execution_find(namespace_id, workflow_id, run_id);
-	if (exec == NULL)
-		tpg_run_not_found(workflow_id, run_id);
-	PG_RETURN_INT64(exec->key);
+	PG_RETURN_INT64(tpg_run_required(workflow_id, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1), PG_GETARG_INT32(2))->key);
 }
 
 /* temporal_internal.clock_now() */

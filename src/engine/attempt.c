@@ -198,14 +198,29 @@ tpg_engine_attempt_leaves_place(const TpgActivityTask *t)
 		give_back_places(t->namespace_id, t->task_queue, 1);
 }
 
+static void
+give_back_all(const TpgQueueCount *open, int n)
+{
+	for (int i = 0; i < n; i++)
+		give_back_places(open[i].namespace_id, open[i].task_queue, open[i].count);
+}
+
 void
 tpg_engine_activities_delete(int64 execution_key)
 {
 	TpgQueueCount *open;
 	int			n = tpg_activity_delete_all(execution_key, &open);
 
-	for (int i = 0; i < n; i++)
-		give_back_places(open[i].namespace_id, open[i].task_queue, open[i].count);
+	give_back_all(open, n);
+}
+
+void
+tpg_engine_activities_delete_left_over(int64 *cursor, int limit)
+{
+	TpgQueueCount *open;
+	int			n = tpg_activity_delete_left_over(cursor, limit, &open);
+
+	give_back_all(open, n);
 }
 
 bool

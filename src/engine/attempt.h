@@ -78,6 +78,9 @@ extern void tpg_engine_attempt_leaves_place(const TpgActivityTask *task);
 /* All activities of a run that is closed or deleted. */
 extern void tpg_engine_activities_delete(int64 execution_key);
 
+/* Those that a close had to leave out: a piece of the walk of tpg_activity_delete_left_over(). */
+extern void tpg_engine_activities_delete_left_over(int64 *cursor, int limit);
+
 /* Puts an outcome into the mailbox and deletes the task. */
 extern void tpg_engine_activity_outcome(const TpgActivityTask *task, const TpgOutcome *outcome, const TpgExecution *exec);
 

@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/heartbeat.h"
+#include "engine/control.h"
 #include "engine/openattempt.h"
 #include "engine/task.h"
 #include "engine/token.h"
@@ -159,7 +160,7 @@ record_with_requests(TpgActivityTask *t, const TpgAttempt *a, const TpgExecution
 	if (!tpg_engine_attempt_record(t, a, exec))
 		return;
 	for (int i = 0; i < n; i++)
-		tpg_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
+		tpg_engine_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
 }
 
 void
@@ -173,7 +174,7 @@ tpg_engine_attempt_requests(const TpgActivityTask *t)
 		return;
 	n = tpg_control_take(t->execution_key, t->scheduled_event_id, &commands);
 	for (int i = 0; i < n; i++)
-		tpg_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
+		tpg_engine_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
 }
 
 bool

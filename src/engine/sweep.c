@@ -156,20 +156,40 @@ delete_expired(TimestampTz now)
 		tpg_versions_walk_ends(start);
 }
 
+/* somebody has left one just now */
+static bool left_over = false;
+
 /*
  * Activities of closed runs whose rows were locked when those closed, and whose
- * holder then raised an error or died.  The same walk, a piece each minute.
+ * holder then raised an error or died.  The same walk, a piece each minute; where
+ * one is known to be there, a piece each sweep, since it may hold a place in a
+ * limited task queue.
  */
 static void
 delete_left_over(TimestampTz now)
 {
 	static TimestampTz last = 0;
 	static int64 cursor = 0;
+	static bool hurry = false;
 
-	if (last != 0 && now - last < RETENTION_INTERVAL_US && now >= last)
+	if (left_over)
+	{
+		cursor = 0;
+		hurry = true;
+		left_over = false;
+	}
+	if (!hurry && last != 0 && now - last < RETENTION_INTERVAL_US && now >= last)
 		return;
-	(void) tpg_activity_delete_left_over(&cursor, RETENTION_PIECE);
+	tpg_engine_activities_delete_left_over(&cursor, RETENTION_PIECE);
 	last = now;
+	if (cursor == 0)
+		hurry = false;
+}
+
+void
+tpg_engine_left_over(void)
+{
+	left_over = true;
 }
 
 void

@@ -11,6 +11,9 @@
 /* Activity timeouts that are due; runs whose retention is over, a batch at a time. For the dispatcher. */
 extern void tpg_engine_sweep(TimestampTz now);
 
+/* An activity of a closed run was left over: the next sweeps look for it. */
+extern void tpg_engine_left_over(void);
+
 /* A due row whose type nothing can run at the moment: records that, with backoff. */
 extern void tpg_engine_unroutable(TpgDueRow *row, bool activity);
 

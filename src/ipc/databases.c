@@ -58,6 +58,7 @@ tpg_databases_reset(void)
 		pg_atomic_init_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 		pg_atomic_init_u64(&db->planned, (uint64) DT_NOEND);
 		pg_atomic_init_u32(&db->http_work, 0);
+		pg_atomic_init_u32(&db->limits_wanted, 0);
 		SpinLockInit(&db->park_mutex);
 	}
 }
@@ -110,7 +111,7 @@ assign_entry(int i, Oid dboid)
 	for (int c = 0; c < TPG_LANE_CLASSES; c++)
 		pg_atomic_write_u32(&db->running[c], 0);
 	db->nlimits = 0;
-	db->limits_loaded = false;
+	db->limits_known = pg_atomic_read_u32(&db->limits_wanted) - 1;
 	pg_atomic_write_u64(&db->next_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->heartbeat_due, (uint64) DT_NOEND);
 	pg_atomic_write_u64(&db->planned, (uint64) DT_NOEND);
@@ -254,8 +255,11 @@ tpg_database_wake_settings(int index, Oid dboid)
 {
 	TpgDatabase *db = entry_for_wake(index, dboid);
 
-	if (db)
-		raise_flag(db, &db->settings);
+	if (!db)
+		return;
+	/* from now on nothing starts by what held before */
+	pg_atomic_fetch_add_u32(&db->limits_wanted, 1);
+	raise_flag(db, &db->settings);
 }
 
 /* Lowers a time; the dispatcher need only know if that is before it wakes up anyway. */

@@ -30,7 +30,7 @@ extern void tpg_database_wake_heartbeat(int index, Oid dboid, TimestampTz when);
 extern void tpg_database_wake_released(int index, Oid dboid);
 extern void tpg_database_wake_limits(int index, Oid dboid);
 extern void tpg_database_wake_settings(int index, Oid dboid);
-extern void tpg_database_wake_lost(int index, Oid dboid);	/* an executor has ended in the middle of an attempt */
+extern void tpg_database_wake_lost(int index, Oid dboid);	/* an executor has ended in the middle of an attempt, or a row of a closed run was left over */
 extern void tpg_database_wake_grow(Oid dboid);
 extern void tpg_database_wake_refill(Oid dboid);
 

@@ -186,7 +186,8 @@ typedef struct TpgDatabase
 	pg_atomic_uint32 stopped;	/* workers: by the table, as it was read last */
 	pg_atomic_uint32 stopping;	/* sessions that are in stop_workers() */
 	volatile int nlimits;		/* configured task queues */
-	volatile bool limits_loaded;
+	pg_atomic_uint32 limits_wanted; /* grows when settings are changed */
+	volatile uint32 limits_known;	/* as of which of these the limits were loaded */
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
 	pg_atomic_uint64 heartbeat_due; /* earliest heartbeat that is to be written */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
@@ -233,6 +234,14 @@ typedef struct TpgPollerList
 	int			last;
 } TpgPollerList;
 
+/* see ipc/overrun.h */
+#define TPG_OVERRUNS 16
+typedef struct TpgOverrun
+{
+	volatile Oid dboid;
+	pg_atomic_uint64 execution_key; /* 0: none */
+} TpgOverrun;
+
 typedef struct TpgShared
 {
 	int			ndatabases;
@@ -244,6 +253,9 @@ typedef struct TpgShared
 	TimestampTz started_at;		/* the server, or after a crash what is left of it */
 	pg_atomic_uint64 careful_until;
 	pg_atomic_uint32 careful_pid;
+
+	pg_atomic_uint32 noverruns;
+	TpgOverrun	overruns[TPG_OVERRUNS];
 
 	ConditionVariableMinimallyPadded waiters[TPG_WAITER_CVS];
 	TpgPollerList pollers[TPG_POLLER_LISTS];

@@ -58,6 +58,9 @@ static Held held[MAX_HELD];
 static int	nheld = 0;
 static Held *last_started = NULL;
 
+/* of the dispatcher: limits_wanted when the load began */
+static uint32 loading = 0;
+
 /* NULL: of more queues than can be remembered in one transaction. */
 static Held *
 held_of(TpgLimitRef ref, TpgLimitKind kind)
@@ -100,6 +103,13 @@ my_database(void)
 	if (index < 0 || tpg_database_oids[index] != MyDatabaseId)
 		index = tpg_database_find(MyDatabaseId, false);
 	return index < 0 ? NULL : &tpg_databases[index];
+}
+
+/* Not so: the settings have been changed, and are about to be read. */
+static bool
+is_loaded(TpgDatabase *db)
+{
+	return db->limits_known == pg_atomic_read_u32(&db->limits_wanted);
 }
 
 static void
@@ -201,12 +211,13 @@ decay(double *count, TimestampTz *at, TimestampTz now)
 bool
 tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 {
+	TpgDatabase *db = my_database();
 	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
 	bool		limited;
 
 	if (l == NULL)
-		return false;
-	limited = is_limited(l, kind);
+		return db != NULL && !is_loaded(db);
+	limited = is_limited(l, kind) || !is_loaded(db);
 	SpinLockRelease(&l->mutex);
 	return limited;
 }
@@ -224,13 +235,18 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 
 	*again = DT_NOEND;
 	last_started = NULL;
-	if (db == NULL || (db->limits_loaded && db->nlimits == 0))
+	if (db == NULL || (is_loaded(db) && db->nlimits == 0))
 		return true;
 	now = GetCurrentTimestamp();
-	if (!db->limits_loaded)
+	if (!is_loaded(db))
 	{
 		*again = TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS);
-		return false;
+		if (slot != NULL && !slot->limit_held)
+		{
+			slot->limit.index = -1;
+			slot->limit_refused = true;
+		}
+		return slot != NULL && slot->limit_held;
 	}
 	/* a second round with the same item */
 	if (slot != NULL && slot->limit_held)
@@ -336,6 +352,9 @@ tpg_limits_item_over(int slot_index, uint16 item_limit)
 
 	if (slot->limit_held || slot->limit_refused)
 	{
+		/* refused before the limits were known: the look at everything that follows may have met it in hand */
+		if (slot->limit.index < 0 && slot->limit_refused)
+			tpg_database_wake_scan(tpg_database_find(slot->dboid, false), slot->dboid);
 		l = lock_limits(slot->limit);
 		if (l != NULL)
 		{
@@ -393,6 +412,11 @@ tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count)
 void
 tpg_limits_load_begin(void)
 {
+	TpgDatabase *db = my_database();
+
+	if (db != NULL)
+		loading = pg_atomic_read_u32(&db->limits_wanted);
+	pg_memory_barrier();		/* then the settings are read */
 	for (int i = 0; i < tpg_shared->nlimits; i++)
 		tpg_shared->limits[i].seen = false;
 }
@@ -495,7 +519,7 @@ tpg_limits_load_end(void)
 	if (db != NULL)
 	{
 		db->nlimits = n;
-		db->limits_loaded = true;
+		db->limits_known = loading;
 	}
 }
 

@@ -75,7 +75,11 @@ typedef struct TpgLimitSettings
 	double		per_second[TPG_LIMIT_KINDS];	/* -1: no rate */
 } TpgLimitSettings;
 
-/* All settings of this database anew.  put: index -1 when there is no room. */
+/*
+ * All settings of this database anew; begin comes before they are read.  Between a COMMIT
+ * that changes settings and the end of the load nothing that has a queue starts.
+ * put: index -1 when there is no room.
+ */
 extern void tpg_limits_load_begin(void);
 extern TpgLimitRef tpg_limits_load_put(const TpgLimitSettings *settings);
 extern void tpg_limits_load_end(void);

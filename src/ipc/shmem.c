@@ -22,6 +22,7 @@
 
 #include "base/guc.h"
 #include "ipc/layout.h"
+#include "ipc/overrun.h"
 #include "ipc/shmem.h"
 
 TpgShared  *tpg_shared = NULL;
@@ -156,6 +157,7 @@ shmem_startup(void)
 		tpg_databases_reset();
 		tpg_slots_reset();
 		tpg_limits_reset();
+		tpg_overruns_reset();
 		tpg_shared_heartbeats_reset();
 	}
 	LWLockRelease(AddinShmemInitLock);

@@ -86,6 +86,7 @@ static struct
 	int			database;		/* entry of MyDatabaseId */
 	bool		scan;
 	bool		released;
+	bool		lost;
 	bool		http;
 	bool		start_dispatcher;
 	bool		settings;
@@ -110,6 +111,7 @@ forget(void)
 	pending.phase = PHASE_NOTHING;
 	pending.scan = false;
 	pending.released = false;
+	pending.lost = false;
 	pending.http = false;
 	pending.start_dispatcher = false;
 	pending.settings = false;
@@ -166,6 +168,8 @@ deliver(void)
 	}
 	if (pending.released)
 		tpg_database_wake_released(pending.database, dboid);
+	if (pending.lost)
+		tpg_database_wake_lost(pending.database, dboid);
 	if (pending.settings)
 		tpg_database_wake_settings(pending.database, dboid);
 	tpg_limits_at_end(pending.phase == PHASE_COMMITTED);
@@ -428,6 +432,13 @@ tpg_wake_run_released(void)
 {
 	if (prepare())
 		pending.released = true;
+}
+
+void
+tpg_wake_lost(void)
+{
+	if (prepare())
+		pending.lost = true;
 }
 
 void

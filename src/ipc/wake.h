@@ -94,6 +94,12 @@ extern void tpg_wake_interrupt(int64 execution_key, int32 event_id, int reason);
  */
 extern void tpg_wake_run_released(void);
 
+/*
+ * This transaction has had the row of an activity locked while its run closed, and leaves
+ * it there: after COMMIT or ABORT the dispatcher looks for it.
+ */
+extern void tpg_wake_lost(void);
+
 /* Start a dispatcher in this database (CREATE EXTENSION, post_restore()). */
 extern void tpg_wake_start_dispatcher(void);
 

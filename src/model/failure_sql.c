@@ -148,6 +148,15 @@ tpg_failure_detail_delay(const Jsonb *detail)
 	return Max(us, 0);
 }
 
+bool
+tpg_failure_is_kind(const char *name)
+{
+	for (int i = 0; i < lengthof(kind_names); i++)
+		if (strcmp(name, kind_names[i]) == 0)
+			return true;
+	return false;
+}
+
 static TpgFailureKind
 detail_kind(const Jsonb *detail, int sqlstate)
 {

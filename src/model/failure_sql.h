@@ -36,6 +36,7 @@ extern char *tpg_failure_error_message(const Jsonb *failure, int sqlstate);
  * only in part ({"message": "card declined", "type": "CardDeclined"}), is an
  * application failure where it does not say otherwise.
  */
+extern bool tpg_failure_is_kind(const char *name);
 extern Jsonb *tpg_failure_from_detail(const Jsonb *detail, const char *message, const char *source);
 
 /*

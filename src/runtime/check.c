@@ -375,7 +375,7 @@ check_one(TpgCheck *check, TpgChecked *f)
 }
 
 static TpgCheck *
-check_functions(const List *functions, bool reaching)
+check_functions(const List *functions, const FuncExpr *call, bool reaching)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "temporal_pg check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -388,7 +388,7 @@ check_functions(const List *functions, bool reaching)
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	foreach(lc, functions)
-		tpg_check_add_function(check, lfirst_oid(lc), NULL);
+		tpg_check_add_function(check, lfirst_oid(lc), call);
 	/* the list grows meanwhile */
 	for (int i = 0; i < list_length(check->functions); i++)
 		check_one(check, list_nth(check->functions, i));
@@ -401,11 +401,17 @@ check_functions(const List *functions, bool reaching)
 TpgCheck *
 tpg_check_function(Oid function)
 {
-	return check_functions(list_make1_oid(function), false);
+	return check_functions(list_make1_oid(function), NULL, false);
+}
+
+TpgCheck *
+tpg_check_call(const FuncExpr *call)
+{
+	return check_functions(list_make1_oid(call->funcid), call, false);
 }
 
 TpgCheck *
 tpg_check_reach(const List *functions)
 {
-	return check_functions(functions, true);
+	return check_functions(functions, NULL, true);
 }

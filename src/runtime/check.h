@@ -72,6 +72,9 @@ typedef struct TpgCheck
  */
 extern TpgCheck *tpg_check_function(Oid function);
 
+/* The same of a call: defaults of arguments that it gives itself don't count. */
+extern TpgCheck *tpg_check_call(const FuncExpr *call);
+
 /* The same for several, together, to learn what they reach. */
 extern TpgCheck *tpg_check_reach(const List *functions);
 

@@ -325,32 +325,45 @@ check_sort(Walk *w, Oid sort_operator)
 		check_function(w, compare, NULL);
 }
 
-void
-tpg_check_domain(TpgCheck *check, Oid type)
+List *
+tpg_check_domain_expressions(Oid type)
 {
 	/* its memory context keeps a pointer to it */
-	DomainConstraintRef *ref = palloc0(sizeof(DomainConstraintRef));
+	DomainConstraintRef *ref;
+	List	   *expressions = NIL;
 	ListCell   *lc;
 
 	if (get_typtype(type) != TYPTYPE_DOMAIN)
-		return;
+		return NIL;
+	ref = palloc0(sizeof(DomainConstraintRef));
 	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
 	foreach(lc, ref->constraints)
 	{
 		DomainConstraintState *c = lfirst(lc);
 
 		if (c->constrainttype == DOM_CONSTRAINT_CHECK)
-		{
-			TpgCheck	saved = *check;
+			expressions = lappend(expressions, c->check_expr);
+	}
+	return expressions;
+}
 
-			check->source = NULL;
-			check->source_is_body = false;
-			check->expression = psprintf("CHECK of domain %s", format_type_be(type));
-			tpg_check_node(check, (Node *) c->check_expr);
-			check->expression = saved.expression;
-			check->source = saved.source;
-			check->source_is_body = saved.source_is_body;
-		}
+void
+tpg_check_domain(TpgCheck *check, Oid type)
+{
+	List	   *expressions = tpg_check_domain_expressions(type);
+	ListCell   *lc;
+
+	foreach(lc, expressions)
+	{
+		TpgCheck	saved = *check;
+
+		check->source = NULL;
+		check->source_is_body = false;
+		check->expression = psprintf("CHECK of domain %s", format_type_be(type));
+		tpg_check_node(check, lfirst(lc));
+		check->expression = saved.expression;
+		check->source = saved.source;
+		check->source_is_body = saved.source_is_body;
 	}
 }
 

@@ -14,6 +14,9 @@ extern void tpg_check_node(TpgCheck *check, Node *node);
 /* The CHECK constraints of a domain: a value that becomes one is looked at by them. */
 extern void tpg_check_domain(TpgCheck *check, Oid type);
 
+/* Their expressions (of the domains below as well); NIL: it is no domain, or has none. */
+extern List *tpg_check_domain_expressions(Oid type);
+
 /* An argument of a call by its number, whatever way it was given; NULL: its default. */
 extern Node *tpg_check_argument(const FuncExpr *call, int number);
 

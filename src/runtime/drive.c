@@ -29,6 +29,7 @@
 #include "engine/testenv.h"
 #include "ipc/limits.h"
 #include "ipc/shmem.h"
+#include "ipc/overrun.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
@@ -226,6 +227,12 @@ drive_run(TpgRun *run, TimestampTz now)
 
 	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
 		return outcome_of(TPG_TASK_LIMITED);
+	if (tpg_overrun_take(run->exec->key))
+	{
+		put_back_group(run, now);
+		tpg_task_write_failure(run, tpg_pass_timeout_failure(run), NULL, now);
+		return outcome_of(TPG_TASK_DONE);
+	}
 	if (tpg_unmoved(run, def))
 	{
 		tpg_task_write(run);

@@ -7,6 +7,9 @@
  * expression is made ready, tables when a query starts, the clock's own
  * syntax (CURRENT_DATE, 'now') when a query is analysed, commands when they are
  * executed.  So a call that stands in a branch which is not taken counts too.
+ * A function whose body the planner puts in its place, or whose body was prepared
+ * before by an activity, does not show that syntax any more: of functions that
+ * an analysed query calls and that can be looked into, the static check tells.
  *
  * The hooks do nothing but where an activation is under way and guarded; nor
  * for the store floor's statements, which run in an owner scope.  A side effect
@@ -15,7 +18,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -24,6 +29,7 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/errors.h"
@@ -115,6 +121,78 @@ check_perms(TPG_CHECK_PERMS_ARGS)
 	return prev_check_perms ? prev_check_perms(TPG_CHECK_PERMS_PASS) : true;
 }
 
+/* The static check of code in sessions is left out: they may run it once. */
+static inline bool
+checks_statically(void)
+{
+	return tpg_in_executor() || tpg_testenv_active();
+}
+
+static bool
+is_in_sql(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		is;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	is = ((Form_pg_proc) GETSTRUCT(tuple))->prolang == SQLlanguageId;
+	ReleaseSysCache(tuple);
+	return is;
+}
+
+/* Of a function that a query calls, and that the check of the run's function has not seen. */
+static void
+look_inside(Oid function, Node *node)
+{
+	TpgActivation *act = tpg_current_activation;
+	TpgVerdict *volatile v;
+
+	/* the check analyses what it finds */
+	act->guarded = false;
+	PG_TRY();
+	{
+		if (OidIsValid(act->invoked) && tpg_verdict_covers(act->invoked, function))
+			v = NULL;
+		else if (IsA(node, FuncExpr))
+			v = tpg_verdict_of_call((FuncExpr *) node);
+		else
+			v = tpg_verdict(function);
+	}
+	PG_FINALLY();
+	{
+		act->guarded = true;
+	}
+	PG_END_TRY();
+	if (v != NULL && !v->deterministic)
+		complain(v->message, v->detail, v->hint);
+}
+
+static bool
+find_function(Oid function, void *node)
+{
+	switch (tpg_judge_quickly(function))
+	{
+		case TPG_JUDGED_LOOK_INSIDE:
+			if (checks_statically())
+				look_inside(function, node);
+			break;
+		case TPG_JUDGED_BAD:
+
+			/* age(timestamptz): PostgreSQL's own in SQL are put in their place as well */
+			if (is_in_sql(function))
+			{
+				TpgJudgement j = tpg_judge(function);
+
+				violation(psprintf("%s() %s", get_func_name(function), j.why), j.instead);
+			}
+			break;
+		default:
+			break;
+	}
+	return false;
+}
+
 static bool
 find_clock(Node *node, void *source)
 {
@@ -128,6 +206,15 @@ find_clock(Node *node, void *source)
 	reason = tpg_check_clock_node(node, source, &instead);
 	if (reason != NULL)
 		violation(reason, instead);
+	(void) check_functions_in_node(node, find_function, node);
+	if (IsA(node, CoerceToDomain))
+	{
+		List	   *checks = tpg_check_domain_expressions(((CoerceToDomain *) node)->resulttype);
+		ListCell   *lc;
+
+		foreach(lc, checks)
+			(void) find_clock(lfirst(lc), NULL);
+	}
 	return expression_tree_walker(node, find_clock, source);
 }
 
@@ -201,8 +288,7 @@ tpg_guard_enter(TpgActivation *act, const TpgDefinition *def)
 	tpg_pinned_enter(act);
 
 	/* not in sessions, which may run it once: there the net is enough */
-	if (tpg_guc_determinism != TPG_DETERMINISM_OFF && OidIsValid(def->function) &&
-		(tpg_in_executor() || tpg_testenv_active()))
+	if (tpg_guc_determinism != TPG_DETERMINISM_OFF && OidIsValid(def->function) && checks_statically())
 	{
 		TpgVerdict *v;
 

@@ -305,8 +305,8 @@ recorded_side_effect(TpgActivation *act)
 }
 
 /*
- * What is read for a side effect is recorded, so it may be anything; but nothing can be asked for, since a replay doesn't
- * evaluate it.
+ * What is read for a side effect is recorded, so it may be anything. But a replay does not read again:
+ * what the query asked of the workflow (an activity, a random number, state) would be missing then.
  */
 static Jsonb *
 evaluate_freely(TpgActivation *act, Jsonb *(*evaluate) (void *arg), void *arg)

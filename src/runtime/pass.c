@@ -53,21 +53,28 @@ code_failed(TpgPass *pass, Jsonb *failure)
 	pass->failure = failure;
 }
 
+Jsonb *
+tpg_pass_timeout_failure(const TpgRun *run)
+{
+	TpgJson    *b = tpg_json_object_from(tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL));
+
+	tpg_json_add_text(b, "message", psprintf("workflow code was interrupted: it ran for longer than its task timeout of %s without waiting",
+											 tpg_duration_to_text(tpg_pass_task_timeout_us(run))));
+	return tpg_json_finish(b);
+}
+
 /* The code was interrupted, whatever it did about that. */
 static void
 timed_out(TpgPass *pass, ErrorData *edata)
 {
 	const TpgActivation *act = pass->act;
-	Jsonb	   *failure = tpg_failure_timeout(TPG_TIMEOUT_START_TO_CLOSE, NULL, NULL);
+	Jsonb	   *failure = tpg_pass_timeout_failure(act->run);
 	ErrorData  *e = palloc0(sizeof(ErrorData));
-	TpgJson    *b = tpg_json_object_from(failure);
 
 	e->elevel = ERROR;
 	e->sqlerrcode = TPG_ERR_TIMEOUT_FAILURE;
-	e->message = psprintf("workflow code was interrupted: it ran for longer than its task timeout of %s without waiting",
-						  tpg_duration_to_text(tpg_pass_task_timeout_us(act->run)));
-	tpg_json_add_text(b, "message", e->message);
-	e->detail = tpg_json_to_text(tpg_failure_detail(tpg_json_finish(b)));
+	e->message = tpg_json_get_text(failure, "message");
+	e->detail = tpg_json_to_text(tpg_failure_detail(failure));
 	e->hint = pstrdup("Do what takes long in an activity, or start the workflow with a longer task_timeout.");
 	/* a handler's comes to the run function as another error */
 	e->context = act->fatal && act->fatal->context ? act->fatal->context : edata ? edata->context : NULL;

@@ -53,4 +53,7 @@ extern Jsonb *tpg_pass_error_failure(const ErrorData *error);
 /* Temporal's WorkflowTaskFailedCause for it; NULL: the task has timed out. */
 extern const char *tpg_pass_error_cause(const ErrorData *error);
 
+/* The failure of a workflow task that took longer than it may. */
+extern Jsonb *tpg_pass_timeout_failure(const TpgRun *run);
+
 #endif							/* TPG_RUNTIME_PASS_H */

@@ -19,9 +19,11 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "ipc/overrun.h"
 #include "runtime/timer.h"
 
 #define AGAIN_MS 1000
+#define GIVE_UP_AFTER 5
 
 static void context_callback(void *arg);
 
@@ -54,7 +56,12 @@ handler(void)
 	}
 	timer.fired = true;
 	if (timer.again)
+	{
 		enable_timeout_after(timeout_id, AGAIN_MS);
+		/* an error that nothing catches */
+		if (++timer.times > GIVE_UP_AFTER && (ProcDiePending || tpg_overrun_give_up()))
+			ProcDiePending = true;
+	}
 	QueryCancelPending = true;
 	InterruptPending = true;
 	SetLatch(MyLatch);
@@ -86,6 +93,7 @@ tpg_timer_start(TpgTimer *outer, int64 limit_us, bool again)
 		QueryCancelPending = false;
 	timer.limit_us = limit_us;
 	timer.again = again;
+	timer.times = 0;
 	timer.fired = false;
 	timer.outlives = false;
 	timer.since = GetCurrentTimestamp();
@@ -114,6 +122,7 @@ tpg_timer_stop(const TpgTimer *outer)
 		QueryCancelPending = false;
 	timer.limit_us = outer->limit_us;
 	timer.again = outer->again;
+	timer.times = outer->times;
 	timer.outlives = outer->outlives;
 	timer.fired = outer->fired;
 	timer.since = GetCurrentTimestamp();

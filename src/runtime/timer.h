@@ -14,6 +14,7 @@ typedef struct TpgTimer
 	volatile TimestampTz since; /* the limit counts from here */
 	volatile bool fired;
 	bool		again;			/* workflow code: interrupts until it is stopped */
+	int			times;			/* that it has done so */
 	bool		active;
 	bool		outlives;		/* the code below commits and rolls back by itself */
 	bool		pending;		/* kept in an outer one: it had fired, and its code was not interrupted yet */
@@ -22,7 +23,8 @@ typedef struct TpgTimer
 /*
  * The code that follows is interrupted (query_canceled) after so long; -1: never.
  * The timer in force stands still meanwhile and is kept in *outer.  again: once
- * in a second until it ends, so that catching it does not help.
+ * in a second until it ends, so that catching it does not help.  Code in an executor that
+ * has caught it several times is ended with the process (ipc/overrun.h).
  */
 extern void tpg_timer_start(TpgTimer *outer, int64 limit_us, bool again);
 

@@ -22,9 +22,15 @@
 #include "runtime/verdict.h"
 #include "store/definition.h"
 
+typedef struct VerdictKey
+{
+	Oid			function;
+	uint32		given;			/* arguments of the call; 0: not asked for, so defaults count */
+} VerdictKey;
+
 typedef struct VerdictEntry
 {
-	Oid			function;		/* key */
+	VerdictKey	key;
 	MemoryContext context;
 	TpgVerdict	verdict;
 	uint64		generation;		/* of all functions, when this one was looked at */
@@ -79,9 +85,25 @@ keep(VerdictEntry *e, const TpgCheck *check)
 	MemoryContextSwitchTo(old);
 }
 
-TpgVerdict *
-tpg_verdict(Oid function)
+bool
+tpg_verdict_covers(Oid function, Oid called)
 {
+	VerdictKey	key = {.function = function};
+	VerdictEntry *e = verdicts ? hash_search(verdicts, &key, HASH_FIND, NULL) : NULL;
+
+	/* an old one was looked at anew when the function began */
+	for (int i = 0; e != NULL && i < e->nparts; i++)
+	{
+		if (e->parts[i].function == called)
+			return true;
+	}
+	return false;
+}
+
+static TpgVerdict *
+verdict(Oid function, const FuncExpr *call)
+{
+	VerdictKey	key = {.function = function, .given = call ? list_length(call->args) : 0};
 	VerdictEntry *e;
 	TpgCheck   *check;
 	uint64		generation;
@@ -89,13 +111,13 @@ tpg_verdict(Oid function)
 
 	if (verdicts == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(VerdictEntry)};
+		HASHCTL		ctl = {.keysize = sizeof(VerdictKey), .entrysize = sizeof(VerdictEntry)};
 
 		verdicts = hash_create("temporal_pg verdicts", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
 	/* read before looking: a change in between makes for one more look */
 	generation = tpg_definition_generation();
-	e = hash_search(verdicts, &function, HASH_FIND, NULL);
+	e = hash_search(verdicts, &key, HASH_FIND, NULL);
 	if (e != NULL && e->generation != generation)
 	{
 		if (is_unchanged(e))
@@ -103,17 +125,29 @@ tpg_verdict(Oid function)
 		else
 		{
 			MemoryContextDelete(e->context);
-			hash_search(verdicts, &function, HASH_REMOVE, NULL);
+			hash_search(verdicts, &key, HASH_REMOVE, NULL);
 			e = NULL;
 		}
 	}
 	if (e != NULL)
 		return &e->verdict;
-	check = tpg_check_function(function);
-	e = hash_search(verdicts, &function, HASH_ENTER, &found);
-	memset((char *) e + sizeof(Oid), 0, sizeof(VerdictEntry) - sizeof(Oid));
+	check = call ? tpg_check_call(call) : tpg_check_function(function);
+	e = hash_search(verdicts, &key, HASH_ENTER, &found);
+	memset((char *) e + sizeof(VerdictKey), 0, sizeof(VerdictEntry) - sizeof(VerdictKey));
 	e->generation = generation;
 	keep(e, check);
 	MemoryContextDelete(check->context);
 	return &e->verdict;
+}
+
+TpgVerdict *
+tpg_verdict(Oid function)
+{
+	return verdict(function, NULL);
+}
+
+TpgVerdict *
+tpg_verdict_of_call(const FuncExpr *call)
+{
+	return verdict(call->funcid, call);
 }

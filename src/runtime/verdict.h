@@ -5,6 +5,8 @@
 #ifndef TPG_RUNTIME_VERDICT_H
 #define TPG_RUNTIME_VERDICT_H
 
+#include "nodes/primnodes.h"
+
 typedef struct TpgVerdict
 {
 	bool		deterministic;
@@ -16,5 +18,11 @@ typedef struct TpgVerdict
 
 /* Kept for as long as neither the function nor one that it calls changes. */
 extern TpgVerdict *tpg_verdict(Oid function);
+
+/* The same of a call: defaults of arguments that it gives itself don't count. */
+extern TpgVerdict *tpg_verdict_of_call(const FuncExpr *call);
+
+/* Has the verdict on this one looked at that function, too? */
+extern bool tpg_verdict_covers(Oid function, Oid called);
 
 #endif							/* TPG_RUNTIME_VERDICT_H */

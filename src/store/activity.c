@@ -101,22 +101,31 @@ static TpgPlan take_builtin_mode_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET mode = $3 "
 	"WHERE namespace_id = $1 AND activity_type = $2 AND mode <> $3 AND started_at IS NULL", 3, {INT4OID, TEXTOID, INT2OID}
 );
+/* of deleted rows: the places in limited queues that open attempts had */
+#define PLACE_COLUMNS "namespace_id, task_queue, mode, started_at, due_at"
+#define PLACES "SELECT namespace_id, task_queue, count(*)::integer FROM gone " \
+	"WHERE mode = 3 AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2"
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
 	"WITH gone AS (DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
-	"WHERE t.execution_key = $1 FOR UPDATE SKIP LOCKED)) RETURNING namespace_id, task_queue, mode, started_at, due_at) "
-	"SELECT namespace_id, task_queue, count(*)::integer FROM gone WHERE mode = 3 AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2",
-	1, {INT8OID}
+	"WHERE t.execution_key = $1 FOR UPDATE SKIP LOCKED)) RETURNING " PLACE_COLUMNS ") " PLACES, 1, {INT8OID}
 );
-/* of the runs behind $1, as many as the next $2 tasks belong to; gives the last of them */
+/*
+ * Of the runs behind $1, as many as the next $2 tasks belong to; gives the last of them, and the
+ * places that open attempts have left.  Besides, what was asked of activities that are gone.
+ */
 static TpgPlan left_over_plan = TPG_PLAN(
 	"WITH piece AS MATERIALIZED (SELECT p.execution_key FROM temporal_internal.activity_task p WHERE p.execution_key > $1 "
 	"ORDER BY p.execution_key LIMIT $2), "
 	"closed AS MATERIALIZED (SELECT DISTINCT p.execution_key FROM piece p LEFT JOIN temporal_internal.execution e ON e.key = p.execution_key "
 	"WHERE e.status IN (1, 8) IS NOT TRUE), "
 	"gone AS (DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
-	"JOIN closed c ON c.execution_key = t.execution_key FOR UPDATE OF t SKIP LOCKED)) RETURNING 1) "
-	"SELECT CASE WHEN count(*) = $2 THEN max(execution_key) ELSE 0 END, (SELECT count(*)::integer FROM gone) FROM piece", 2, {INT8OID, INT4OID}
+	"JOIN closed c ON c.execution_key = t.execution_key FOR UPDATE OF t SKIP LOCKED)) RETURNING " PLACE_COLUMNS "), "
+	"asked AS (DELETE FROM temporal_internal.activity_request r WHERE r.ctid = ANY (ARRAY (SELECT q.ctid FROM temporal_internal.activity_request q "
+	"WHERE NOT EXISTS (SELECT FROM temporal_internal.activity_task t "
+	"WHERE t.execution_key = q.execution_key AND t.scheduled_event_id = q.scheduled_event_id) LIMIT $2))) "
+	"SELECT p.namespace_id, p.task_queue, p.count, c.last FROM (SELECT CASE WHEN count(*) = $2 THEN max(execution_key) ELSE 0 END AS last FROM piece) c "
+	"LEFT JOIN (" PLACES ") p ON true", 2, {INT8OID, INT4OID}
 );
 
 static TimestampTz
@@ -487,6 +496,26 @@ tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, Tp
 	return n;
 }
 
+static int
+read_places(TpgQueueCount **places, MemoryContext context)
+{
+	int			n = 0;
+
+	*places = MemoryContextAlloc(context, sizeof(TpgQueueCount) * Max(SPI_processed, 1));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		TpgQueueCount *p = &(*places)[n];
+
+		p->task_queue = tpg_row_text(i, 2, context);
+		if (p->task_queue == NULL)
+			continue;
+		p->namespace_id = tpg_row_int32(i, 1);
+		p->count = tpg_row_int32(i, 3);
+		n++;
+	}
+	return n;
+}
+
 int
 tpg_activity_delete_all(int64 execution_key, TpgQueueCount **open)
 {
@@ -496,29 +525,22 @@ tpg_activity_delete_all(int64 execution_key, TpgQueueCount **open)
 
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_all_plan, &value, NULL, false, 0);
-	n = (int) SPI_processed;
-	*open = MemoryContextAlloc(scope.caller_context, sizeof(TpgQueueCount) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		(*open)[i].namespace_id = tpg_row_int32(i, 1);
-		(*open)[i].task_queue = tpg_row_text(i, 2, scope.caller_context);
-		(*open)[i].count = tpg_row_int32(i, 3);
-	}
+	n = read_places(open, scope.caller_context);
 	tpg_store_end(&scope);
 	return n;
 }
 
 int
-tpg_activity_delete_left_over(int64 *cursor, int limit)
+tpg_activity_delete_left_over(int64 *cursor, int limit, TpgQueueCount **open)
 {
 	TpgStoreScope scope;
 	Datum		values[2] = {Int64GetDatum(*cursor), Int32GetDatum(limit)};
 	int			n;
 
 	tpg_store_begin(&scope);
-	tpg_plan_execute(&left_over_plan, values, NULL, false, 1);
-	*cursor = tpg_row_int64(0, 1);
-	n = tpg_row_int32(0, 2);
+	tpg_plan_execute(&left_over_plan, values, NULL, false, 0);
+	*cursor = tpg_row_int64(0, 4);
+	n = read_places(open, scope.caller_context);
 	tpg_store_end(&scope);
 	return n;
 }

@@ -155,10 +155,11 @@ typedef struct TpgQueueCount
 extern int	tpg_activity_delete_all(int64 execution_key, TpgQueueCount **open);
 
 /*
- * Deletes tasks whose run has closed: who had them locked at that time could not.
- * *cursor: 0 to begin; where to go on; 0 again at the end.  Returns how many.
+ * Deletes tasks whose run has closed: who had them locked at that time could not;
+ * and what was asked of activities that have ended.
+ * *cursor: 0 to begin; where to go on; 0 again at the end.  Result as of delete_all.
  */
-extern int	tpg_activity_delete_left_over(int64 *cursor, int limit);
+extern int	tpg_activity_delete_left_over(int64 *cursor, int limit, TpgQueueCount **open);
 
 /* For this floor: statements that read tasks select these columns of "a", and attributes behind them. */
 #define TPG_ACTIVITY_COLUMNS \

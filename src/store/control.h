@@ -1,11 +1,46 @@
 /*-------------------------------------------------------------------------
- * store/control.h - table temporal_internal.activity_request: what operators ask of a running activity.
+ * store/control.h - what operators change of pending activities; table temporal_internal.activity_request.
  *-------------------------------------------------------------------------
  */
 #ifndef TPG_STORE_CONTROL_H
 #define TPG_STORE_CONTROL_H
 
-#include "utils/jsonb.h"
+#include "store/activity.h"
+
+/* An activity with what operators have changed of it. */
+typedef struct TpgControlledActivity
+{
+	TpgActivityTask task;		/* attributes: those of its event alone */
+	Jsonb	   *options;		/* in place of the event's; may be NULL */
+	Jsonb	   *pause_info;		/* may be NULL */
+} TpgControlledActivity;
+
+/* NULL: it is gone.  The caller has its row locked. */
+extern TpgControlledActivity *tpg_control_read(int64 execution_key, int32 scheduled_event_id);
+
+/*
+ * paused, pause_info, crash_count, attempt, options, task_queue, priority.key, due_at,
+ * attempt_scheduled_at, timeout_at.  It has lost its place in line.
+ */
+extern void tpg_control_write(const TpgControlledActivity *activity);
+
+typedef struct TpgControlTarget
+{
+	int32		scheduled_event_id;
+	bool		in_executor;	/* an executor is working on it */
+} TpgControlTarget;
+
+/*
+ * The activity of that id, or (NULL) those of a type, '*' for all, of a run: how many.  Those in
+ * executors come last.  Nothing is locked.
+ */
+extern int	tpg_control_targets(int64 execution_key, const char *activity_id, const char *activity_type, TpgControlTarget **targets);
+
+/* Locks the run's row FOR NO KEY UPDATE, as who asks does; false: it is closed. */
+extern bool tpg_control_lock_run(int64 execution_key);
+
+/* Asks it of whoever ends the attempt that is running; false: the activity is gone. */
+extern bool tpg_control_ask(int64 execution_key, int32 scheduled_event_id, const Jsonb *command);
 
 /*
  * Takes out what is asked of an activity, in order.  How many.  The caller has
@@ -13,15 +48,6 @@
  * UPDATE, so he has been seen, or finds the row after us.
  */
 extern int	tpg_control_take(int64 execution_key, int32 scheduled_event_id, Jsonb ***commands);
-
-/* Does it, as it is done to an activity that nobody runs (sql/again/57_operator.sql). */
-extern void tpg_control_apply(int64 execution_key, int32 scheduled_event_id, const Jsonb *command);
-
-/*
- * The same to the activity of that id, or (NULL) to those of a type, '*' for all, of a run,
- * also where they run; false: none is pending.  The caller has checked the rights.
- */
-extern bool tpg_control_command(int64 execution_key, const char *activity_id, const char *activity_type, const Jsonb *command);
 
 /* Of a run. */
 extern void tpg_control_delete_all(int64 execution_key);

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -87,7 +89,10 @@ wrong_type(const char *name, const char *type, const char *got)
 			 errhint("Give a value of that type, or register another attribute with temporal.register_search_attribute().")));
 }
 
-/* "2024-05-06T07:08:09Z" and whatever else timestamptz reads; only its syntax errors are ours. */
+/*
+ * "2024-05-06T07:08:09Z" and whatever else timestamptz reads, but "now" and "today": the same
+ * JSON would be another time in the next run, which gets it, too.
+ */
 static Datum
 parse_datetime(const char *name, const char *text)
 {
@@ -100,9 +105,13 @@ parse_datetime(const char *name, const char *text)
 	struct pg_tm tm;
 	fsec_t		fsec;
 	TimestampTz ts;
+	int			word;
 	bool		bad = strlen(text) > MAXDATELEN;
 
 	bad = bad || ParseDateTime(text, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf) != 0;
+	for (int i = 0; !bad && i < nf; i++)
+		bad = (ftype[i] == DTK_STRING || ftype[i] == DTK_SPECIAL) && DecodeSpecial(i, field[i], &word) == RESERV &&
+			(word == DTK_NOW || word == DTK_TODAY || word == DTK_TOMORROW || word == DTK_YESTERDAY);
 	bad = bad || tpg_decode_datetime(field, ftype, nf, &dtype, &tm, &fsec, &tz) != 0 || dtype != DTK_DATE;
 	if (bad || tm2timestamp(&tm, fsec, &tz, &ts) != 0)
 		wrong_type(name, "Datetime", psprintf("\"%s\"", text));
@@ -163,6 +172,8 @@ convert_value(TpgSearchAttribute *a, const char *type, JsonbValue *v, const Json
 			wrong_type(a->name, type, tpg_json_to_text(whole));
 		a->column = 5;
 		a->value = DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(v->val.numeric));
+		if (isinf(DatumGetFloat8(a->value)))
+			wrong_type(a->name, type, tpg_json_to_text(whole));
 	}
 	else if (strcmp(type, "Bool") == 0)
 	{

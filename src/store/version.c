@@ -74,6 +74,13 @@ static TpgPlan functions_plan = TPG_PLAN(
 	"WHERE v.version = $1", 1, {TEXTOID}
 );
 
+/* Of copies that were given to another role: schemas that this may not use yet. */
+static TpgPlan new_owners_plan = TPG_PLAN(
+	"SELECT DISTINCT n.oid, p.proowner FROM temporal_internal.pinned_version v "
+	"JOIN pg_namespace n ON n.nspname = v.version JOIN pg_proc p ON p.pronamespace = n.oid "
+	"WHERE NOT has_schema_privilege(p.proowner, n.oid, 'USAGE')", 0, {0}
+);
+
 /* The number of its lock: the hexadecimal digits that its name ends with. */
 static uint64
 lock_number(const char *version)
@@ -230,6 +237,22 @@ tpg_version_drop(const char *version, int64 after)
 	tpg_store_end(&scope);
 	tpg_version_schema_drop(version);
 	return true;
+}
+
+void
+tpg_versions_follow_owners(void)
+{
+	TpgStoreScope scope;
+
+	tpg_store_begin(&scope);
+	tpg_plan_execute_latest(&new_owners_plan, NULL, NULL, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		tpg_version_schema_grant(DatumGetObjectId(tpg_row_datum(i, 1, &isnull)), DatumGetObjectId(tpg_row_datum(i, 2, &isnull)));
+	}
+	tpg_store_end(&scope);
 }
 
 bool

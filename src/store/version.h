@@ -38,6 +38,9 @@ extern bool tpg_version_was_inherited(const TpgExecution *execution);
 /* Keeps a version from being dropped until the end of the transaction. */
 extern void tpg_version_keep(const char *version);
 
+/* Roles to which copies were given (REASSIGN OWNED) get USAGE on their schemas. */
+extern void tpg_versions_follow_owners(void);
+
 /* Names of the versions that no workflow type is registered with. */
 extern List *tpg_version_unregistered(void);
 

@@ -6,8 +6,8 @@
  * function sets for itself gets the schema in front, as that of the registration does; and in a
  * body in language SQL calls by name get the schema (see runtime/pinned).
  *
- * The schema belongs to the extension's owner, and the functions' owner has USAGE on it and
- * nothing else.  So nobody can put a function of his own in front of another, or replace a
+ * The schema belongs to the extension's owner, and the functions' owner, also one that they are
+ * given to later, has USAGE on it and nothing else.  So nobody can put a function of his own in front of another, or replace a
  * copy; its owner can still drop it.  That takes no right to create schemas from who
  * registers: the caller has checked that he may act for the owner of each function.
  *
@@ -127,13 +127,13 @@ goes_with_extension(const ObjectAddress *object)
 	recordDependencyOn(object, &extension, DEPENDENCY_AUTO_EXTENSION);
 }
 
-/* In place of what default privileges may have given. */
+/* USAGE for a role: besides what others have, or in place of what default privileges may have given. */
 static void
-set_schema_acl(Oid schema, Oid schema_owner, Oid user)
+set_schema_acl(Oid schema, Oid schema_owner, Oid user, bool anew)
 {
 	Relation	rel = table_open(NamespaceRelationId, RowExclusiveLock);
 	HeapTuple	tuple = SearchSysCacheCopy1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Acl		   *acl = acldefault(OBJECT_SCHEMA, schema_owner);
+	Acl		   *acl;
 	AclItem		item = {.ai_grantee = user,.ai_grantor = schema_owner};
 	Datum		values[Natts_pg_namespace] = {0};
 	bool		nulls[Natts_pg_namespace] = {false};
@@ -150,6 +150,7 @@ set_schema_acl(Oid schema, Oid schema_owner, Oid user)
 	old = SysCacheGetAttr(NAMESPACEOID, tuple, Anum_pg_namespace_nspacl, &isnull);
 	if (!isnull)
 		nold = aclmembers(DatumGetAclPCopy(old), &old_members);
+	acl = anew || isnull ? acldefault(OBJECT_SCHEMA, schema_owner) : DatumGetAclPCopy(old);
 	ACLITEM_SET_PRIVS_GOPTIONS(item, ACL_USAGE, ACL_NO_RIGHTS);
 	if (user != schema_owner)
 		acl = aclupdate(acl, &item, ACL_MODECHG_ADD, schema_owner, DROP_RESTRICT);
@@ -196,11 +197,25 @@ make_schema(const char *version, Oid user, const char *what)
 	}
 	schema = NamespaceCreate(version, schema_owner, false);
 	CommandCounterIncrement();
-	set_schema_acl(schema, schema_owner, user);
+	set_schema_acl(schema, schema_owner, user, true);
 	ObjectAddressSet(address, NamespaceRelationId, schema);
 	goes_with_extension(&address);
 	CreateComments(schema, NamespaceRelationId, 0, psprintf("Version of %s. Made and dropped by temporal_pg.", what));
 	return schema;
+}
+
+void
+tpg_version_schema_grant(Oid schema, Oid user)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			schema_owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	schema_owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	if (tpg_version_schema_is_ours(schema))
+		set_schema_acl(schema, schema_owner, user, false);
 }
 
 /* ---------- the functions ---------- */

@@ -38,4 +38,7 @@ extern char *tpg_version_path(const char *version, const char *path);
 /* Does it belong to the extension's owner or a superuser?  Else it is none of a version, whatever its name. */
 extern bool tpg_version_schema_is_ours(Oid schema);
 
+/* USAGE for a role, if the schema is a version's. */
+extern void tpg_version_schema_grant(Oid schema, Oid user);
+
 #endif							/* TPG_STORE_VERSIONCOPY_H */

@@ -153,14 +153,15 @@ void
 tpg_backlog_load(void)
 {
 	TpgTaskQueue *settings;
-	int			n = tpg_task_queue_all(&settings);
 	MemoryContext old;
+	int			n;
 
+	tpg_limits_load_begin();
+	n = tpg_task_queue_all(&settings);
 	MemoryContextReset(queues_context);
 	nqueues = 0;
 	old = MemoryContextSwitchTo(queues_context);
 	queues = palloc0(sizeof(Queue) * Max(n, 1));
-	tpg_limits_load_begin();
 	for (int i = 0; i < n; i++)
 	{
 		TpgLimitSettings s = {

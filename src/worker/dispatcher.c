@@ -42,6 +42,7 @@
 #include "store/due.h"
 #include "store/extension.h"
 #include "store/task_queue.h"
+#include "store/version.h"
 #include "worker/backlog.h"
 #include "worker/bgw.h"
 #include "worker/dispatcher.h"
@@ -162,6 +163,7 @@ work(Turn *turn)
 		if (ours && functions_changed)
 		{
 			functions_changed = false;
+			tpg_versions_follow_owners();
 			tpg_engine_retry_failed_tasks();
 		}
 		if (ours)
@@ -292,12 +294,16 @@ tpg_dispatcher_main(Datum main_arg)
 		next_heartbeat = Min(next_heartbeat, announced);
 
 		released = tpg_dispatcher_take_released();
-		turn.scan = tpg_dispatcher_take_scan();
+		/* who wakes us may have made the home row: what he has queued waits for that to be seen */
+		turn.scan = tpg_dispatcher_take_scan() || !home_is_ours;
 		turn.refill = tpg_dispatcher_take_refill();
 		turn.due = now >= next_due;
 		turn.sweep = now >= next_sweep;
 		if (tpg_dispatcher_take_lost())
+		{
 			executor_lost = turn.sweep = true;
+			tpg_engine_left_over();
+		}
 		/* the interval may have been changed, and the clock, too */
 		if (next_sweep > TimestampTzPlusMilliseconds(now, tpg_guc_sweep_interval))
 			turn.sweep = true;

@@ -1,7 +1,7 @@
 -- Starting workflows: ids and policies, request ids, timeouts, delay, memo,
 -- search attributes, limits; transactions and triggers.
 BEGIN;
-SELECT plan(153);
+SELECT plan(156);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -195,6 +195,9 @@ SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.start_workflow(''wf'', id 
 	('{"B": "true"}', 'TP026', 'text for Bool'),
 	('{"D": "yesterday-ish"}', 'TP026', 'nonsense for Datetime'),
 	('{"D": 5}', 'TP026', 'a number for Datetime'),
+	('{"D": "now"}', 'TP026', 'now for Datetime: it would be another time in the next run'),
+	('{"D": " Yesterday 10:00"}', 'TP026', 'nor yesterday'),
+	('{"F": 1e400}', 'TP026', 'more than a double can hold'),
 	('{"K": {"a": 1}}', 'TP026', 'an object for Keyword'),
 	('{"L": "a"}', 'TP026', 'text for KeywordList'),
 	('{"L": [1]}', 'TP026', 'numbers in a KeywordList'),

@@ -122,7 +122,7 @@ SELECT temporal.test_drive();
 SELECT temporal.signal('meter-1', 'off');
 SELECT temporal.test_drive('closed', 'meter-1');
 SELECT is(temporal.result('meter-1'), '28', 'no reading is lost on the way');
-SELECT is((SELECT array_agg(status::text ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'meter-1'), '{ContinuedAsNew,Completed}', 'in two runs');
+SELECT is((SELECT array_agg(status::text ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'meter-1'), '{ContinuedAsNew,Completed}', 'in two runs');
 SELECT is((SELECT attributes -> 'input' FROM temporal.history h JOIN temporal.workflow w USING (run_id) WHERE w.workflow_id = 'meter-1' AND is_current AND event_id = 1), '[28, 7]', 'the second one began where the first one ended');
 
 SELECT * FROM finish();

@@ -85,7 +85,7 @@ SELECT results_eq($$SELECT * FROM pg_temp.chain_of('c1')$$, $$VALUES
 	('[3, 1, "Started", "2030-01-01T12:50:00+00:00", {"attempt": 1, "initiator": "CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE", "firstExecutionRunId": 1, "continuedExecutionRunId": 2, "lastCompletionResult": {"n": 2, "attempt": 1, "failure": null}, "firstWorkflowTaskBackoff": "600s"}]')
 	$$, 'S-27: two runs and the start of a third');
 SELECT is((SELECT array_agg(DISTINCT attributes ->> 'cronSchedule') FROM temporal.history WHERE workflow_id = 'c1' AND event_id = 1), '{*/10 * * * *}', 'each has the schedule');
-SELECT is((SELECT array_agg(status::text ORDER BY execution_time) FROM temporal.workflow WHERE workflow_id = 'c1'), '{Completed,Completed,Running}', 'A-07: their status is their own');
+SELECT is((SELECT array_agg(status::text ORDER BY execution_time, is_current) FROM temporal.workflow WHERE workflow_id = 'c1'), '{Completed,Completed,Running}', 'A-07: their status is their own');
 SELECT is(temporal.result('c1', (SELECT first_run_id FROM temporal.workflow WHERE workflow_id = 'c1' AND is_current), follow_runs => false) ->> 'n', '1', 'follow_runs => false: the result of one run');
 SELECT is((SELECT array_agg(detail ORDER BY event_id) FROM temporal.trace('c1', (SELECT run_id FROM temporal.workflow WHERE workflow_id = 'c1' ORDER BY execution_time OFFSET 1 LIMIT 1))),
 	'{"cron, after 10 min","{\"n\": 2, \"attempt\": 1, \"failure\": null}; next r..."}', 'trace() tells');
@@ -94,7 +94,7 @@ SELECT is(temporal.replay('c1', run_id), 2, 'replays') FROM temporal.workflow WH
 -- terminate ends it
 SELECT temporal.terminate('c1');
 SELECT temporal.test_advance('1 hour');
-SELECT is((SELECT array_agg(status::text ORDER BY execution_time) FROM temporal.workflow WHERE workflow_id = 'c1'), '{Completed,Completed,Terminated}', 'A-28: terminate ends it, also while it waits');
+SELECT is((SELECT array_agg(status::text ORDER BY execution_time, is_current) FROM temporal.workflow WHERE workflow_id = 'c1'), '{Completed,Completed,Terminated}', 'A-28: terminate ends it, also while it waits');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.result('c1')$$), 'TF006', 'and result() says so');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.result('c1', (SELECT first_run_id FROM temporal.workflow WHERE workflow_id = 'c1' AND is_current))$$), 'TF006', 'also where it has to follow the runs');
 
@@ -134,7 +134,7 @@ SELECT temporal.test_now() AS then \gset
 SELECT temporal.start_workflow('long', '"25 min"', id => 'c4', cron_schedule => '*/10 * * * *', execution_timeout => '100 min');
 SELECT temporal.start_workflow('long', '"25 min"', id => 'c5', cron_schedule => '*/10 * * * *', run_timeout => '5 min');
 SELECT temporal.test_advance('2 hours');
-SELECT is((SELECT array_agg(jsonb_build_array(status, extract(epoch FROM execution_time - :'then') / 60, extract(epoch FROM close_time - :'then') / 60) ORDER BY execution_time) FROM temporal.workflow WHERE workflow_id = 'c4'),
+SELECT is((SELECT array_agg(jsonb_build_array(status, extract(epoch FROM execution_time - :'then') / 60, extract(epoch FROM close_time - :'then') / 60) ORDER BY execution_time, is_current) FROM temporal.workflow WHERE workflow_id = 'c4'),
 	ARRAY['["Completed", 10, 35]', '["Completed", 40, 65]', '["Completed", 70, 95]', '["TimedOut", 100, 100]']::jsonb[], 'the next match after the end; the execution timeout ends it all');
 SELECT is((SELECT attributes FROM temporal.history WHERE workflow_id = 'c4' AND event_type = 'WorkflowExecutionTimedOut'), '{"retryState": "RETRY_STATE_TIMEOUT"}'::jsonb, 'A-22: for good');
 SELECT is((SELECT jsonb_agg(DISTINCT jsonb_build_array(status, close_time - execution_time)) FROM temporal.workflow WHERE workflow_id = 'c5' AND close_time IS NOT NULL), '[["TimedOut", "00:05:00"]]'::jsonb, 'A-20: each run has its run timeout, from its own beginning');
@@ -148,8 +148,8 @@ SELECT temporal.test_now() AS then \gset
 SELECT temporal.start_workflow('long', '"70 s"', id => 'e1', cron_schedule => '@every 1m');
 SELECT temporal.start_workflow('job', id => 'e2', cron_schedule => '@every 90s');
 SELECT temporal.test_advance('10 min');
-SELECT is((SELECT array_agg(extract(epoch FROM execution_time - :'then')::int ORDER BY execution_time) FROM temporal.workflow WHERE workflow_id = 'e1'), '{60,180,300,420,540}', '@every: at its own pace, leaving out what has passed');
-SELECT is((SELECT array_agg(extract(epoch FROM execution_time - :'then')::int ORDER BY execution_time) FROM temporal.workflow WHERE workflow_id = 'e2'), '{90,180,270,360,450,540,630}', '@every without waiting');
+SELECT is((SELECT array_agg(extract(epoch FROM execution_time - :'then')::int ORDER BY execution_time, is_current) FROM temporal.workflow WHERE workflow_id = 'e1'), '{60,180,300,420,540}', '@every: at its own pace, leaving out what has passed');
+SELECT is((SELECT array_agg(extract(epoch FROM execution_time - :'then')::int ORDER BY execution_time, is_current) FROM temporal.workflow WHERE workflow_id = 'e2'), '{90,180,270,360,450,540,630}', '@every without waiting');
 SELECT temporal.terminate(x) FROM unnest('{e1,e2}'::text[]) x;
 
 -- ---------- continue-as-new ends it, unless it says otherwise (A-37) ----------
@@ -169,7 +169,7 @@ SELECT temporal.register_workflow('moves_on');
 SELECT temporal.start_workflow('moves_on', n::text::jsonb, id => 'm' || n, cron_schedule => '@hourly') FROM generate_series(1, 2) n;
 SELECT temporal.test_drive('closed', 'm1');
 SELECT is(temporal.result('m1'), '"done"', 'A-37: the next run is the last one');
-SELECT is((SELECT array_agg(cron_schedule ORDER BY execution_time) FROM temporal.workflow WHERE workflow_id = 'm1'), '{@hourly,NULL}', 'it has no schedule');
+SELECT is((SELECT array_agg(cron_schedule ORDER BY execution_time, is_current) FROM temporal.workflow WHERE workflow_id = 'm1'), '{@hourly,NULL}', 'it has no schedule');
 SELECT is((SELECT (cron_schedule, status::text, (execution_time AT TIME ZONE 'UTC')::time, attempt) FROM temporal.workflow WHERE workflow_id = 'm2' AND is_current), ROW('@daily'::text, 'Running'::text, '00:00'::time, 1), 'or another, and waits for its first match');
 SELECT temporal.terminate('m2');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.test_run('moves_on', '3')$$), '22023', 'which has to be one');
@@ -212,7 +212,7 @@ BEGIN
 	PERFORM temporal.test_advance(from_ - temporal.test_now());
 	id := temporal.start_workflow('job', cron_schedule => schedule);
 	PERFORM temporal.test_advance(span);
-	SELECT array_agg(to_char(execution_time AT TIME ZONE 'UTC', 'DD HH24:MI') ORDER BY execution_time) INTO times FROM temporal.workflow WHERE workflow_id = id AND close_time IS NOT NULL;
+	SELECT array_agg(to_char(execution_time AT TIME ZONE 'UTC', 'DD HH24:MI') ORDER BY execution_time, is_current) INTO times FROM temporal.workflow WHERE workflow_id = id AND close_time IS NOT NULL;
 	PERFORM temporal.terminate(id);
 	RETURN times;
 END $$;

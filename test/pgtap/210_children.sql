@@ -290,7 +290,7 @@ SELECT temporal.test_advance('2 hours');
 SELECT is(temporal.result('complete-abandon'), '"did sleep"', 'one that was abandoned lives on');
 SELECT is((SELECT count(*) FROM temporal_internal.outbox), 0::bigint, 'nothing is left in the outboxes');
 SELECT pg_temp.replays(w) FROM unnest('{complete,fail,cancelled,complete-abandon,complete-request_cancel}'::text[]) w;
-SELECT is((SELECT array_agg(temporal.replay(workflow_id, run_id) = history_length ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'continue'), '{t,t}', 'both runs of the one that went on replay');
+SELECT is((SELECT array_agg(temporal.replay(workflow_id, run_id) = history_length ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'continue'), '{t,t}', 'both runs of the one that went on replay');
 SELECT temporal.signal('continue', 'end');
 
 -- in the task that closes
@@ -438,7 +438,7 @@ BEGIN
 END $$;
 SELECT temporal.register_workflow('relay_child'), temporal.register_workflow('talker');
 SELECT is(temporal.test_run('talker', '[3, 3]', id => 't1') - 4, '[1, 2, 3, "workflow \"relay-t1\" does not exist or is closed"]', 'G-40: signals follow the child through its runs; one that has ended is not found');
-SELECT is((SELECT array_agg(status::text ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'relay-t1'), '{ContinuedAsNew,ContinuedAsNew,Completed}', '(three runs)');
+SELECT is((SELECT array_agg(status::text ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'relay-t1'), '{ContinuedAsNew,ContinuedAsNew,Completed}', '(three runs)');
 SELECT is(temporal.result('t1') ->> 4, (SELECT first_run_id::text FROM temporal.workflow WHERE workflow_id = 'relay-t1' AND is_current), 'G-36: child_execution() tells the first run');
 SELECT is(array_remove(array_remove(array_remove(pg_temp.events_of('t1'), 'TimerStarted'), 'TimerFired'), 'ExternalSignaled'),
 	'{Started,StartChildInitiated,SignalExternalInitiated,ChildStarted,SignalExternalInitiated,SignalExternalInitiated,ChildCompleted,SignalExternalInitiated,SignalExternalFailed,Completed}', 'the parent hears of the last run only');
@@ -447,13 +447,13 @@ SELECT is((SELECT attributes FROM temporal.history WHERE workflow_id = 't1' AND 
 SELECT is((SELECT array_agg(DISTINCT attributes #>> '{parentWorkflowExecution,workflowId}' || (attributes ->> 'parentInitiatedEventId')) FROM temporal.history WHERE workflow_id = 'relay-t1' AND event_id = 1), '{t12}', 'A-06: each run names the parent');
 SELECT temporal.start_workflow('talker', '[3, 1]', id => 't2');
 SELECT temporal.test_advance('10 s');
-SELECT is((SELECT array_agg(status::text ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'relay-t2'), '{ContinuedAsNew,Canceled}', 'a cancellation reaches the later run');
+SELECT is((SELECT array_agg(status::text ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'relay-t2'), '{ContinuedAsNew,Canceled}', 'a cancellation reaches the later run');
 SELECT is(pg_temp.status_of('t2') || ' ' || left(pg_temp.detail_of($$SELECT temporal.result('t2')$$), 25), 'Failed {"kind": "child_workflow"', 'E-11: nobody has asked the parent, so it fails');
 SELECT temporal.start_workflow('talker', '[3, 2]', id => 't3');
 SELECT temporal.test_advance('3 s');
 SELECT temporal.terminate('t3');
 SELECT temporal.test_drive();
-SELECT is((SELECT array_agg(status::text ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'relay-t3'), '{ContinuedAsNew,ContinuedAsNew,Terminated}', 'so does the close policy');
+SELECT is((SELECT array_agg(status::text ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'relay-t3'), '{ContinuedAsNew,ContinuedAsNew,Terminated}', 'so does the close policy');
 SELECT pg_temp.replays(w) FROM unnest('{t1,t2}'::text[]) w;
 SELECT is(array_agg(temporal.replay(workflow_id, run_id)), array_agg(history_length::int), 'all runs of the children replay') FROM temporal.workflow WHERE workflow_id ~ '^relay-t';
 

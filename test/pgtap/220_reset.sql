@@ -284,7 +284,7 @@ SELECT temporal.signal('c1', 'note', '"run 2"'), temporal.signal('c1', 'stop');
 SELECT temporal.test_advance('10 s');
 SELECT temporal.signal('c1', 'note', '"run 3"');
 SELECT temporal.test_drive();
-SELECT is((SELECT array_agg(status::text ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'c1'), '{ContinuedAsNew,ContinuedAsNew,Running}', 'a chain');
+SELECT is((SELECT array_agg(status::text ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'c1'), '{ContinuedAsNew,ContinuedAsNew,Running}', 'a chain');
 SELECT first_run_id AS c1, run_id AS c3 FROM temporal.workflow WHERE workflow_id = 'c1' AND is_current \gset
 SELECT temporal.reset('c1', 4, run_id => :'c1') AS c4 \gset
 SELECT is((SELECT array_agg(coalesce(attributes -> 'input', '"stop"') ORDER BY event_id) FROM temporal.history WHERE run_id = :'c4' AND event_type = 'WorkflowExecutionSignaled'), '{"\"run 1\"","\"stop\"","\"run 2\"","\"stop\"","\"run 3\""}', 'signals of all of them, in order');

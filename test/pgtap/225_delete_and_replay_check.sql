@@ -73,10 +73,10 @@ END $$;
 SELECT temporal.register_workflow('chain');
 SELECT temporal.start_workflow('chain', '2', id => 'c1');
 SELECT temporal.test_advance('5 min');
-SELECT array_agg(run_id ORDER BY start_time) AS runs FROM temporal.workflow WHERE workflow_id = 'c1' \gset
+SELECT array_agg(run_id ORDER BY start_time, is_current) AS runs FROM temporal.workflow WHERE workflow_id = 'c1' \gset
 SELECT is(cardinality(:'runs'::uuid[]), 3, 'three runs');
 SELECT temporal.delete_workflow('c1', (:'runs'::uuid[])[2]);
-SELECT is((SELECT array_agg(run_id ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'c1'), ARRAY[(:'runs'::uuid[])[1], (:'runs'::uuid[])[3]], 'the one in the middle is deleted');
+SELECT is((SELECT array_agg(run_id ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'c1'), ARRAY[(:'runs'::uuid[])[1], (:'runs'::uuid[])[3]], 'the one in the middle is deleted');
 SELECT is(pg_temp.sqlstate_of(format($$SELECT temporal.result('c1', %L)$$, (:'runs'::uuid[])[1])), 'TP010', 'a chain cannot be followed across the gap');
 SELECT temporal.delete_workflow('c1');
 SELECT is((SELECT array_agg(run_id) FROM temporal.workflow WHERE workflow_id = 'c1'), ARRAY[(:'runs'::uuid[])[1]], 'without run id the latest');

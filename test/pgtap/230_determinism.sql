@@ -215,6 +215,10 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
 	RETURN state || ': ' || regexp_replace(message, '^workflow task of "[^"]*" failed: ', '');
 END $$;
+CREATE FUNCTION shop.today() RETURNS date LANGUAGE sql STABLE AS 'SELECT current_date';
+CREATE FUNCTION shop.of_today() RETURNS date LANGUAGE sql STABLE AS 'SELECT shop.today()';
+CREATE FUNCTION shop.on_day(day date DEFAULT current_date) RETURNS date LANGUAGE sql IMMUTABLE AS 'SELECT day';
+CREATE DOMAIN shop.past AS date CHECK (VALUE < current_date);
 SET LOCAL client_min_messages = error;
 SELECT is(pg_temp.caught(body, declarations), finding, 'the net: ' || label) FROM (VALUES
 	('a function', 'EXECUTE concat(''SELECT '', ''now()'');', '', 'TP022: workflow code is not deterministic: now() reads the clock'),
@@ -226,7 +230,13 @@ SELECT is(pg_temp.caught(body, declarations), finding, 'the net: ' || label) FRO
 	('what is written is refused as before', 'EXECUTE concat(''INSERT INTO shop.rate '', ''VALUES (1)'');', '', '25006: cannot execute INSERT in a read-only transaction'),
 	('passes through WHEN OTHERS', 'BEGIN EXECUTE concat(''SELECT '', ''random()''); EXCEPTION WHEN OTHERS THEN NULL; END;', '', 'TP022: workflow code is not deterministic: random() draws a random number'),
 	('a domain', 'EXECUTE concat(''SELECT 3::'', ''shop.lucky'');', '', 'TP022: workflow code is not deterministic: random() draws a random number'),
-	('a folded immutable function', 'EXECUTE concat(''SELECT '', ''shop.lying()'');', '', 'TP022: workflow code is not deterministic: now() reads the clock'),
+	('a folded immutable function', 'EXECUTE concat(''SELECT '', ''shop.lying()'');', '', 'TP022: function lying() is not deterministic'),
+	('CURRENT_DATE in a function that is inlined', 'EXECUTE concat(''SELECT '', ''shop.today()'');', '', 'TP022: function today() is not deterministic'),
+	('in one that it calls', 'EXECUTE concat(''SELECT '', ''shop.of_today()'');', '', 'TP022: function of_today() is not deterministic'),
+	('in a default', 'EXECUTE concat(''SELECT '', ''shop.on_day()'');', '', 'TP022: function on_day(date) is not deterministic'),
+	('in a default that is not taken', 'EXECUTE concat(''SELECT '', ''shop.on_day(date '', quote_literal(''2026-01-01''), '')'');', '', 'fine'),
+	('in the constraint of a domain', 'EXECUTE concat(''SELECT date '', quote_literal(''2026-01-01''), ''::shop.past'');', '', 'TP022: workflow code is not deterministic: CURRENT_DATE reads the clock'),
+	('age() is inlined, too', 'EXECUTE concat(''SELECT age(timestamptz '', quote_literal(''2026-01-01''), '')'');', '', 'TP022: workflow code is not deterministic: age() reads the clock'),
 	('a condition', 'PERFORM temporal.wait_condition(concat(''now() '', ''IS NULL''));', '', 'TP022: condition "now() IS NULL" failed: workflow code is not deterministic: now() reads the clock'),
 	('a spawned function', 'PERFORM temporal.await(temporal.spawn(concat(''shop.br'', ''anch''), 1));', '', 'TP022: function branch(integer) is not deterministic'),
 	('query_to_xml(): by its volatility', 'PERFORM query_to_xml(concat(''SELECT '', ''1''), true, true, '''');', '', 'TP022: function wf(jsonb) is not deterministic'),

@@ -207,7 +207,7 @@ SELECT is(temporal.result('moves'), '"c2"', 'the other one has moved');
 SELECT temporal.test_advance('12 h');
 SELECT temporal.signal('cron', 'next');
 SELECT temporal.test_drive();
-SELECT is((SELECT array_agg(version ORDER BY start_time) FROM temporal.workflow WHERE workflow_id = 'cron'), ARRAY[:'c1', :'c2'], 'the next run of a cron schedule takes the version of today');
+SELECT is((SELECT array_agg(version ORDER BY start_time, is_current) FROM temporal.workflow WHERE workflow_id = 'cron'), ARRAY[:'c1', :'c2'], 'the next run of a cron schedule takes the version of today');
 
 -- a retry of a run that has inherited its version
 SELECT temporal.start_workflow('chain', '[1]', id => 'heir', retry_policy => temporal.retry_policy('1 min', maximum_attempts => 2));

@@ -1,7 +1,7 @@
 -- Attempts that stay open beyond their transaction (D-13, D-20, D-21, D-28 to D-32): complete_async(), and the four functions
 -- that end or keep one, by token and by ids. Real executors: tap/250_completion.pl; races: isolation completion.
 BEGIN;
-SELECT plan(93);
+SELECT plan(102);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -264,7 +264,13 @@ SELECT is(pg_temp.result_of('r1'), '"x"', '... and has');
 
 SELECT pg_temp.asks('bad');
 SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.fail_activity(%L, %L)', pg_temp.token('bad'), jsonb_build_object('message', 'm') || failure)), state, failure::text)
-FROM (VALUES ('{"next_retry_delay": "-1s"}'::jsonb, '22023'), ('{"next_retry_delay": "soon"}', '22007'), ('{"category": "bogus"}', '22023'), ('{"next_retry_delay": "1.5s", "category": "benign"}', 'ok')) v (failure, state);
+FROM (VALUES ('{"next_retry_delay": "-1s"}'::jsonb, '22023'), ('{"next_retry_delay": "soon"}', '22007'), ('{"category": "bogus"}', '22023'), 
+	('{"kind": "cancelled"}', '22023'), ('{"kind": "timeout"}', '22023'), ('{"kind": "other"}', '22023'), ('{"kind": 7}', '22023'), ('{"cause": "text"}', '22023'),
+	('{"cause": {"kind": "bogus"}}', '22023'), ('{"cause": {"cause": {"kind": "bogus"}}}', '22023'),
+	('{"next_retry_delay": "1.5s", "category": "benign", "kind": "application", "cause": {"kind": "timeout", "type": "start_to_close", "message": "late", "cause": null}}', 'ok')) v (failure, state);
+SELECT is((SELECT last_failure #>> '{cause,timeoutFailureInfo,timeoutType}' FROM temporal.pending_activity WHERE workflow_id = 'bad'), 'TIMEOUT_TYPE_START_TO_CLOSE', 'a cause may be of any kind');
+SELECT pg_temp.asks('bad 2');
+SELECT is(pg_temp.hint_of($$SELECT temporal.fail_activity(pg_temp.token('bad 2'), '{"kind": "cancelled"}')$$), 'temporal.report_activity_cancelled() ends an attempt that was cancelled.', 'what to call instead');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -211,7 +211,8 @@ my @kinds = qw(eager parallel slow timers local blocks retry mixed broken chain 
 my ($crashes, $begun, $extra) = (0, 0, 0);
 
 # Start workflows, with their ledger rows, in one transaction. A crash may come
-# across it: the request id makes it safe to do it again.
+# across it: the request id makes it safe to do it again, but for a chain, whose
+# later runs have request ids of their own.
 sub start_runs
 {
 	my ($kind, $expected, @ids) = @_;
@@ -220,7 +221,8 @@ sub start_runs
 		SELECT temporal.start_workflow('five', jsonb_build_array(i, }
 		  . ($kind eq 'any' ? "(ARRAY['" . join("','", @kinds) . "'])[1 + i % " . scalar(@kinds) . "]" : "'$kind'")
 		  . qq{), id => 'w' || i, request_id => 'start of ' || i, static_summary => '$kind')
-		FROM unnest(ARRAY[@{[ join ',', @ids ]}]) AS i});
+		FROM unnest(ARRAY[@{[ join ',', @ids ]}]) AS i
+		WHERE NOT EXISTS (SELECT FROM temporal.workflow w WHERE w.workflow_id = 'w' || i AND NOT w.is_current)});
 }
 
 sub until_started
@@ -410,7 +412,7 @@ until ($node->query("SELECT count(*) FROM temporal.workflow WHERE status = 'Runn
 		'SELECT 1, temporal.unpause_activity(workflow_id, activity_id) FROM temporal.pending_activity WHERE paused') =~ /1/g;
 	sleep 0.1;
 }
-cmp_ok(time() - $mended, '<', 15, 'what is left when the fire is over is soon done');
+cmp_ok(time() - $mended, '<', 30, 'what is left when the fire is over is soon done');
 note("$paused activities were paused as crashing");
 
 is($node->query("SELECT workflow_id, status, last_task_failure, pending_activities FROM temporal.workflow WHERE status = 'Running'"), '', 'no run is left open');

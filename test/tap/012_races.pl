@@ -115,7 +115,7 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 
 # --- a signal that comes while the code is on its way to its end
 
-$node->query(q{SELECT temporal.start_workflow('collector', '[1.2]', id => 'late')});
+$node->query(q{SELECT temporal.start_workflow('collector', '[3]', id => 'late')});
 signal('late', 'finish', 'null');
 wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'temporal_pg executor' AND wait_event = 'PgSleep'});
 signal('late', 'item', 1);

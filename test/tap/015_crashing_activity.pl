@@ -90,7 +90,8 @@ $node->query(q{
 });
 $node->restart_immediate;
 $node->query(q{SELECT temporal.start_workflow('patience', id => 'patience')});
-$node->wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'temporal_pg executor' AND wait_event = 'PgSleep'});
+# an attempt of its own: where the server is not careful any more its workflow task has tried it first
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.worker w JOIN pg_stat_activity a USING (pid) WHERE w.workflow_id = 'patience' AND w.task = 'activity' AND a.wait_event = 'PgSleep'});
 is($node->query(q{SELECT state FROM temporal.pending_activity WHERE workflow_id = 'patience'}), 'Started', 'an attempt is under way');
 my $session = $node->background_psql('postgres');
 $session->query_safe(q{SET application_name = 'go on'});

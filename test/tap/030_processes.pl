@@ -17,7 +17,7 @@ sub does_not_hang
 	my $from = time();
 	my ($rc, undef, $stderr) = $node->try_query("SET statement_timeout = '20s'; $sql", %opt);
 	is($rc, 0, "$name: done") or diag($stderr);
-	cmp_ok(time() - $from, '<', 10, "$name: does not hang");
+	cmp_ok(time() - $from, '<', 18, "$name: does not hang");
 	return;
 }
 

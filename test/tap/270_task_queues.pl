@@ -87,7 +87,7 @@ is($node->query("SELECT count(DISTINCT pid) > 1 FROM ran WHERE kind = 'at once'"
 cmp_ok($node->query("SELECT coalesce(sum(failures), 0) FROM temporal.worker"), '==', 0, '... and nothing has failed');
 
 # the limit is raised while they run
-start('ann_many', '["narrow", "raised", 8, 0.5]');
+start('ann_many', '["narrow", "raised", 8, 1]');
 done('raised', 1);
 $node->query(q{SELECT temporal.configure_task_queue('narrow', max_concurrent_activities => 4)});
 done('raised', 8);
@@ -133,7 +133,7 @@ for (['even', 10], ['fast', 120])
 			SELECT (SELECT count(*) FROM ran b WHERE b.kind = '$kind' AND b.started >= a.started AND b.started < a.started + interval '10 s') AS n
 			FROM ran a WHERE a.kind = '$kind' AND a.started < (SELECT max(started) FROM ran WHERE kind = '$kind') - interval '10 s') x});
 	cmp_ok($most, '<=', $rate * 10 * 1.05, "$rate a second: at most $most in 10 s");
-	cmp_ok($least, '>=', $rate * 10 * 0.95, "... and at least $least");
+	cmp_ok($least, '>=', $rate * 10 * 0.9, "... and at least $least");
 }
 is($node->query("SELECT dispatch_rate BETWEEN 0 AND 20 AND add_rate > 0 FROM temporal.task_queue WHERE task_queue = 'even' AND kind = 'activity'"), 't', 'the view has rates');
 $node->query(q{SELECT temporal.configure_task_queue('even', activities_per_second => -1), temporal.configure_task_queue('fast', activities_per_second => -1)});
@@ -148,7 +148,7 @@ $node->query(q{
 	SELECT temporal.start_workflow('quick') FROM generate_series(1, 11);
 });
 $node->wait_for(q{SELECT count(*) = 11 FROM temporal.workflow WHERE workflow_type = 'quick' AND status = 'Completed'});
-is($node->query(q{SELECT max(close_time) - min(close_time) BETWEEN '1.85 s' AND '2.6 s' FROM temporal.workflow WHERE workflow_type = 'quick'}), 't', 'eleven workflow tasks at five a second take two seconds');
+is($node->query(q{SELECT max(close_time) - min(close_time) BETWEEN '1.85 s' AND '4 s' FROM temporal.workflow WHERE workflow_type = 'quick'}), 't', 'eleven workflow tasks at five a second take two seconds');
 
 # a rate of zero, a pause
 $node->query(q{SELECT temporal.configure_task_queue('even', activities_per_second => 0)});
@@ -179,6 +179,29 @@ $node->query(q{BEGIN; SELECT temporal.pause_task_queue('default'); ROLLBACK});
 start('ann_one', '["rolled back", 1, 0]');
 done('rolled back', 1);
 ok(1, 'a pause that is rolled back pauses nothing');
+
+# a pause holds from its COMMIT on, also where the dispatcher has not read it yet: for a queue that had settings, for
+# one that had none, and for an activity that its workflow task would try itself
+$node->query(q{SELECT temporal.configure_task_queue('known', max_concurrent_workflow_tasks => 5)});
+$node->query(q{SELECT temporal.start_workflow('ann_one', '["warm", 1, 0]', task_queue => 'known')});
+done('warm', 1);
+my ($dispatcher) = $node->dispatcher_pids;
+kill 'STOP', $dispatcher;
+$node->query(q{SELECT temporal.pause_task_queue('known'), temporal.pause_task_queue('fresh')});
+start('ann_one', '["at once", 1, 0]', id => "'of known'", task_queue => "'known'");
+start('ann_one', '["at once", 1, 0]', id => "'of fresh'", task_queue => "'fresh'");
+start('ann_many', '["fresh", "at once", 1, 0]', id => "'its activity'", task_queue => "'unknown'");
+# the executors have given it back
+$node->wait_for(q{SELECT sum(waiting) = 0 AND sum(idle) = sum(executors) AND sum(executors) > 0 FROM temporal_internal.worker_queues()});
+my $not_begun = q{SELECT string_agg(workflow_id || ' ' || history_length, ', ' ORDER BY workflow_id) FROM temporal.workflow WHERE workflow_id IN ('of known', 'of fresh')};
+is($node->query($not_begun), 'of fresh 1, of known 1', 'a pause holds for what is started right after its COMMIT');
+kill 'CONT', $dispatcher;
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.pending_activity WHERE workflow_id = 'its activity'});
+$node->wait_for(q{SELECT count(*) = 2 FROM temporal.task_queue WHERE task_queue IN ('known', 'fresh') AND kind = 'workflow' AND backlog = 1 AND waits_for = 'unpause_task_queue'});
+is($node->query($not_begun), 'of fresh 1, of known 1', '... and longer');
+is($node->query(q{SELECT count(*) FROM ran WHERE kind = 'at once' AND n = 1 AND started > (SELECT started FROM ran WHERE kind = 'warm')}), 0, '... also an activity');
+$node->query(q{SELECT temporal.unpause_task_queue('known'), temporal.unpause_task_queue('fresh')});
+$node->wait_for(q{SELECT count(*) = 3 FROM temporal.workflow WHERE workflow_id IN ('of known', 'of fresh', 'its activity') AND status = 'Completed'});
 
 # ---------- priorities and fairness ----------
 
@@ -263,7 +286,7 @@ is($node->query(q{SELECT running FROM temporal.task_queue WHERE task_queue = 'on
 # ---------- workers stopped and started ----------
 
 $node->query('TRUNCATE ran');
-start('ann_one', '["grace", 1, 0.7]');
+start('ann_one', '["grace", 1, 2]');
 $node->wait_for(q{SELECT count(*) = 1 FROM temporal.worker WHERE task = 'activity' AND status = 'busy'});
 is($node->query(q{SELECT temporal.stop_workers('20 s')}), 0, 'stop_workers() lets what runs end');
 is($node->query("SELECT count(*) FROM ran WHERE kind = 'grace'"), 1, '... and it has ended');

