@@ -42,7 +42,7 @@ memo: an object of notes, not indexed.
 search_attributes: an object of registered attributes, typed and indexed.
 static_summary, static_details: shown by describe().
 priority_key: 1 (first) to 5; 3 when not given. Where work waits, what has a lower number goes first; activities and children have it from the workflow.
-fairness_key, fairness_weight: at most 64 bytes; 0.001 to 1000, clamped, 1 when not given. In a task queue that temporal.configure_task_queue() knows, keys of one priority take turns by their weights. Activities and children have them from the workflow.
+fairness_key, fairness_weight: at most 64 bytes; 0.001 to 1000, clamped, 1 when not given. In a task queue that temporal.configure_task_queue() knows, and among external activities in any, keys of one priority take turns by their weights. Activities and children have them from the workflow.
 request_id: the same request id again gives the same run again, whatever the policies say, also when it is closed.
 Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023. Source of the rules: Temporal, StartWorkflowExecution.$$;
 

@@ -16,7 +16,7 @@ identity: who the worker is, for histories and temporal.pending_activity; for ex
 wait: how long to wait for the first task. At most 10 seconds, whatever is given: a statement that waits holds its snapshot, which keeps vacuum from its work. CALL temporal.poll_activity_tasks() can wait for longer.
 max_tasks: how many at most, 1 to 1000: as many as the worker has free places for. Inputs of more than 16 MB together are for the next poll.
 
-Tasks come by priority (1 first), then fairly between workflows, then by age. End each with temporal.complete_activity(), fail_activity() or report_activity_cancelled(); where it has a heartbeat_timeout, call temporal.heartbeat_activity() within that time. An attempt that is not ended in time is repeated, by its retry policy: so an activity happens at least once, and completes once.
+Tasks come by priority (1 first), then by turns of fairness keys and their weights, then fairly between the workflows of a key, then by age. End each with temporal.complete_activity(), fail_activity() or report_activity_cancelled(); where it has a heartbeat_timeout, call temporal.heartbeat_activity() within that time. An attempt that is not ended in time is repeated, by its retry policy: so an activity happens at least once, and completes once.
 In a test environment (temporal.test_start()) it does not wait, and gives tasks of the test's own workflows.
 Errors: 22004, 22023 an argument; 42501 without the level "client" in the namespace; TP021 called by workflow code; 25006.$$;
 

@@ -184,10 +184,10 @@ BEGIN
 						THEN '; paused: if it fails, the next one waits for temporal.unpause_activity()' ELSE '' END
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
-					WHEN t.mode = 4 AND t.due_at <= clock AND EXISTS (
+					WHEN t.mode = 4 AND t.due_at <= clock AND w.waiting IS NOT NULL AND EXISTS (
 						SELECT FROM temporal_internal.task_queue_settings q
-						WHERE q.namespace_id = t.namespace_id AND q.name = t.task_queue AND q.paused_at IS NOT NULL)
-						THEN n.attempt || ' waits: ' || coalesce(w.waiting, 'its task queue is paused')
+						WHERE q.namespace_id = t.namespace_id AND q.name = t.task_queue)
+						THEN n.attempt || ' waits: ' || w.waiting
 					WHEN t.mode = 4 AND t.due_at <= clock THEN n.attempt || ' waits for the HTTP process'
 					WHEN t.mode <> 4 AND t.activity_type <> 'sql' AND NOT EXISTS (
 						SELECT FROM temporal_internal.definition d

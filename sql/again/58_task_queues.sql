@@ -19,7 +19,7 @@ RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_configure_task_queue';
 COMMENT ON FUNCTION temporal.configure_task_queue(text, integer, integer, double precision, double precision, jsonb) IS
-$$Sets the limits of a task queue of the namespace of the session (temporal_pg.namespace), for all executors and outside workers together. Takes effect when it is committed, for what starts from then on; what runs goes on. A queue with any setting is given out by priority, within a priority by turns of the fairness keys, and then by age; its activities do not run within the workflow task (eagerly) while they have a limit. Local activities, queries and updates have no limits.
+$$Sets the limits of a task queue of the namespace of the session (temporal_pg.namespace), for all executors, outside workers and requests (activities of type http) together. Takes effect when it is committed, for what starts from then on; what runs goes on. A queue with any setting is given out by priority, within a priority by turns of the fairness keys, and then by age; its activities do not run within the workflow task (eagerly) while they have a limit. Local activities, queries and updates have no limits.
 
 An argument that is NULL, or not given, keeps what is set. -1 takes the limit away; with 0 nothing starts. A queue without any setting is as before it was configured.
 name: the task queue, which need not have been used yet.

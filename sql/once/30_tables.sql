@@ -205,13 +205,13 @@ CREATE TABLE temporal_internal.activity_task (
 	last_failure		jsonb,
 	options				jsonb,
 	pass				bigint,
-	fairness_key		text,
+	fairness_key		text COLLATE pg_catalog."C" NOT NULL DEFAULT '',
 	fairness_weight		double precision,
 	pause_info			jsonb,
 	PRIMARY KEY (execution_key, scheduled_event_id)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused AND mode < 3;
-CREATE INDEX activity_task_line_idx ON temporal_internal.activity_task (namespace_id, task_queue, priority_key, pass, due_at) WHERE pass IS NOT NULL AND NOT paused;
+CREATE INDEX activity_task_line_idx ON temporal_internal.activity_task (namespace_id, task_queue, priority_key, fairness_key, pass, due_at) WHERE pass IS NOT NULL AND NOT paused;
 CREATE INDEX activity_task_backoff_idx ON temporal_internal.activity_task (due_at) WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity';
 CREATE INDEX activity_task_http_due_at_idx ON temporal_internal.activity_task (due_at) WHERE mode = 4;
 CREATE INDEX activity_task_timeout_at_idx ON temporal_internal.activity_task (timeout_at) WHERE timeout_at IS NOT NULL;
@@ -220,7 +220,7 @@ COMMENT ON COLUMN temporal_internal.activity_task.due_at IS 'When the next attem
 COMMENT ON COLUMN temporal_internal.activity_task.timeout_at IS 'When to look for a timeout: while no attempt is recorded as started, the earlier of its schedule-to-start and the schedule-to-close deadline; else the earliest of its start-to-close, heartbeat and schedule-to-close deadlines, where a heartbeat that has come since puts it off. Null when there is none.';
 COMMENT ON COLUMN temporal_internal.activity_task.started_at IS 'Start of an attempt that is recorded before its end is: with due_at infinity one that stays open beyond its transaction (completed by its token); else one of careful mode, which found started after a crash took its process down.';
 COMMENT ON COLUMN temporal_internal.activity_task.mode IS 'Who runs it: 1 transactional, 2 autonomous, 3 external, 4 built in: a request of the HTTP process.';
-COMMENT ON COLUMN temporal_internal.activity_task.pass IS 'Of one that waits for a worker outside: its place in the line of its task queue, behind its priority; the n-th task of a run has a higher one than the one before it, so that runs take turns. Null: not in line (not external, started, or its next attempt is not due yet).';
+COMMENT ON COLUMN temporal_internal.activity_task.pass IS 'Of one that waits for a worker outside: its place among those of its task queue, priority and fairness key; the n-th task of a run has a higher one than the one before it, so that runs take turns. Null: not in line (not external, started, or its next attempt is not due yet).';
 COMMENT ON COLUMN temporal_internal.activity_task.in_executor IS 'Of a recorded attempt that is autonomous: 1 it runs in an executor, and is over when that is gone; 2 the same, alone in careful mode; else 0.';
 COMMENT ON COLUMN temporal_internal.activity_task.options IS 'What update_activity_options() has changed: goes before the attributes of the ActivityTaskScheduled event.';
 COMMENT ON COLUMN temporal_internal.activity_task.pause_info IS 'Who paused it, when and why; null where it paused itself by crashing.';

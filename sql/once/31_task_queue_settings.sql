@@ -12,7 +12,7 @@ CREATE TABLE temporal_internal.task_queue_settings (
 	pause_reason					text,
 	PRIMARY KEY (namespace_id, name)
 );
-COMMENT ON TABLE temporal_internal.task_queue_settings IS 'A task queue that is configured: the dispatcher gives out its work by priority, fairness and age, within these limits (-1: none). Read into shared memory when a change is committed.';
+COMMENT ON TABLE temporal_internal.task_queue_settings IS 'A task queue that is configured: the dispatcher gives out its work, but for that of workers outside, by priority, fairness and age, within these limits (-1: none). Read into shared memory when a change is committed.';
 SELECT pg_catalog.pg_extension_config_dump('temporal_internal.task_queue_settings', '');
 
 ALTER TABLE temporal_internal.home ADD COLUMN workers_stopped_at timestamptz;

@@ -67,11 +67,11 @@ not_found(const TpgAttemptName *name)
 }
 
 static Named
-find(const TpgAttemptName *name, const char *what, const Jsonb *payload, bool shared)
+find(const TpgAttemptName *name, const char *what, const Jsonb *payload, TpgAttemptFind attempt)
 {
 	Named		n = {.payload = (Jsonb *) payload};
 
-	n.task = tpg_engine_attempt_find(name, shared);
+	n.task = tpg_engine_attempt_find(name, attempt);
 	if (n.task == NULL)
 		not_found(name);
 	tpg_access_require(n.task->namespace_id, TPG_ACCESS_CLIENT);
@@ -86,7 +86,7 @@ find(const TpgAttemptName *name, const char *what, const Jsonb *payload, bool sh
 
 /* (task_token, payload) */
 static Named
-by_token(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool shared)
+by_token(FunctionCallInfo fcinfo, const char *what, const char *payload_name, TpgAttemptFind attempt)
 {
 	TpgAttemptName name = {.token = tpg_arg_required_text(fcinfo, 0, "task token")};
 	Jsonb	   *payload = tpg_arg_jsonb(fcinfo, 1);
@@ -94,12 +94,12 @@ by_token(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bo
 	tpg_not_in_workflow(what, "An activity or a client session can call it.");
 	tpg_not_read_only(what);
 	tpg_payload_check(payload, payload_name);
-	return find(&name, what, payload, shared);
+	return find(&name, what, payload, attempt);
 }
 
 /* (workflow_id, run_id, activity_id, payload) */
 static Named
-by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool shared)
+by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, TpgAttemptFind attempt)
 {
 	char	   *workflow_id = tpg_arg_text(fcinfo, 0);
 	pg_uuid_t  *run_id = PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1);
@@ -112,7 +112,7 @@ by_id(FunctionCallInfo fcinfo, const char *what, const char *payload_name, bool 
 	tpg_id_check(name.activity_id, "activity id");
 	tpg_payload_check(payload, payload_name);
 	name.exec = tpg_find_run(workflow_id, run_id, false);
-	return find(&name, what, payload, shared);
+	return find(&name, what, payload, attempt);
 }
 
 /* The row was locked when the run closed, and what we do about it is rolled back with the error. */
@@ -148,7 +148,7 @@ complete(const Named *n)
 Datum
 tpg_sql_complete_activity(PG_FUNCTION_ARGS)
 {
-	Named		n = by_token(fcinfo, "complete_activity", "result", false);
+	Named		n = by_token(fcinfo, "complete_activity", "result", TPG_FIND_TO_COMPLETE);
 
 	complete(&n);
 	PG_RETURN_VOID();
@@ -157,7 +157,7 @@ tpg_sql_complete_activity(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_complete_activity_by_id(PG_FUNCTION_ARGS)
 {
-	Named		n = by_id(fcinfo, "complete_activity", "result", false);
+	Named		n = by_id(fcinfo, "complete_activity", "result", TPG_FIND_TO_COMPLETE);
 
 	complete(&n);
 	PG_RETURN_VOID();
@@ -234,7 +234,7 @@ fail(const Named *n)
 Datum
 tpg_sql_fail_activity(PG_FUNCTION_ARGS)
 {
-	Named		n = by_token(fcinfo, "fail_activity", "failure", false);
+	Named		n = by_token(fcinfo, "fail_activity", "failure", TPG_FIND_TO_END);
 
 	fail(&n);
 	PG_RETURN_VOID();
@@ -243,7 +243,7 @@ tpg_sql_fail_activity(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_fail_activity_by_id(PG_FUNCTION_ARGS)
 {
-	Named		n = by_id(fcinfo, "fail_activity", "failure", false);
+	Named		n = by_id(fcinfo, "fail_activity", "failure", TPG_FIND_TO_END);
 
 	fail(&n);
 	PG_RETURN_VOID();
@@ -267,7 +267,7 @@ heartbeat(const Named *n)
 Datum
 tpg_sql_heartbeat_activity(PG_FUNCTION_ARGS)
 {
-	Named		n = by_token(fcinfo, "heartbeat_activity", "details", true);
+	Named		n = by_token(fcinfo, "heartbeat_activity", "details", TPG_FIND_TO_HEARTBEAT);
 
 	PG_RETURN_BOOL(heartbeat(&n));
 }
@@ -275,7 +275,7 @@ tpg_sql_heartbeat_activity(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_heartbeat_activity_by_id(PG_FUNCTION_ARGS)
 {
-	Named		n = by_id(fcinfo, "heartbeat_activity", "details", true);
+	Named		n = by_id(fcinfo, "heartbeat_activity", "details", TPG_FIND_TO_HEARTBEAT);
 
 	PG_RETURN_BOOL(heartbeat(&n));
 }
@@ -297,7 +297,7 @@ report_cancelled(const Named *n)
 Datum
 tpg_sql_report_activity_cancelled(PG_FUNCTION_ARGS)
 {
-	Named		n = by_token(fcinfo, "report_activity_cancelled", "details", false);
+	Named		n = by_token(fcinfo, "report_activity_cancelled", "details", TPG_FIND_TO_END);
 
 	report_cancelled(&n);
 	PG_RETURN_VOID();
@@ -306,7 +306,7 @@ tpg_sql_report_activity_cancelled(PG_FUNCTION_ARGS)
 Datum
 tpg_sql_report_activity_cancelled_by_id(PG_FUNCTION_ARGS)
 {
-	Named		n = by_id(fcinfo, "report_activity_cancelled", "details", false);
+	Named		n = by_id(fcinfo, "report_activity_cancelled", "details", TPG_FIND_TO_END);
 
 	report_cancelled(&n);
 	PG_RETURN_VOID();

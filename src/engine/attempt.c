@@ -15,11 +15,12 @@
 #include "engine/attempt.h"
 #include "engine/mail.h"
 #include "engine/task.h"
+#include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/wake.h"
-#include "ipc/limits.h"
 #include "model/failure.h"
 #include "model/retry.h"
+#include "store/activityend.h"
 #include "store/heartbeat.h"
 
 static TpgRetryPolicy *
@@ -158,7 +159,7 @@ tpg_attempt_decide(TpgActivityTask *t, const TpgAttempt *a, TpgOutcome *o)
 void
 tpg_engine_activity_outcome(const TpgActivityTask *t, const TpgOutcome *o, const TpgExecution *exec)
 {
-	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	tpg_activity_delete_task(t);
 	/* a first attempt within one transaction leaves none, unless the dispatcher has written some */
 	if (t->attempt > 1 || t->started_at != 0 || t->heartbeats_kept)
 		tpg_heartbeat_delete(t->execution_key, t->scheduled_event_id);
@@ -181,7 +182,18 @@ tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type)
 		tpg_wake_scan();
 }
 
-/* So many attempts that workers outside had in hand have ended. */
+bool
+tpg_engine_attempt_takes_place(int32 namespace_id, const char *task_queue, TimestampTz *again)
+{
+	if (tpg_clock_is_virtual() || !tpg_limits_hold(namespace_id, task_queue, TPG_LIMIT_ACTIVITY))
+		return true;
+	if (!tpg_limits_start(namespace_id, task_queue, TPG_LIMIT_ACTIVITY, again))
+		return false;
+	tpg_limits_keep_open();
+	return true;
+}
+
+/* So many attempts of workers outside, or requests, have ended. */
 static void
 give_back_places(int32 namespace_id, const char *task_queue, int count)
 {
@@ -194,7 +206,7 @@ give_back_places(int32 namespace_id, const char *task_queue, int count)
 void
 tpg_engine_attempt_leaves_place(const TpgActivityTask *t)
 {
-	if (t->mode == TPG_MODE_EXTERNAL && tpg_activity_is_open(t))
+	if ((t->mode == TPG_MODE_EXTERNAL || t->mode == TPG_MODE_HTTP) && tpg_activity_is_open(t))
 		give_back_places(t->namespace_id, t->task_queue, 1);
 }
 

@@ -70,9 +70,11 @@ extern void tpg_engine_activity_mode_changed(int32 namespace_id, const char *act
 extern void tpg_engine_activity_unregistered(int32 namespace_id, const char *activity_type);
 
 /*
- * What a worker outside has in hand counts in its queue until the attempt ends, which
- * it does in this transaction; other open attempts occupy nobody.
+ * May one more of this queue start now, that stays open beyond this transaction: in the hands of a worker
+ * outside, or a request?  If so, it counts there until the attempt has ended, which leaves_place tells in
+ * the transaction in which it does; other open attempts occupy nobody.  *again: when to ask again.
  */
+extern bool tpg_engine_attempt_takes_place(int32 namespace_id, const char *task_queue, TimestampTz *again);
 extern void tpg_engine_attempt_leaves_place(const TpgActivityTask *task);
 
 /* All activities of a run that is closed or deleted. */

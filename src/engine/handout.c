@@ -19,7 +19,6 @@
 #include "engine/handout.h"
 #include "engine/openattempt.h"
 #include "engine/testenv.h"
-#include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/wake.h"
 
@@ -27,21 +26,6 @@
 #define MAX_BYTES ((Size) 16 * 1024 * 1024)
 /* Tasks that get in line in one go. */
 #define LINE_BATCH 500
-
-/*
- * May one more of this queue start now?  It counts there until the attempt has ended.  What may not stays
- * locked until the end of the transaction, for which a poll does not wait long; *again: when to ask again.
- */
-static bool
-may_start(int32 namespace_id, const char *task_queue, TimestampTz *again)
-{
-	if (tpg_clock_is_virtual() || !tpg_limits_hold(namespace_id, task_queue, TPG_LIMIT_ACTIVITY))
-		return true;
-	if (!tpg_limits_start(namespace_id, task_queue, TPG_LIMIT_ACTIVITY, again))
-		return false;
-	tpg_limits_keep_open();
-	return true;
-}
 
 /* In a test environment: each of its runs in the order of their start. */
 static int
@@ -100,7 +84,8 @@ claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity
 			left++;				/* as it was, after COMMIT for somebody else */
 			continue;
 		}
-		refused = !may_start(namespace_id, task_queue, again);
+		/* what may not stays locked until the end of the transaction, for which a poll does not wait long */
+		refused = !tpg_engine_attempt_takes_place(namespace_id, task_queue, again);
 		if (refused)
 			break;
 		tpg_engine_attempt_begin(&t->task, now, identity);

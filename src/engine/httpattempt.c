@@ -9,43 +9,125 @@
  */
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/httpattempt.h"
+#include "ipc/limitsettings.h"
+#include "store/activityend.h"
+#include "store/task_queue.h"
+
+/*
+ * Settings for which there was no room in shared memory (the log says so) limit nothing: the names of
+ * those queues; NULL: there are none.  In another namespace that name may have limits, which are asked below.
+ */
+static List *
+left_out(void)
+{
+	TpgTaskQueue *queues;
+	List	   *names = NIL;
+	int			n;
+
+	if (!tpg_limits_left_out())
+		return NIL;
+	n = tpg_task_queue_all(&queues);
+	for (int i = 0; i < n; i++)
+		if (queues[i].paused_at == 0 && tpg_limits_find(queues[i].namespace_id, queues[i].name).index < 0)
+			names = lappend(names, queues[i].name);
+	return names;
+}
+
+bool
+tpg_engine_http_exists(TimestampTz now, bool or_open)
+{
+	return tpg_activity_http_exists(now, or_open, left_out());
+}
+
+/* The start of one is recorded; false: nothing is left of it, or (*refused) its queue does not let it start now. */
+static bool
+begin(TpgActivityTask *t, TimestampTz now, const char *identity, TpgHttpStart *start, bool *refused)
+{
+	TpgExecution *exec = tpg_execution_by_key(t->execution_key);
+	TimestampTz again;
+
+	*refused = false;
+	if (exec == NULL || !tpg_status_is_open(exec->status))
+	{
+		tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+		return false;
+	}
+	/* between two attempts, when nobody had the row */
+	if (tpg_engine_attempt_cancelled(t, exec))
+	{
+		TpgAttempt	a = {.end = TPG_ATTEMPT_CANCELED, .ended_at = now};
+
+		a.result = tpg_json_string(TPG_NOT_STARTED);
+		tpg_engine_attempt_end(t, &a);
+		return false;
+	}
+	if (!tpg_engine_attempt_takes_place(t->namespace_id, t->task_queue, &again))
+	{
+		*refused = true;
+		return false;
+	}
+	tpg_engine_attempt_open(t, now, identity);
+	start->task = t;
+	start->exec = exec;
+	return true;
+}
 
 int
 tpg_engine_http_begin(TimestampTz now, int limit, const char *identity, TpgHttpStart **starts, int *seen)
 {
 	TpgActivityTask *tasks;
+	bool		refused;
+	int			nrefused = 0;
 	int			n = 0;
 
-	*seen = tpg_activity_http_due(now, limit, &tasks);
+	*seen = tpg_activity_http_due(now, limit, left_out(), &tasks);
 	*starts = palloc(sizeof(TpgHttpStart) * Max(*seen, 1));
 	for (int i = 0; i < *seen; i++)
 	{
-		TpgActivityTask *t = &tasks[i];
-		TpgExecution *exec = tpg_execution_by_key(t->execution_key);
+		if (begin(&tasks[i], now, identity, &(*starts)[n], &refused))
+			n++;
+		nrefused += refused;
+	}
+	*seen -= nrefused;
+	return n;
+}
 
-		if (exec == NULL || !tpg_status_is_open(exec->status))
-		{
-			tpg_activity_delete(t->execution_key, t->scheduled_event_id);
-			continue;
-		}
-		/* between two attempts, when nobody had the row */
-		if (tpg_engine_attempt_cancelled(t, exec))
-		{
-			TpgAttempt	a = {.end = TPG_ATTEMPT_CANCELED, .ended_at = now};
+int
+tpg_engine_http_begin_given(TimestampTz now, TpgHttpGiven *given, int ngiven, const char *identity, TpgHttpStart **starts)
+{
+	TpgActivityTask *tasks;
+	TpgActivityKey *keys = palloc(sizeof(TpgActivityKey) * Max(ngiven, 1));
+	int			ntasks;
+	int			g = 0;
+	int			n = 0;
 
-			a.result = tpg_json_string(TPG_NOT_STARTED);
-			tpg_engine_attempt_end(t, &a);
-			continue;
+	for (int i = 0; i < ngiven; i++)
+	{
+		keys[i].execution_key = given[i].execution_key;
+		keys[i].scheduled_event_id = given[i].scheduled_event_id;
+		given[i].begun = given[i].refused = false;
+	}
+	ntasks = ngiven > 0 ? tpg_activity_http_due_of(now, keys, ngiven, &tasks) : 0;
+	*starts = palloc(sizeof(TpgHttpStart) * Max(ntasks, 1));
+	/* both in the same order; some are gone, or somebody has them */
+	for (int i = 0; i < ntasks; i++)
+	{
+		while (g < ngiven && (given[g].execution_key != tasks[i].execution_key || given[g].scheduled_event_id != tasks[i].scheduled_event_id))
+			g++;
+		if (g == ngiven)
+			break;
+		if (begin(&tasks[i], now, identity, &(*starts)[n], &given[g].refused))
+		{
+			given[g].begun = true;
+			n++;
 		}
-		tpg_engine_attempt_open(t, now, identity);
-		(*starts)[n].task = t;
-		(*starts)[n].exec = exec;
-		n++;
+		g++;
 	}
 	return n;
 }

@@ -17,12 +17,13 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
-#include "engine/heartbeat.h"
 #include "engine/control.h"
+#include "engine/heartbeat.h"
 #include "engine/openattempt.h"
 #include "engine/task.h"
 #include "engine/token.h"
 #include "ipc/wake.h"
+#include "store/activityend.h"
 #include "store/control.h"
 #include "store/history.h"
 
@@ -93,19 +94,23 @@ tpg_engine_attempt_token(const TpgActivityTask *t, TimestampTz started_at)
 }
 
 TpgActivityTask *
-tpg_engine_attempt_find(const TpgAttemptName *name, bool shared)
+tpg_engine_attempt_find(const TpgAttemptName *name, TpgAttemptFind what)
 {
 	TpgActivityTask *task;
 	TpgToken	token;
 
 	if (name->token == NULL)
-		return shared ? tpg_activity_lock_shared(name->exec->key, 0, name->activity_id) :
+		return what == TPG_FIND_TO_HEARTBEAT ? tpg_activity_lock_shared(name->exec->key, 0, name->activity_id) :
 			tpg_activity_lock(name->exec->key, 0, name->activity_id);
 
 	if (!tpg_token_decode(name->token, &token))
 		return NULL;
-	task = shared ? tpg_activity_lock_shared(token.execution_key, token.scheduled_event_id, NULL) :
-		tpg_activity_lock(token.execution_key, token.scheduled_event_id, NULL);
+	if (what == TPG_FIND_TO_COMPLETE)
+		task = tpg_activity_lock_to_complete(token.execution_key, token.scheduled_event_id);
+	else if (what == TPG_FIND_TO_HEARTBEAT)
+		task = tpg_activity_lock_shared(token.execution_key, token.scheduled_event_id, NULL);
+	else
+		task = tpg_activity_lock(token.execution_key, token.scheduled_event_id, NULL);
 	/* D-20: an earlier attempt, or one that was never recorded */
 	if (task == NULL || task->attempt != token.attempt || task->started_at != token.started_at)
 		return NULL;
@@ -177,37 +182,47 @@ tpg_engine_attempt_requests(const TpgActivityTask *t)
 		tpg_engine_control_apply(t->execution_key, t->scheduled_event_id, commands[i]);
 }
 
-bool
-tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
+/* Completed: nothing that the run's code does meanwhile changes that. */
+static bool
+complete(TpgActivityTask *t, TpgAttempt *a)
+{
+	const TpgExecution *exec = tpg_execution_share(t->execution_key);
+
+	if (exec == NULL)
+		return false;
+	tpg_engine_attempt_record(t, a, exec);
+	TPG_FAULT("activity_recorded");
+	return true;
+}
+
+/*
+ * An attempt that may be followed by another waits for a workflow task that
+ * is being written: that may cancel the activity, and either finds it between
+ * two attempts or is seen here (engine/cancel).
+ */
+static bool
+fail(TpgActivityTask *t, TpgAttempt *a)
 {
 	TpgStatus	status;
 	TpgExecution *exec;
 
-	/*
-	 * An attempt that may be followed by another waits for a workflow task that
-	 * is being written: that may cancel the activity, and either finds it between
-	 * two attempts or is seen here (engine/cancel).
-	 */
-	if (!tpg_execution_lock(t->execution_key, a->end == TPG_ATTEMPT_COMPLETED ? TPG_ROW_KEY_SHARE : TPG_ROW_SHARE, &status) ||
-		!tpg_status_is_open(status))
-	{
-		tpg_engine_attempt_leaves_place(t);
-		tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	if (!tpg_execution_lock(t->execution_key, TPG_ROW_SHARE, &status) || !tpg_status_is_open(status))
 		return false;
-	}
 	exec = tpg_execution_by_key(t->execution_key);
 	a->cancel_requested = tpg_engine_attempt_cancelled(t, exec);
-	if (a->end == TPG_ATTEMPT_COMPLETED)
-	{
-		tpg_engine_attempt_record(t, a, exec);
-		TPG_FAULT("activity_recorded");
-	}
-	else
-	{
-		record_with_requests(t, a, exec);
-		TPG_FAULT("activity_retry_recorded");
-	}
+	record_with_requests(t, a, exec);
+	TPG_FAULT("activity_retry_recorded");
 	return true;
+}
+
+bool
+tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
+{
+	if (a->end == TPG_ATTEMPT_COMPLETED ? complete(t, a) : fail(t, a))
+		return true;
+	tpg_engine_attempt_leaves_place(t);
+	tpg_activity_delete(t->execution_key, t->scheduled_event_id);
+	return false;
 }
 
 bool

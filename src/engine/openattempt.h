@@ -34,14 +34,21 @@ typedef struct TpgAttemptName
 	const char *activity_id;
 } TpgAttemptName;
 
+/* What for; the task of one that is completed comes without its attributes. */
+typedef enum TpgAttemptFind
+{
+	TPG_FIND_TO_HEARTBEAT,		/* locked only against being changed */
+	TPG_FIND_TO_COMPLETE,
+	TPG_FIND_TO_END				/* in any way */
+} TpgAttemptFind;
+
 /*
- * The task, locked until the end of the transaction; shared: against being
- * changed only.  Waits for whoever has it, such as the attempt itself that has
+ * The task, locked until the end of the transaction.  Waits for whoever has it, such as the attempt itself that has
  * given its token away and has not committed.  NULL: no such attempt, or no
  * longer the present one, or its run has closed.  22023 for what is no token.  The
  * caller then checks the rights in task->namespace_id.
  */
-extern TpgActivityTask *tpg_engine_attempt_find(const TpgAttemptName *name, bool shared);
+extern TpgActivityTask *tpg_engine_attempt_find(const TpgAttemptName *name, TpgAttemptFind what);
 
 /*
  * It has ended: completed, failed or cancelled.  Recorded as tpg_engine_attempt_record does; false when

@@ -24,6 +24,7 @@
 #include "ipc/wake.h"
 #include "model/failure.h"
 #include "store/activity.h"
+#include "store/activityend.h"
 #include "store/control.h"
 #include "store/definition.h"
 #include "store/outbox.h"

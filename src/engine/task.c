@@ -131,7 +131,7 @@ tpg_task_wake_activity(const TpgActivityTask *t)
 			tpg_wake_due(t->due_at);
 	}
 	else if (t->mode == TPG_MODE_HTTP)
-		tpg_wake_http();
+		tpg_wake_http(t->namespace_id, t->task_queue);
 	else
 	{
 		Oid			owner = tpg_task_activity_owner(t->namespace_id, t->execution_key, t->activity_type);

@@ -84,6 +84,37 @@ tpg_database_interrupt_http(int index, Oid dboid, int64 execution_key)
 
 /* ---------- the dispatcher's side ---------- */
 
+/* Not locked: NULL, or it may be another one's by now. */
+static TpgQueue *
+my_hints(void)
+{
+	for (int i = 0; i < TPG_MAX_QUEUES; i++)
+	{
+		TpgQueue   *queue = &tpg_shared->queues[i];
+
+		if (queue->dboid == MyDatabaseId && queue->owner == TPG_HTTP_OWNER && queue->lanes.nitems > 0)
+			return queue;
+	}
+	return NULL;
+}
+
+bool
+tpg_http_has_hints(void)
+{
+	return my_hints() != NULL;
+}
+
+void
+tpg_http_tell(void)
+{
+	TpgDatabase *db = my_database();
+
+	if (db == NULL)
+		return;
+	(void) pg_atomic_exchange_u32(&db->http_work, 1);
+	tpg_wake_process(db->http);
+}
+
 bool
 tpg_http_running(void)
 {
@@ -198,6 +229,24 @@ tpg_http_attach(int index, Oid dboid)
 		tpg_databases[index].http = MyProc;
 	}
 	return attached;
+}
+
+int
+tpg_http_take_hints(TpgWorkItem *items, int max)
+{
+	const bool	allowed[TPG_LANE_CLASSES] = {[TPG_LANE_ACTIVITY] = true};
+	TpgQueue   *queue = my_hints();
+	int			priority;
+	int			n = 0;
+
+	if (queue == NULL)
+		return 0;
+	SpinLockAcquire(&queue->mutex);
+	while (queue->dboid == MyDatabaseId && queue->owner == TPG_HTTP_OWNER && n < max &&
+		   tpg_lanes_next(&queue->lanes, allowed, &priority) >= 0)
+		tpg_lanes_take(&queue->lanes, TPG_LANE_ACTIVITY, priority, &items[n++]);
+	SpinLockRelease(&queue->mutex);
+	return n;
 }
 
 bool

@@ -188,6 +188,7 @@ typedef struct TpgDatabase
 	volatile int nlimits;		/* configured task queues */
 	pg_atomic_uint32 limits_wanted; /* grows when settings are changed */
 	volatile uint32 limits_known;	/* as of which of these the limits were loaded */
+	volatile bool limits_left_out;	/* there were more than have room */
 	pg_atomic_uint64 next_due;	/* earliest announced; TimestampTz */
 	pg_atomic_uint64 heartbeat_due; /* earliest heartbeat that is to be written */
 	pg_atomic_uint64 planned;	/* dispatcher wakes up by itself then */
@@ -279,6 +280,8 @@ extern void tpg_queues_reset(void);
 extern void tpg_slots_reset(void);
 extern void tpg_databases_reset(void);
 extern void tpg_limits_reset(void);
+extern TpgDatabase *tpg_limits_database(void);	/* of this process; may be NULL */
+extern uint64 tpg_limits_hash(const char *name);
 extern void tpg_shared_heartbeats_reset(void);
 
 /* Neither fails nor allocates; a process that is there no more is no harm. */

@@ -14,7 +14,7 @@
  *
  * What is called at commit uses spinlocks, atomics and a latch; no memory is
  * allocated anywhere here.  Entries belong to one database; its dispatcher alone
- * takes and frees them, under tpg_shared_lock.
+ * takes and frees them (ipc/limitsettings).
  *
  *-------------------------------------------------------------------------
  */
@@ -58,9 +58,6 @@ static Held held[MAX_HELD];
 static int	nheld = 0;
 static Held *last_started = NULL;
 
-/* of the dispatcher: limits_wanted when the load began */
-static uint32 loading = 0;
-
 /* NULL: of more queues than can be remembered in one transaction. */
 static Held *
 held_of(TpgLimitRef ref, TpgLimitKind kind)
@@ -87,14 +84,14 @@ tpg_limits_reset(void)
 		SpinLockInit(&tpg_shared->limits[i].mutex);
 }
 
-static uint64
-hash_name(const char *name)
+uint64
+tpg_limits_hash(const char *name)
 {
 	return hash_bytes_extended((const unsigned char *) name, (int) strlen(name), 0);
 }
 
-static TpgDatabase *
-my_database(void)
+TpgDatabase *
+tpg_limits_database(void)
 {
 	static int	index = -1;
 
@@ -122,12 +119,12 @@ TpgLimitRef
 tpg_limits_find(int32 namespace_id, const char *task_queue)
 {
 	TpgLimitRef ref = {-1, 0};
-	TpgDatabase *db = my_database();
+	TpgDatabase *db = tpg_limits_database();
 	uint64		hash;
 
 	if (db == NULL || db->nlimits == 0)
 		return ref;
-	hash = hash_name(task_queue);
+	hash = tpg_limits_hash(task_queue);
 	for (int i = 0; i < tpg_shared->nlimits; i++)
 	{
 		TpgLimits  *l = &tpg_shared->limits[i];
@@ -211,7 +208,7 @@ decay(double *count, TimestampTz *at, TimestampTz now)
 bool
 tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 {
-	TpgDatabase *db = my_database();
+	TpgDatabase *db = tpg_limits_database();
 	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
 	bool		limited;
 
@@ -225,7 +222,7 @@ tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 bool
 tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TimestampTz *again)
 {
-	TpgDatabase *db = my_database();
+	TpgDatabase *db = tpg_limits_database();
 	TpgSlot    *slot = tpg_my_slot >= 0 ? &tpg_slots[tpg_my_slot] : NULL;
 	TimestampTz now;
 	TpgLimitRef ref;
@@ -343,6 +340,23 @@ tpg_limits_at_end(bool committed)
 		wake_dispatcher();
 }
 
+/* One that the dispatcher gave out has not started: another one may go, or the same again.  Not in an executor. */
+void
+tpg_limits_hint_over(uint16 item_limit, TpgLimitKind kind, bool refused)
+{
+	TpgLimits  *l = &tpg_shared->limits[item_limit - 1];
+	bool		wake;
+
+	SpinLockAcquire(&l->mutex);
+	if (refused)
+		l->kinds[kind].news = true;
+	wake = refused || l->kinds[kind].wanted;
+	l->kinds[kind].wanted = false;
+	SpinLockRelease(&l->mutex);
+	if (wake)
+		wake_dispatcher();
+}
+
 void
 tpg_limits_item_over(int slot_index, uint16 item_limit)
 {
@@ -408,138 +422,6 @@ tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count)
  * For the dispatcher
  * ---------------------------------------------------------------------
  */
-
-void
-tpg_limits_load_begin(void)
-{
-	TpgDatabase *db = my_database();
-
-	if (db != NULL)
-		loading = pg_atomic_read_u32(&db->limits_wanted);
-	pg_memory_barrier();		/* then the settings are read */
-	for (int i = 0; i < tpg_shared->nlimits; i++)
-		tpg_shared->limits[i].seen = false;
-}
-
-/* Caller holds tpg_shared_lock. */
-static int
-free_entry(void)
-{
-	for (int i = 0; i < TPG_MAX_TASK_QUEUES; i++)
-		if (!OidIsValid(tpg_shared->limits[i].dboid))
-			return i;
-	return -1;
-}
-
-static void
-set_kind(TpgLimit *k, int max_concurrent, double per_second, TimestampTz now)
-{
-	k->max = max_concurrent;
-	if (per_second < 0)
-		k->interval = 0;
-	else if (per_second == 0)
-		k->interval = -1;
-	else
-		k->interval = Max((int64) rint(Min(USECS_PER_SEC / per_second, (double) USECS_PER_DAY * 1000)), 1);
-	/* what a slower rate has put off is not put off any longer */
-	k->next = k->interval > 0 ? Min(k->next, now + k->interval) : 0;
-	k->news = true;
-}
-
-TpgLimitRef
-tpg_limits_load_put(const TpgLimitSettings *s)
-{
-	TpgLimitRef ref = {-1, 0};
-	uint64		hash = hash_name(s->task_queue);
-	TimestampTz now = GetCurrentTimestamp();
-	TpgLimits  *l;
-	bool		fresh = false;
-
-	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < tpg_shared->nlimits && ref.index < 0; i++)
-	{
-		l = &tpg_shared->limits[i];
-		if (l->dboid == MyDatabaseId && l->namespace_id == s->namespace_id && l->name_hash == hash)
-			ref.index = i;
-	}
-	if (ref.index < 0)
-	{
-		ref.index = free_entry();
-		fresh = true;
-	}
-	if (ref.index >= 0)
-	{
-		l = &tpg_shared->limits[ref.index];
-		SpinLockAcquire(&l->mutex);
-		if (fresh)
-		{
-			memset(l->kinds, 0, sizeof(l->kinds));
-			l->dboid = MyDatabaseId;
-			l->namespace_id = s->namespace_id;
-			l->name_hash = hash;
-			l->generation++;
-		}
-		l->seen = true;
-		l->paused = s->paused;
-		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
-			set_kind(&l->kinds[kind], s->max_concurrent[kind], s->per_second[kind], now);
-		ref.generation = l->generation;
-		SpinLockRelease(&l->mutex);
-		if (ref.index >= tpg_shared->nlimits)
-			tpg_shared->nlimits = ref.index + 1;
-	}
-	LWLockRelease(tpg_shared_lock);
-	return ref;
-}
-
-void
-tpg_limits_load_end(void)
-{
-	TpgDatabase *db = my_database();
-	int			n = 0;
-
-	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < tpg_shared->nlimits; i++)
-	{
-		TpgLimits  *l = &tpg_shared->limits[i];
-
-		if (l->dboid != MyDatabaseId)
-			continue;
-		if (l->seen)
-		{
-			n++;
-			continue;
-		}
-		SpinLockAcquire(&l->mutex);
-		l->dboid = InvalidOid;
-		l->generation++;
-		SpinLockRelease(&l->mutex);
-	}
-	LWLockRelease(tpg_shared_lock);
-	if (db != NULL)
-	{
-		db->nlimits = n;
-		db->limits_known = loading;
-	}
-}
-
-void
-tpg_limits_forget_database(Oid dboid)
-{
-	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < tpg_shared->nlimits; i++)
-	{
-		TpgLimits  *l = &tpg_shared->limits[i];
-
-		if (l->dboid != dboid)
-			continue;
-		SpinLockAcquire(&l->mutex);
-		l->dboid = InvalidOid;
-		l->generation++;
-		SpinLockRelease(&l->mutex);
-	}
-	LWLockRelease(tpg_shared_lock);
-}
 
 int
 tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again)

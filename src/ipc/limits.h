@@ -64,25 +64,13 @@ extern bool tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimi
 extern void tpg_limits_keep_open(void);
 extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int count);
 
-/* ---------- for the dispatcher ---------- */
-
-typedef struct TpgLimitSettings
-{
-	int32		namespace_id;
-	const char *task_queue;
-	bool		paused;
-	int			max_concurrent[TPG_LIMIT_KINDS];	/* -1: any number */
-	double		per_second[TPG_LIMIT_KINDS];	/* -1: no rate */
-} TpgLimitSettings;
-
 /*
- * All settings of this database anew; begin comes before they are read.  Between a COMMIT
- * that changes settings and the end of the load nothing that has a queue starts.
- * put: index -1 when there is no room.
+ * What the dispatcher gave out (TpgWorkItem.limit) has not started: its row is gone, or (refused) the limits
+ * did not let it, and it is due again.  Outside of transactions and of executors.
  */
-extern void tpg_limits_load_begin(void);
-extern TpgLimitRef tpg_limits_load_put(const TpgLimitSettings *settings);
-extern void tpg_limits_load_end(void);
+extern void tpg_limits_hint_over(uint16 item_limit, TpgLimitKind kind, bool refused);
+
+/* ---------- for the dispatcher ---------- */
 
 /* How many may start now, besides `pending` that were given out; 0: *again as above, and an end is reported. */
 extern int	tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again);
@@ -103,8 +91,6 @@ extern void tpg_limits_at_end(bool committed);
 
 /* An executor is through with its item. */
 extern void tpg_limits_item_over(int slot, uint16 item_limit);
-
-extern void tpg_limits_forget_database(Oid dboid);
 
 /* ---------- for views ---------- */
 

@@ -25,6 +25,7 @@
 #include "ipc/concurrency.h"
 #include "ipc/databases.h"
 #include "ipc/layout.h"
+#include "ipc/limitsettings.h"
 #include "ipc/queue.h"
 #include "ipc/shmem.h"
 

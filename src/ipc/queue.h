@@ -37,6 +37,9 @@ typedef enum TpgOffer
  */
 extern TpgQueueRef tpg_queue_ref(Oid dboid, Oid owner);
 
+/* In place of a role: hints for the HTTP process, which has no slot (ipc/http). */
+#define TPG_HTTP_OWNER InvalidOid
+
 /* Never fails, allocates or blocks for long. */
 extern TpgOffer tpg_queue_offer(TpgQueueRef ref, TpgWorkItem item, int flags);
 

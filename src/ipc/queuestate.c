@@ -32,6 +32,9 @@ tpg_queue_states(Oid dboid, TpgQueueState *states, int max)
 		/* unlocked test first: most queues are others' or free */
 		if (!OidIsValid(queue->dboid) || (OidIsValid(dboid) && queue->dboid != dboid))
 			continue;
+		/* no executor's */
+		if (queue->owner == TPG_HTTP_OWNER)
+			continue;
 
 		memset(state, 0, sizeof(*state));
 		SpinLockAcquire(&queue->mutex);

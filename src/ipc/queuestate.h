@@ -26,7 +26,7 @@ typedef struct TpgQueueState
 	int			start_failures;
 } TpgQueueState;
 
-/* Copies the states of up to max queues of a database (InvalidOid: of all). */
+/* Copies the states of up to max queues of executors of a database (InvalidOid: of all). */
 extern int	tpg_queue_states(Oid dboid, TpgQueueState *states, int max);
 
 /* Executors of this queue could not, or could, be started. */

@@ -225,7 +225,7 @@ others_are_worse_off(int my_queue, TimestampTz now)
 		int			database;
 
 		if (i == my_queue || queue->nmembers > 0 || queue->lanes.nitems == 0 ||
-			queue->backoff_until > now)
+			queue->backoff_until > now || queue->owner == TPG_HTTP_OWNER)
 			continue;
 		database = tpg_database_find(queue->dboid, false);
 		if (database >= 0 && tpg_databases[database].dispatcher != NULL)

@@ -298,36 +298,43 @@ tpg_wake_work(Oid owner, TpgWorkItem item)
 	pending.nwork++;
 }
 
-void
-tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const char *task_queue)
+/* One more of a configured task queue; false: it is not configured. */
+static bool
+news_of_queue(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 {
-	TpgLimitKind kind = item.kind == TPG_WORK_ACTIVITY ? TPG_LIMIT_ACTIVITY : TPG_LIMIT_WORKFLOW;
 	TpgLimitRef ref = tpg_limits_find(namespace_id, task_queue);
 
 	if (ref.index < 0)
-	{
-		tpg_wake_work(owner, item);
-		return;
-	}
+		return false;
 	if (!prepare() || pending.scan)
-		return;
+		return true;
 	for (int i = 0; i < pending.nnews; i++)
 	{
 		if (pending.news[i].ref.index == ref.index && pending.news[i].kind == kind)
 		{
 			pending.news[i].count++;
-			return;
+			return true;
 		}
 	}
 	if (pending.nnews >= MAX_NEWS)
 	{
 		pending.scan = true;
-		return;
+		return true;
 	}
 	pending.news[pending.nnews].ref = ref;
 	pending.news[pending.nnews].kind = kind;
 	pending.news[pending.nnews].count = 1;
 	pending.nnews++;
+	return true;
+}
+
+void
+tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const char *task_queue)
+{
+	TpgLimitKind kind = item.kind == TPG_WORK_ACTIVITY ? TPG_LIMIT_ACTIVITY : TPG_LIMIT_WORKFLOW;
+
+	if (!news_of_queue(namespace_id, task_queue, kind))
+		tpg_wake_work(owner, item);
 }
 
 void
@@ -351,9 +358,9 @@ tpg_wake_scan(void)
 }
 
 void
-tpg_wake_http(void)
+tpg_wake_http(int32 namespace_id, const char *task_queue)
 {
-	if (prepare())
+	if (!news_of_queue(namespace_id, task_queue, TPG_LIMIT_ACTIVITY) && prepare())
 		pending.http = true;
 }
 

@@ -58,8 +58,8 @@ extern void tpg_wake_task(Oid owner, TpgWorkItem item, int32 namespace_id, const
 /* The dispatcher of this database should look at the tables. */
 extern void tpg_wake_scan(void);
 
-/* A request of an activity of type http is due. */
-extern void tpg_wake_http(void);
+/* A request of an activity of type http is due: the HTTP process is told, or the dispatcher where the queue is configured. */
+extern void tpg_wake_http(int32 namespace_id, const char *task_queue);
 
 /*
  * Settings of task queues, or whether workers are stopped, have been changed by

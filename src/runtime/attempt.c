@@ -150,11 +150,7 @@ run_function(TpgAttemptInfo *info, TpgDefinition *def, bool check_open, bool *cl
 	tpg_role_leave(&role);
 
 	if (check_open)
-	{
-		TpgStatus	status;
-
-		*closed = !tpg_execution_lock(task->execution_key, TPG_ROW_KEY_SHARE, &status) || !tpg_status_is_open(status);
-	}
+		*closed = tpg_execution_share(task->execution_key) == NULL;
 	return result;
 }
 

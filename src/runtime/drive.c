@@ -28,8 +28,8 @@
 #include "engine/task.h"
 #include "engine/testenv.h"
 #include "ipc/limits.h"
-#include "ipc/shmem.h"
 #include "ipc/overrun.h"
+#include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
@@ -43,6 +43,7 @@
 #include "runtime/settings.h"
 #include "runtime/unmoved.h"
 #include "runtime/waits.h"
+#include "store/activityend.h"
 #include "store/history.h"
 #include "store/runlock.h"
 
@@ -272,6 +273,7 @@ tpg_drive_workflow_task(int64 execution_key)
 	TimestampTz now;
 	TpgTaskOutcome outcome;
 	TpgRun	   *run;
+	bool		keep;
 
 	if (!tpg_run_lock(execution_key, false))
 		return outcome_of(TPG_TASK_LOCKED);
@@ -295,7 +297,9 @@ tpg_drive_workflow_task(int64 execution_key)
 		outcome = outcome_of(tpg_engine_time_out(run, now) ? TPG_TASK_DONE : TPG_TASK_LOCKED);
 	else
 		outcome = drive_run(run, now);
-	tpg_run_release(run, outcome.kind == TPG_TASK_DONE && (tpg_in_executor() || tpg_testenv_active()));
+	/* where there was nothing, it is as it was: a hint may have come twice */
+	keep = outcome.kind == TPG_TASK_DONE || outcome.kind == TPG_TASK_NOTHING;
+	tpg_run_release(run, keep && (tpg_in_executor() || tpg_testenv_active()));
 	tpg_slot_clear_inflight();
 	TPG_FAULT("task_before_commit");
 	return outcome;

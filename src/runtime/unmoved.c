@@ -36,14 +36,15 @@ struct TpgBlocked
 {
 	MemoryContext context;
 	Oid			function;
-	uint64		functions;		/* functions_version then */
+	uint64		functions;		/* functions_version before it was run */
 	int			nevents;		/* of the history of which this is true */
 	WaitingFiber *fibers;
 	int			nfibers;
 };
 
-/* Counts the changes of functions that this process has heard of. */
+/* Counts the changes of functions that this process has heard of; and as it was before the code was run last. */
 static uint64 functions_version = 0;
+static uint64 functions_of_pass = 0;
 
 static void
 functions_changed(Datum arg, int cacheid, uint32 hashvalue)
@@ -88,18 +89,12 @@ note_fiber(const TpgFiber *f, WaitingFiber *w)
 void
 tpg_unmoved_note(TpgRun *run, const TpgActivation *act)
 {
-	static bool registered = false;
 	MemoryContext context;
 	MemoryContext old;
 	struct TpgBlocked *b;
 	bool		known = true;
 
 	forget(run);
-	if (!registered)
-	{
-		CacheRegisterSyscacheCallback(PROCOID, functions_changed, (Datum) 0);
-		registered = true;
-	}
 	/* closed by a limit of its history */
 	if (run->exec->close_time != 0 || act->failed != NULL || act->continued != NULL)
 		return;
@@ -109,7 +104,7 @@ tpg_unmoved_note(TpgRun *run, const TpgActivation *act)
 	b = palloc0(sizeof(struct TpgBlocked));
 	b->context = context;
 	b->function = act->def->function;
-	b->functions = functions_version;
+	b->functions = functions_of_pass;
 	b->nevents = run->nevents;
 	b->fibers = palloc0(sizeof(WaitingFiber) * Max(act->nfibers, 1));
 	for (int i = 0; i < act->nfibers && known; i++)
@@ -166,8 +161,16 @@ only_completions(TpgRun *run)
 bool
 tpg_unmoved(TpgRun *run, const TpgDefinition *def)
 {
+	static bool registered = false;
 	struct TpgBlocked *b = run->blocked;
 
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(PROCOID, functions_changed, (Datum) 0);
+		registered = true;
+	}
+	/* a change that comes while the code runs may not have been what ran */
+	functions_of_pass = functions_version;
 	if (b == NULL)
 		return false;
 	if (b->nevents <= run->nstored && run->group_start == run->nstored && run->group_from_mail &&

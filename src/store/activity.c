@@ -22,13 +22,6 @@
 #include "store/line.h"
 #include "store/plan.h"
 
-/* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
-#define HEARTBEATS_KEPT \
-	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
-#define WITH_EVENT \
-	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
-	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
-
 static TpgPlan insert_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.activity_task (execution_key, scheduled_event_id, namespace_id, attempt, activity_id, activity_type, "
 	"task_queue, scheduled_at, attempt_scheduled_at, due_at, timeout_at, last_failure, mode, priority_key, "
@@ -37,18 +30,15 @@ static TpgPlan insert_plan = TPG_PLAN(
 	INT2OID, INT2OID, TEXTOID, FLOAT8OID, INT8OID}
 );
 static TpgPlan claim_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR NO KEY UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
+	TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR NO KEY UPDATE OF a SKIP LOCKED", 2, {INT8OID, INT4OID}
 );
 /* by event, by id; the second pair to be shared */
 static TpgPlan lock_plans[] = {
-	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a", 2, {INT8OID, INT4OID}),
-	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR UPDATE OF a", 2, {INT8OID, TEXTOID}),
-	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR SHARE OF a", 2, {INT8OID, INT4OID}),
-	TPG_PLAN(WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR SHARE OF a", 2, {INT8OID, TEXTOID})
+	TPG_PLAN(TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR UPDATE OF a", 2, {INT8OID, TEXTOID}),
+	TPG_PLAN(TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR SHARE OF a", 2, {INT8OID, INT4OID}),
+	TPG_PLAN(TPG_ACTIVITY_WITH_EVENT "WHERE a.execution_key = $1 AND a.activity_id = $2 FOR SHARE OF a", 2, {INT8OID, TEXTOID})
 };
-static TpgPlan delete_plan = TPG_PLAN(
-	"DELETE FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
-);
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
 	"last_attempt_at = $8, started_at = NULL, in_executor = 0, pass = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
@@ -79,13 +69,13 @@ static TpgPlan crash_plan = TPG_PLAN(
 	7, {INT8OID, INT4OID, INT2OID, BOOLOID, INT4OID, TIMESTAMPTZOID, JSONBOID}
 );
 static TpgPlan crashed_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.started_at IS NOT NULL AND a.due_at < 'infinity' LIMIT $1 FOR UPDATE OF a SKIP LOCKED", 1, {INT4OID}
+	TPG_ACTIVITY_WITH_EVENT "WHERE a.started_at IS NOT NULL AND a.due_at < 'infinity' LIMIT $1 FOR UPDATE OF a SKIP LOCKED", 1, {INT4OID}
 );
 static TpgPlan timed_out_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
+	TPG_ACTIVITY_WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
 );
 static TpgPlan timed_out_run_plan = TPG_PLAN(
-	WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused AND a.execution_key = $3 ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED",
+	TPG_ACTIVITY_WITH_EVENT "WHERE a.timeout_at <= $1 AND NOT a.paused AND a.execution_key = $3 ORDER BY a.timeout_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED",
 	3, {TIMESTAMPTZOID, INT4OID, INT8OID}
 );
 static TpgPlan take_mode_plan = TPG_PLAN(
@@ -104,7 +94,7 @@ static TpgPlan take_builtin_mode_plan = TPG_PLAN(
 /* of deleted rows: the places in limited queues that open attempts had */
 #define PLACE_COLUMNS "namespace_id, task_queue, mode, started_at, due_at"
 #define PLACES "SELECT namespace_id, task_queue, count(*)::integer FROM gone " \
-	"WHERE mode = 3 AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2"
+	"WHERE mode IN (3, 4) AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2"
 static TpgPlan delete_all_plan = TPG_PLAN(
 	/* one that is locked runs in another transaction, whose last step finds the run closed and deletes it itself */
 	"WITH gone AS (DELETE FROM temporal_internal.activity_task a WHERE a.ctid = ANY (ARRAY (SELECT t.ctid FROM temporal_internal.activity_task t "
@@ -137,34 +127,9 @@ row_time(uint64 r, int column, TimestampTz dflt)
 	return isnull ? dflt : DatumGetTimestampTz(value);
 }
 
-/* Neither it nor its queue. */
-#define HTTP_NOT_PAUSED "NOT a.paused AND NOT EXISTS (SELECT FROM temporal_internal.task_queue_settings q " \
-	"WHERE q.namespace_id = a.namespace_id AND q.name = a.task_queue AND q.paused_at IS NOT NULL) "
-static TpgPlan http_exists_plan = TPG_PLAN(
-	"SELECT EXISTS (SELECT FROM temporal_internal.activity_task a WHERE a.mode = 4 AND a.due_at <= $1 AND " HTTP_NOT_PAUSED ") "
-	"OR $2 AND EXISTS (SELECT FROM temporal_internal.activity_task WHERE mode = 4 AND due_at = 'infinity')", 2, {TIMESTAMPTZOID, BOOLOID}
-);
-/* The run's row as well, so that nobody has to be waited for: who has one of the two is left alone. */
-static TpgPlan http_due_plan = TPG_PLAN(
-	WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key "
-	"WHERE a.mode = 4 AND a.due_at <= $1 AND " HTTP_NOT_PAUSED "ORDER BY a.due_at LIMIT $2 "
-	"FOR UPDATE OF a SKIP LOCKED FOR KEY SHARE OF e SKIP LOCKED", 2, {TIMESTAMPTZOID, INT4OID}
-);
-#define HTTP_CLAIM(lock) WITH_EVENT "JOIN temporal_internal.execution e ON e.key = a.execution_key " \
-	"WHERE a.execution_key = $1 AND a.scheduled_event_id = $2 FOR UPDATE OF a SKIP LOCKED FOR " lock " OF e SKIP LOCKED"
-static TpgPlan http_claim_plan = TPG_PLAN(HTTP_CLAIM("KEY SHARE"), 2, {INT8OID, INT4OID});
-static TpgPlan http_claim_shared_plan = TPG_PLAN(HTTP_CLAIM("SHARE"), 2, {INT8OID, INT4OID});
 static TpgPlan exists_plan = TPG_PLAN(
 	"SELECT FROM temporal_internal.activity_task WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
 );
-static TpgPlan http_open_plan = TPG_PLAN(
-	"SELECT a.execution_key, a.scheduled_event_id, a.attempt, a.started_at, e.activity_cancels > 0 AND EXISTS ("
-	"SELECT FROM temporal_internal.history h WHERE h.execution_key = a.execution_key AND h.event_id > a.scheduled_event_id "
-	"AND h.event_type = 15 AND (h.attributes ->> 'scheduledEventId')::integer = a.scheduled_event_id) "
-	"FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key "
-	"WHERE a.mode = 4 AND a.due_at = 'infinity' AND a.started_at IS NOT NULL", 0, {0}
-);
-
 void
 tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 {
@@ -232,9 +197,7 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 			nulls[11] = 'n';
 		values[12] = Int16GetDatum((int16) t->mode);
 		values[13] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
-		values[14] = t->priority.fairness_key ? CStringGetTextDatum(t->priority.fairness_key) : (Datum) 0;
-		if (t->priority.fairness_key == NULL)
-			nulls[14] = 'n';
+		values[14] = CStringGetTextDatum(t->priority.fairness_key ? t->priority.fairness_key : "");
 		values[15] = Float8GetDatum(t->priority.fairness_weight);
 		if (t->priority.fairness_weight == 0)
 			nulls[15] = 'n';
@@ -246,8 +209,8 @@ tpg_activity_insert(const TpgActivityTask *tasks, int ntasks)
 	tpg_store_end(&scope);
 }
 
-static TpgActivityTask *
-read_one(TpgPlan *plan, Datum *values, const char *nulls)
+TpgActivityTask *
+tpg_activity_read_one(TpgPlan *plan, Datum *values, const char *nulls)
 {
 	TpgStoreScope scope;
 	TpgActivityTask *task = NULL;
@@ -268,7 +231,7 @@ tpg_activity_claim(int64 execution_key, int32 scheduled_event_id)
 {
 	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
 
-	return read_one(&claim_plan, values, NULL);
+	return tpg_activity_read_one(&claim_plan, values, NULL);
 }
 
 static TpgActivityTask *
@@ -277,7 +240,7 @@ lock_task(bool shared, int64 execution_key, int32 scheduled_event_id, const char
 	Datum		values[2] = {Int64GetDatum(execution_key),
 	activity_id ? CStringGetTextDatum(activity_id) : Int32GetDatum(scheduled_event_id)};
 
-	return read_one(&lock_plans[(shared ? 2 : 0) + (activity_id ? 1 : 0)], values, NULL);
+	return tpg_activity_read_one(&lock_plans[(shared ? 2 : 0) + (activity_id ? 1 : 0)], values, NULL);
 }
 
 TpgActivityTask *
@@ -290,20 +253,6 @@ TpgActivityTask *
 tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id)
 {
 	return lock_task(true, execution_key, scheduled_event_id, activity_id);
-}
-
-bool
-tpg_activity_delete(int64 execution_key, int32 scheduled_event_id)
-{
-	TpgStoreScope scope;
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
-	bool		found;
-
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&delete_plan, values, NULL, false, 0);
-	found = SPI_processed == 1;
-	tpg_store_end(&scope);
-	return found;
 }
 
 void
@@ -434,8 +383,8 @@ tpg_activity_record_crash(const TpgActivityTask *t)
 	tpg_store_end(&scope);
 }
 
-static int
-read_tasks(TpgPlan *plan, Datum *values, TpgActivityTask **tasks)
+int
+tpg_activity_read(TpgPlan *plan, Datum *values, TpgActivityTask **tasks)
 {
 	TpgStoreScope scope;
 	int			n;
@@ -455,7 +404,7 @@ tpg_activity_crashed(int limit, TpgActivityTask **tasks)
 {
 	Datum		value = Int32GetDatum(limit);
 
-	return read_tasks(&crashed_plan, &value, tasks);
+	return tpg_activity_read(&crashed_plan, &value, tasks);
 }
 
 int
@@ -463,7 +412,7 @@ tpg_activity_timed_out(int64 execution_key, TimestampTz now, int limit, TpgActiv
 {
 	Datum		values[3] = {TimestampTzGetDatum(now), Int32GetDatum(limit), Int64GetDatum(execution_key)};
 
-	return read_tasks(execution_key == 0 ? &timed_out_plan : &timed_out_run_plan, values, tasks);
+	return tpg_activity_read(execution_key == 0 ? &timed_out_plan : &timed_out_run_plan, values, tasks);
 }
 
 int
@@ -557,58 +506,4 @@ tpg_activity_exists(int64 execution_key, int32 scheduled_event_id)
 	exists = SPI_processed == 1;
 	tpg_store_end(&scope);
 	return exists;
-}
-
-bool
-tpg_activity_http_exists(TimestampTz now, bool or_open)
-{
-	TpgStoreScope scope;
-	Datum		values[2] = {TimestampTzGetDatum(now), BoolGetDatum(or_open)};
-	bool		exists;
-
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&http_exists_plan, values, NULL, false, 1);
-	exists = tpg_row_bool(0, 1);
-	tpg_store_end(&scope);
-	return exists;
-}
-
-int
-tpg_activity_http_due(TimestampTz now, int limit, TpgActivityTask **tasks)
-{
-	Datum		values[2] = {TimestampTzGetDatum(now), Int32GetDatum(limit)};
-
-	return read_tasks(&http_due_plan, values, tasks);
-}
-
-TpgActivityTask *
-tpg_activity_http_claim(int64 execution_key, int32 scheduled_event_id, bool completed)
-{
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
-
-	return read_one(completed ? &http_claim_plan : &http_claim_shared_plan, values, NULL);
-}
-
-int
-tpg_activity_http_open(TpgOpenRequest **requests)
-{
-	TpgStoreScope scope;
-	int			n;
-
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&http_open_plan, NULL, NULL, false, 0);
-	n = (int) SPI_processed;
-	*requests = MemoryContextAlloc(scope.caller_context, sizeof(TpgOpenRequest) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		TpgOpenRequest *r = &(*requests)[i];
-
-		r->execution_key = tpg_row_int64(i, 1);
-		r->scheduled_event_id = tpg_row_int32(i, 2);
-		r->attempt = tpg_row_int32(i, 3);
-		r->started_at = tpg_row_int64(i, 4);
-		r->cancelled = tpg_row_bool(i, 5);
-	}
-	tpg_store_end(&scope);
-	return n;
 }

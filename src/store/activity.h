@@ -8,6 +8,7 @@
 #include "datatype/timestamp.h"
 #include "model/activitymode.h"
 #include "model/priority.h"
+#include "storage/itemptr.h"
 #include "utils/jsonb.h"
 
 /* Whose an attempt is that is recorded and stays open. */
@@ -39,6 +40,7 @@ typedef struct TpgActivityTask
 	TimestampTz started_at;		/* 0: no attempt recorded */
 	TpgPriority priority;		/* its own or inherited; read: only the key */
 	bool		heartbeats_kept;	/* there are heartbeats of it in their table, or there may be */
+	ItemPointerData tid;		/* of its row, which this transaction has locked; invalid: not known (store/activityend) */
 	struct TpgHeartbeat *heartbeat; /* not in the table: of the attempt that has just ended, to be kept with its retry */
 	char	   *worker_identity;	/* of the last attempt that was recorded; may be NULL */
 	Jsonb	   *last_failure;	/* may be NULL */
@@ -77,9 +79,6 @@ extern TpgActivityTask *tpg_activity_lock(int64 execution_key, int32 scheduled_e
 /* As tpg_activity_lock, with a lock that lets others do the same and nobody write it: for heartbeats. */
 extern TpgActivityTask *tpg_activity_lock_shared(int64 execution_key, int32 scheduled_event_id, const char *activity_id);
 
-/* Still there?  (the run's close deletes it) */
-extern bool tpg_activity_delete(int64 execution_key, int32 scheduled_event_id);
-
 /* Next attempt: attempt, due_at, timeout_at, attempt_scheduled_at, last_failure; clears started_at. */
 extern void tpg_activity_retry(const TpgActivityTask *task);
 
@@ -116,31 +115,7 @@ extern int	tpg_activity_take_mode(int32 namespace_id, const char *activity_type)
 /* Without a lock. */
 extern bool tpg_activity_exists(int64 execution_key, int32 scheduled_event_id);
 
-/* Activities of type http: is an attempt due, or (or_open) recorded as started? */
-extern bool tpg_activity_http_exists(TimestampTz now, bool or_open);
-
-/*
- * Locks and gives what is due, in order.  Waits for nobody: what is locked, or whose run's row is,
- * is left out.  http_claim: the same for one that has ended, with the lock that tpg_engine_attempt_end()
- * would wait for; NULL also when it is gone.
- */
-extern int	tpg_activity_http_due(TimestampTz now, int limit, TpgActivityTask **tasks);
-extern TpgActivityTask *tpg_activity_http_claim(int64 execution_key, int32 scheduled_event_id, bool completed);
-
-/* An attempt that is recorded as started; cancelled: its workflow has asked for that. */
-typedef struct TpgOpenRequest
-{
-	int64		execution_key;
-	int32		scheduled_event_id;
-	int32		attempt;
-	TimestampTz started_at;
-	bool		cancelled;
-} TpgOpenRequest;
-
-/* All of them. No locks. */
-extern int	tpg_activity_http_open(TpgOpenRequest **requests);
-
-/* The same for a type that is not registered any more, and built in. */
+/* As take_mode, for a type that is not registered any more, and built in. */
 extern int	tpg_activity_take_builtin_mode(int32 namespace_id, const char *activity_type, TpgActivityMode mode);
 
 /* Of a task queue. */
@@ -170,5 +145,16 @@ extern int	tpg_activity_delete_left_over(int64 *cursor, int limit, TpgQueueCount
 /* and the column behind them: those of the event h, with what an operator has changed */
 #define TPG_ACTIVITY_ATTRIBUTES "coalesce(h.attributes || a.options, h.attributes)"
 extern void tpg_activity_from_row(uint64 row, TpgActivityTask *task, MemoryContext context);
+
+/* The beginning of such a statement, and running it: one task (NULL: none), or all; palloc'd. */
+/* the dispatcher may have written heartbeats of an attempt that nothing else is left of */
+#define TPG_HEARTBEATS_KEPT \
+	", EXISTS (SELECT FROM temporal_internal.activity_heartbeat b WHERE b.execution_key = a.execution_key AND b.scheduled_event_id = a.scheduled_event_id)"
+#define TPG_ACTIVITY_WITH_EVENT \
+	"SELECT " TPG_ACTIVITY_COLUMNS ", " TPG_ACTIVITY_ATTRIBUTES TPG_HEARTBEATS_KEPT " FROM temporal_internal.activity_task a JOIN temporal_internal.history h " \
+	"ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
+struct TpgPlan;
+extern TpgActivityTask *tpg_activity_read_one(struct TpgPlan *plan, Datum *values, const char *nulls);
+extern int	tpg_activity_read(struct TpgPlan *plan, Datum *values, TpgActivityTask **tasks);
 
 #endif							/* TPG_STORE_ACTIVITY_H */

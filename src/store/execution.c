@@ -9,16 +9,20 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "store/execution.h"
 #include "store/plan.h"
-#include "store/scan.h"
+#include "store/row.h"
 
 /* columns of the table, from 0, in the order of sql/once/30_tables.sql */
 enum
@@ -85,14 +89,6 @@ static TpgPlan insert_plan = TPG_PLAN(
 static TpgPlan insert_fresh_plan = TPG_PLAN(
 	INSERT_EXECUTION "RETURNING key", 19, INSERT_TYPES
 );
-static TpgPlan lock_plans[] = {
-	[TPG_ROW_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR SHARE", 1, {INT8OID}),
-	[TPG_ROW_KEY_SHARE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR KEY SHARE", 1, {INT8OID}),
-	[TPG_ROW_UPDATE] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE", 1, {INT8OID}),
-	/* SKIP LOCKED is NOWAIT without the error, which would cost a subtransaction to catch */
-	[TPG_ROW_UPDATE_NOWAIT] = TPG_PLAN("SELECT status FROM temporal_internal.execution WHERE key = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}),
-};
-
 /*
  * What every update writes, as $1 to $9.  Each update comes in two variants, the
  * second one with the memo as its last parameter.
@@ -289,27 +285,83 @@ tpg_execution_insert(const TpgExecution *e, bool fresh_id)
 	return key;
 }
 
+static bool
+lock_row(TpgScan *scan, int64 key, TpgRowLock lock)
+{
+	static const LockTupleMode modes[] = {
+		[TPG_ROW_KEY_SHARE] = LockTupleKeyShare,
+		[TPG_ROW_SHARE] = LockTupleShare,
+		[TPG_ROW_UPDATE] = LockTupleExclusive,
+		[TPG_ROW_UPDATE_NOWAIT] = LockTupleExclusive
+	};
+
+	tpg_scan_begin_write(scan, "execution", EXECUTION_COLUMNS, key, -1);
+	return tpg_scan_next(scan) && tpg_row_lock(scan, modes[lock], lock == TPG_ROW_UPDATE_NOWAIT ? LockWaitSkip : LockWaitBlock);
+}
+
 bool
 tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status)
 {
-	TpgStoreScope scope;
-	Datum		value = Int64GetDatum(key);
-	bool		found;
+	TpgScan		scan;
+	bool		found = lock_row(&scan, key, lock);
 
-	tpg_store_begin(&scope);
-	/*
-	 * Who sends mail writes nothing else of the run: it may be younger than the
-	 * snapshot of a REPEATABLE READ transaction, as the one that was found may be.
-	 */
-	if (lock == TPG_ROW_KEY_SHARE)
-		tpg_plan_execute_latest(&lock_plans[lock], &value, NULL, 1);
-	else
-		tpg_plan_execute(&lock_plans[lock], &value, NULL, false, 1);
-	found = SPI_processed == 1;
 	if (found)
-		*status = tpg_row_int16(0, 1);
-	tpg_store_end(&scope);
+		*status = DatumGetInt16(scan.values[EXECUTION_STATUS]);
+	tpg_scan_end(&scan);
 	return found;
+}
+
+/*
+ * Runs that the transaction has locked FOR KEY SHARE and seen open: nobody else can close or
+ * delete them before it ends.  Empty after what may have given the locks back, or
+ * changed a run here.
+ */
+#define MAX_SHARED 64
+static const TpgExecution *shared[MAX_SHARED];
+static int	nshared = 0;
+static LocalTransactionId shared_lxid = InvalidLocalTransactionId;
+
+static void
+forget_shared(void)
+{
+	nshared = 0;
+}
+
+static void
+forget_shared_at_subabort(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		forget_shared();
+}
+
+const TpgExecution *
+tpg_execution_share(int64 key)
+{
+	static bool callback_registered = false;
+	TpgScan		scan;
+	MemoryContext old;
+	TpgExecution *e = NULL;
+
+	if (!callback_registered)
+	{
+		RegisterSubXactCallback(forget_shared_at_subabort, NULL);
+		callback_registered = true;
+	}
+	if (shared_lxid != tpg_my_lxid())
+		forget_shared();
+	shared_lxid = tpg_my_lxid();
+	for (int i = 0; i < nshared; i++)
+		if (shared[i]->key == key)
+			return shared[i];
+
+	old = MemoryContextSwitchTo(nshared < MAX_SHARED ? TopTransactionContext : CurrentMemoryContext);
+	if (lock_row(&scan, key, TPG_ROW_KEY_SHARE) && tpg_status_is_open(DatumGetInt16(scan.values[EXECUTION_STATUS])))
+		e = execution_from_scan(&scan);
+	tpg_scan_end(&scan);
+	MemoryContextSwitchTo(old);
+	if (e != NULL && nshared < MAX_SHARED)
+		shared[nshared++] = e;
+	return e;
 }
 
 static void
@@ -373,6 +425,7 @@ tpg_execution_update_close(const TpgExecution *e)
 	fill_common(e, values, nulls);
 	values[COMMON_VALUES] = Int16GetDatum((int16) e->status);
 	values[COMMON_VALUES + 1] = TimestampTzGetDatum(e->close_time);
+	forget_shared();
 	execute_update(update_close_plans, e, values, nulls);
 	tpg_store_end(&scope);
 }
@@ -400,6 +453,7 @@ tpg_execution_delete(int64 key)
 	TpgStoreScope scope;
 	Datum		value = Int64GetDatum(key);
 
+	forget_shared();
 	tpg_store_begin(&scope);
 	tpg_plan_execute(&delete_plan, &value, NULL, false, 0);
 	tpg_store_end(&scope);

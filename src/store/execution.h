@@ -83,6 +83,12 @@ extern int64 tpg_execution_insert(const TpgExecution *execution, bool fresh_id);
 /* Locks the row; false when it is gone or (NOWAIT) locked. *status: as of now. */
 extern bool tpg_execution_lock(int64 key, TpgRowLock lock, TpgStatus *status);
 
+/*
+ * Locks the row of an open run FOR KEY SHARE, once a transaction; NULL when it is gone or has closed.
+ * What is true of it from its start on may be read, until the end of the transaction.
+ */
+extern const TpgExecution *tpg_execution_share(int64 key);
+
 /* Writes back what a workflow task changes, and clears its failure. */
 extern void tpg_execution_update_task(const TpgExecution *execution);
 

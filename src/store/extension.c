@@ -28,6 +28,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
@@ -179,15 +180,22 @@ tpg_extension_table(const char *name)
 static TpgPlan home_check_plan = TPG_PLAN(
 	"SELECT EXISTS (SELECT FROM temporal_internal.home WHERE database_oid = $1)", 1, {OIDOID}
 );
-static TpgPlan home_epoch_plan = TPG_PLAN(
-	"SELECT epoch FROM temporal_internal.home WHERE database_oid = $1", 1, {OIDOID}
-);
 static TpgPlan home_claim_plan = TPG_PLAN(
 	"INSERT INTO temporal_internal.home (database_oid, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, {OIDOID, UUIDOID}
 );
 static TpgPlan home_clear_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.home", 0, {0}
 );
+
+/* columns of the table, from 1, in the order of sql/once/30_tables.sql and 31_task_queue_settings.sql */
+enum
+{
+	HOME_DATABASE_OID = 1,
+	HOME_EPOCH,
+	HOME_CREATED_AT,
+	HOME_WORKERS_STOPPED_AT,
+	HOME_COLUMNS = HOME_WORKERS_STOPPED_AT
+};
 
 /* Read once a transaction, since a poll makes many tokens; not in one that has changed it, and may undo that. */
 static LocalTransactionId epoch_lxid = InvalidLocalTransactionId;
@@ -197,8 +205,11 @@ static pg_uuid_t known_epoch;
 void
 tpg_home_epoch(pg_uuid_t *epoch)
 {
-	TpgStoreScope scope;
-	Datum		value = ObjectIdGetDatum(MyDatabaseId);
+	Relation	rel;
+	Snapshot	snapshot;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
 	if (epoch_lxid == tpg_my_lxid() && claim_lxid != epoch_lxid)
 	{
@@ -206,15 +217,25 @@ tpg_home_epoch(pg_uuid_t *epoch)
 		return;
 	}
 	memset(epoch, 0, sizeof(pg_uuid_t));
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&home_epoch_plan, &value, NULL, false, 1);
-	if (SPI_processed == 1)
+
+	/* a row or two, so without its index */
+	CommandCounterIncrement();
+	rel = table_open(tpg_extension_table("home"), AccessShareLock);
+	if (RelationGetNumberOfAttributes(rel) != HOME_COLUMNS)
+		elog(ERROR, "table temporal_internal.home has %d columns instead of %d", RelationGetNumberOfAttributes(rel), HOME_COLUMNS);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyInit(&key, HOME_DATABASE_OID, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(MyDatabaseId));
+	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
 	{
 		bool		isnull;
 
-		memcpy(epoch, DatumGetUUIDP(tpg_row_datum(0, 1, &isnull)), sizeof(pg_uuid_t));
+		memcpy(epoch, DatumGetUUIDP(heap_getattr(tuple, HOME_EPOCH, RelationGetDescr(rel), &isnull)), sizeof(pg_uuid_t));
 	}
-	tpg_store_end(&scope);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
 	known_epoch = *epoch;
 	epoch_lxid = tpg_my_lxid();
 }

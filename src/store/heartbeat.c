@@ -9,6 +9,7 @@
 
 #include "store/heartbeat.h"
 #include "store/plan.h"
+#include "store/row.h"
 
 static TpgPlan read_plan = TPG_PLAN(
 	"SELECT heartbeat_at, attempt, details FROM temporal_internal.activity_heartbeat WHERE execution_key = $1 AND scheduled_event_id = $2",
@@ -41,9 +42,17 @@ static TpgPlan keep_plan = TPG_PLAN(
 static TpgPlan keep_open_plan = TPG_PLAN(
 	PRESENT("NO KEY UPDATE"), 5, {INT8OID, INT4OID, TIMESTAMPTZOID, INT4OID, JSONBOID}
 );
-static TpgPlan delete_plan = TPG_PLAN(
-	"DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key = $1 AND scheduled_event_id = $2", 2, {INT8OID, INT4OID}
-);
+/* columns of the table, from 0, in the order of sql/once/30_tables.sql */
+enum
+{
+	HEARTBEAT_EXECUTION_KEY,
+	HEARTBEAT_HEARTBEAT_AT,
+	HEARTBEAT_SCHEDULED_EVENT_ID,
+	HEARTBEAT_ATTEMPT,
+	HEARTBEAT_DETAILS,
+	HEARTBEAT_COLUMNS
+};
+
 static TpgPlan delete_all_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_heartbeat WHERE execution_key = $1", 1, {INT8OID}
 );
@@ -98,12 +107,13 @@ tpg_heartbeat_keep(int64 execution_key, int32 scheduled_event_id, const TpgHeart
 void
 tpg_heartbeat_delete(int64 execution_key, int32 scheduled_event_id)
 {
-	TpgStoreScope scope;
-	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+	TpgScan		scan;
 
-	tpg_store_begin(&scope);
-	tpg_plan_execute(&delete_plan, values, NULL, false, 0);
-	tpg_store_end(&scope);
+	/* mostly there is none */
+	tpg_scan_begin_write(&scan, "activity_heartbeat", HEARTBEAT_COLUMNS, execution_key, scheduled_event_id);
+	if (tpg_scan_next(&scan) && DatumGetInt32(scan.values[HEARTBEAT_SCHEDULED_EVENT_ID]) == scheduled_event_id)
+		(void) tpg_row_delete(&scan);
+	tpg_scan_end(&scan);
 }
 
 void

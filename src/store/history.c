@@ -133,7 +133,7 @@ fill_slot(TupleTableSlot *slot, int64 execution_key, const TpgEvent *e)
 }
 
 /*
- * The one statement of this floor that is not SQL: a task writes its events as
+ * No SQL, as in store/row: a task writes its events as
  * one multi-insert, as COPY does, which is one WAL record a page instead of one
  * an event.  The table has no triggers, and every column is given here.
  */

@@ -1,20 +1,22 @@
 /*-------------------------------------------------------------------------
  * store/line.c - the line in which external activities wait for a worker.
  *
- * Workers get tasks by priority, then fairly between runs, then by age.  Fair: a run
+ * Workers get tasks by priority, then by turns of the fairness keys and their weights
+ * (store/linekeys), then fairly between the runs of a key, then by age.  Fair: a run
  * that has queued a thousand tasks does not keep another one's ten waiting behind
- * them.  What makes this one walk along an index, whatever is queued, is that a task is
- * given its place when it gets in line, as in start-time fair queueing:
+ * them.  What makes this one walk along an index for each key whose turn it is, whatever is
+ * queued, is that a task is given its place among those of its key when it gets in line, as in
+ * start-time fair queueing:
  *
  *	  pass = max(pass of the first task in line, 1 + pass of the run's last one)
  *
  * So the tasks of one run have passes one behind the other, and those of a run that
  * comes later begin at the front, between them.  The index (namespace, task queue,
- * priority, pass, due_at) is the order in which tasks are given out; of equal passes the
- * oldest comes first.  A place costs two look-ups by index, a poll one walk over as many
- * entries as it takes, and those that others have locked.
+ * priority, fairness key, pass, due_at) is the order in which tasks of a key are given out; of
+ * equal passes the oldest comes first.  A place costs two look-ups by index, a poll one walk over
+ * as many entries as it takes, and those that others have locked.
  *
- * Entries of tasks that were given out lie dead at the front of that index until vacuum comes,
+ * Entries of tasks that were given out lie dead at the front of a key until vacuum comes,
  * and while somebody holds an old snapshot that can be long.  So a process remembers how
  * far the front had come, and looks from there on; once a second, and where there is nothing,
  * it looks at all of it, and finds what has got in line further in front: a task whose
@@ -56,16 +58,12 @@
 /* in this order */
 #define CLAIM_LOCKS " FOR KEY SHARE OF e SKIP LOCKED FOR UPDATE OF a SKIP LOCKED"
 
-static TpgPlan claim_plan = TPG_PLAN(
-	CLAIM_COLUMNS "WHERE a.namespace_id = $1 AND a.task_queue = $2 AND a.pass IS NOT NULL AND NOT a.paused "
-	"ORDER BY a.priority_key, a.pass, a.due_at LIMIT $3" CLAIM_LOCKS, 3, {INT4OID, TEXTOID, INT4OID}
-);
-#define CLAIM_SOME(condition) \
-	CLAIM_COLUMNS "WHERE a.namespace_id = $1 AND a.task_queue = $2 AND a.pass IS NOT NULL AND NOT a.paused AND " condition \
-	" ORDER BY a.priority_key, a.pass, a.due_at LIMIT $3" CLAIM_LOCKS
-static TpgPlan claim_before_plan = TPG_PLAN(CLAIM_SOME("a.priority_key < $4"), 4, {INT4OID, TEXTOID, INT4OID, INT2OID});
+#define CLAIM_OF_KEY(condition) \
+	CLAIM_COLUMNS "WHERE a.namespace_id = $1 AND a.task_queue = $2 AND a.priority_key = $4 AND a.fairness_key = $5 AND a.pass IS NOT NULL " \
+	"AND NOT a.paused " condition "ORDER BY a.pass, a.due_at LIMIT $3" CLAIM_LOCKS
+static TpgPlan claim_plan = TPG_PLAN(CLAIM_OF_KEY(""), 5, {INT4OID, TEXTOID, INT4OID, INT2OID, TEXTOID});
 static TpgPlan claim_from_plan = TPG_PLAN(
-	CLAIM_SOME("(a.priority_key, a.pass, a.due_at) >= ($4, $5, $6)"), 6, {INT4OID, TEXTOID, INT4OID, INT2OID, INT8OID, TIMESTAMPTZOID}
+	CLAIM_OF_KEY("AND (a.pass, a.due_at) >= ($6, $7) "), 7, {INT4OID, TEXTOID, INT4OID, INT2OID, TEXTOID, INT8OID, TIMESTAMPTZOID}
 );
 static TpgPlan claim_run_plan = TPG_PLAN(
 	CLAIM_COLUMNS "WHERE a.execution_key = $4 AND a.namespace_id = $1 AND a.task_queue = $2 AND a.mode = 3 AND NOT a.paused AND a.due_at <= $5 "
@@ -78,98 +76,100 @@ static TpgPlan open_plan = TPG_PLAN(
 	"WHERE a.execution_key = u.execution_key AND a.scheduled_event_id = u.scheduled_event_id",
 	5, {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID, TEXTOID}
 );
-#define FRONT(namespace_id, task_queue, priority_key) \
-	"(SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = " namespace_id " AND f.task_queue = " task_queue \
-	" AND f.priority_key = " priority_key " AND f.pass IS NOT NULL AND NOT f.paused ORDER BY f.pass LIMIT 1)"
+#define FRONT(d) \
+	"(SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = " d ".namespace_id AND f.task_queue = " d ".task_queue " \
+	"AND f.priority_key = " d ".priority_key AND f.fairness_key = " d ".fairness_key AND f.pass IS NOT NULL AND NOT f.paused ORDER BY f.pass LIMIT 1)"
 static TpgPlan front_plan = TPG_PLAN(
 	"SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = $1 AND f.task_queue = $2 AND f.priority_key = $3 "
-	"AND f.pass IS NOT NULL AND NOT f.paused AND f.pass >= $4 ORDER BY f.pass LIMIT 1", 4, {INT4OID, TEXTOID, INT4OID, INT8OID}
+	"AND f.fairness_key = $4 AND f.pass IS NOT NULL AND NOT f.paused AND f.pass >= $5 ORDER BY f.pass LIMIT 1",
+	5, {INT4OID, TEXTOID, INT2OID, TEXTOID, INT8OID}
 );
 static TpgPlan last_plan = TPG_PLAN(
-	"SELECT o.pass FROM temporal_internal.activity_task o WHERE o.execution_key = $4 AND o.pass IS NOT NULL AND o.task_queue = $2 "
-	"AND o.priority_key = $3 AND o.namespace_id = $1 ORDER BY o.scheduled_event_id DESC LIMIT 1", 4, {INT4OID, TEXTOID, INT4OID, INT8OID}
+	"SELECT o.pass FROM temporal_internal.activity_task o WHERE o.execution_key = $5 AND o.pass IS NOT NULL AND o.task_queue = $2 "
+	"AND o.priority_key = $3 AND o.fairness_key = $4 AND o.namespace_id = $1 ORDER BY o.scheduled_event_id DESC LIMIT 1",
+	5, {INT4OID, TEXTOID, INT2OID, TEXTOID, INT8OID}
 );
 static TpgPlan join_plan = TPG_PLAN(
-	"WITH due AS MATERIALIZED (SELECT execution_key, scheduled_event_id, namespace_id, task_queue, priority_key, due_at "
+	"WITH due AS MATERIALIZED (SELECT execution_key, scheduled_event_id, namespace_id, task_queue, priority_key, fairness_key, due_at "
 	"FROM temporal_internal.activity_task WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at <= $1 "
 	"ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED), "
-	"place AS MATERIALIZED (SELECT d.execution_key, d.scheduled_event_id, greatest(" FRONT("d.namespace_id", "d.task_queue", "d.priority_key") ", "
+	"place AS MATERIALIZED (SELECT d.execution_key, d.scheduled_event_id, greatest(" FRONT("d") ", "
 	"(SELECT max(o.pass) + 1 FROM temporal_internal.activity_task o WHERE o.execution_key = d.execution_key AND o.pass IS NOT NULL "
-	"AND o.task_queue = d.task_queue AND o.priority_key = d.priority_key), 0) - 1 + row_number() OVER ("
-	"PARTITION BY d.execution_key, d.task_queue, d.priority_key ORDER BY d.due_at, d.scheduled_event_id) AS pass FROM due d), "
+	"AND o.task_queue = d.task_queue AND o.priority_key = d.priority_key AND o.fairness_key = d.fairness_key), 0) - 1 + row_number() OVER ("
+	"PARTITION BY d.execution_key, d.task_queue, d.priority_key, d.fairness_key ORDER BY d.due_at, d.scheduled_event_id) AS pass FROM due d), "
 	"joined AS (UPDATE temporal_internal.activity_task a SET pass = p.pass FROM place p "
 	"WHERE a.execution_key = p.execution_key AND a.scheduled_event_id = p.scheduled_event_id RETURNING a.namespace_id, a.task_queue) "
 	"SELECT namespace_id, task_queue, count(*)::integer FROM joined GROUP BY 1, 2", 2, {TIMESTAMPTZOID, INT4OID}
 );
 
-/* How far the front of a line had come when this process looked at all of it, or later. */
-typedef struct Front
-{
-	TimestampTz looked_at;		/* 0: not known */
-	int32		namespace_id;
-	uint32		queue;			/* hash of its name: which one is looked at does not matter much */
-	int32		priority_key;
-	int64		pass;
-	TimestampTz due_at;			/* of the first task; of claim_front only */
-} Front;
-
-static Front claim_front;
-static Front insert_front;
-
+/* How long it is known how far the front of a key had come. */
 #define FRONT_VALID_US INT64CONST(1000000)
 
-static uint32
-queue_hash(const char *task_queue)
+/* What a process remembers of the places that it gave: a run often queues many tasks in one transaction, of several keys. */
+#define PLACES 64
+
+typedef struct Place
 {
-	return hash_bytes((const unsigned char *) task_queue, (int) strlen(task_queue));
-}
+	uint32		hash;			/* of queue, priority and key: a collision costs a bit of fairness */
+	int32		namespace_id;
+
+	/* of the run */
+	LocalTransactionId lxid;
+	int64		execution_key;
+	int64		last;
+
+	/* of all */
+	TimestampTz front_at;		/* 0: not known */
+	int64		front;
+} Place;
+
+static Place places[PLACES];
 
 static bool
-front_is_known(const Front *f, int32 namespace_id, uint32 queue)
+is_known(TimestampTz looked_at)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	return f->looked_at != 0 && now >= f->looked_at && now - f->looked_at < FRONT_VALID_US &&
-		f->namespace_id == namespace_id && f->queue == queue;
+	return looked_at != 0 && now >= looked_at && now - looked_at < FRONT_VALID_US;
 }
 
-static void
-front_set(Front *f, int32 namespace_id, uint32 queue, int32 priority_key, int64 pass)
+/* What is known of the line that a task gets into. */
+static Place *
+place_of(const TpgActivityTask *t, int priority_key, const char *fairness_key)
 {
-	f->looked_at = GetCurrentTimestamp();
-	f->namespace_id = namespace_id;
-	f->queue = queue;
-	f->priority_key = priority_key;
-	f->pass = pass;
-}
+	uint32		hash = hash_bytes((const unsigned char *) t->task_queue, (int) strlen(t->task_queue));
+	Place	   *p;
 
-/* The place that was given last: a run often queues many tasks in one transaction. */
-static struct
-{
-	LocalTransactionId lxid;
-	int64		execution_key;
-	int32		priority_key;
-	uint32		queue;			/* hash of its name: a collision costs a bit of fairness */
-	int64		pass;
-} last_place = {.lxid = InvalidLocalTransactionId};
+	hash = hash_combine(hash, hash_bytes((const unsigned char *) fairness_key, (int) strlen(fairness_key)));
+	hash = hash_combine(hash, murmurhash32((uint32) priority_key));
+	p = &places[hash % PLACES];
+	if (p->hash != hash || p->namespace_id != t->namespace_id)
+	{
+		memset(p, 0, sizeof(*p));
+		p->hash = hash;
+		p->namespace_id = t->namespace_id;
+		p->lxid = InvalidLocalTransactionId;
+	}
+	return p;
+}
 
 /* Pass of the first task in line, in the bracket; 0: there is none. */
 static int64
-front_pass(Datum *values, int32 namespace_id, uint32 queue, int32 priority_key)
+front_pass(Place *p, Datum *values)
 {
-	if (front_is_known(&insert_front, namespace_id, queue) && insert_front.priority_key == priority_key)
+	if (is_known(p->front_at))
 	{
-		values[3] = Int64GetDatum(insert_front.pass);
+		values[4] = Int64GetDatum(p->front);
 		tpg_plan_execute(&front_plan, values, NULL, false, 1);
 		if (SPI_processed == 1)
-			return insert_front.pass = tpg_row_int64(0, 1);
+			return p->front = tpg_row_int64(0, 1);
 	}
-	values[3] = Int64GetDatum(0);
+	values[4] = Int64GetDatum(0);
 	tpg_plan_execute(&front_plan, values, NULL, false, 1);
 	if (SPI_processed == 0)
 		return 0;
-	front_set(&insert_front, namespace_id, queue, priority_key, tpg_row_int64(0, 1));
-	return insert_front.pass;
+	p->front_at = GetCurrentTimestamp();
+	return p->front = tpg_row_int64(0, 1);
 }
 
 int64
@@ -177,32 +177,32 @@ tpg_line_pass(const TpgActivityTask *t)
 {
 	TpgStoreScope scope;
 	int			priority_key = tpg_priority_effective(&t->priority);
-	Datum		values[4] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int32GetDatum(priority_key)};
-	uint32		queue;
+	const char *fairness_key = t->priority.fairness_key ? t->priority.fairness_key : "";
+	Datum		values[5] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int16GetDatum((int16) priority_key)};
+	Place	   *p;
 	int			level;
 
 	if (t->mode != TPG_MODE_EXTERNAL || t->due_at > tpg_clock_now())
 		return -1;
-	queue = queue_hash(t->task_queue);
-	if (last_place.lxid == tpg_my_lxid() && last_place.execution_key == t->execution_key &&
-		last_place.priority_key == priority_key && last_place.queue == queue)
-		return ++last_place.pass;
+	p = place_of(t, priority_key, fairness_key);
+	if (p->lxid == tpg_my_lxid() && p->execution_key == t->execution_key)
+		return ++p->last;
 
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
 	values[1] = CStringGetTextDatum(t->task_queue);
-	last_place.pass = front_pass(values, t->namespace_id, queue, priority_key);
-	values[3] = Int64GetDatum(t->execution_key);
+	values[3] = CStringGetTextDatum(fairness_key);
+	p->lxid = InvalidLocalTransactionId;
+	p->last = front_pass(p, values);
+	values[4] = Int64GetDatum(t->execution_key);
 	tpg_plan_execute(&last_plan, values, NULL, false, 1);
 	if (SPI_processed == 1)
-		last_place.pass = Max(last_place.pass, tpg_row_int64(0, 1) + 1);
-	last_place.lxid = tpg_my_lxid();
-	last_place.execution_key = t->execution_key;
-	last_place.priority_key = priority_key;
-	last_place.queue = queue;
+		p->last = Max(p->last, tpg_row_int64(0, 1) + 1);
+	p->lxid = tpg_my_lxid();
+	p->execution_key = t->execution_key;
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
-	return last_place.pass;
+	return p->last;
 }
 
 /* Puts what a plan gives behind the first n; returns how many there are now. */
@@ -216,6 +216,8 @@ claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext con
 		int			c = TPG_ACTIVITY_NCOLUMNS + 2;	/* behind attributes */
 		bool		isnull;
 
+		t->key = NULL;
+		t->turn = 0;
 		tpg_activity_from_row(i, &t->task, context);
 		t->workflow_id = tpg_row_text(i, c, context);
 		t->run_id = *DatumGetUUIDP(tpg_row_datum(i, c + 1, &isnull));
@@ -228,48 +230,90 @@ claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext con
 	return n;
 }
 
+/* Those of a key that come to their turn, behind the first n; returns how many there are now. */
+static int
+claim_of_key(TpgLineKey *k, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
+{
+	int			end = n;
+
+	values[2] = Int32GetDatum(k->wanted);
+	values[3] = Int16GetDatum((int16) k->priority);
+	values[4] = CStringGetTextDatum(k->key);
+	if (is_known(k->front_at))
+	{
+		values[5] = Int64GetDatum(k->front_pass);
+		values[6] = TimestampTzGetDatum(k->front_due);
+		end = claim(&claim_from_plan, values, tasks, n, context);
+	}
+	if (end == n)
+	{
+		end = claim(&claim_plan, values, tasks, n, context);
+		k->front_at = end > n ? GetCurrentTimestamp() : 0;
+	}
+	if (end > n)
+	{
+		k->front_pass = tasks[n].pass;
+		k->front_due = tasks[n].task.due_at;
+	}
+	k->gone = end - n < k->wanted;
+	k->wanted = 0;
+	for (int i = n; i < end; i++)
+	{
+		tasks[i].key = k;
+		tasks[i].turn = k->turn->pass + k->taken++ / k->weight;
+	}
+	return end;
+}
+
+static int
+compare_tasks(const void *a, const void *b)
+{
+	const TpgLineTask *ta = a;
+	const TpgLineTask *tb = b;
+
+	if (ta->key->priority != tb->key->priority)
+		return ta->key->priority < tb->key->priority ? -1 : 1;
+	if (ta->turn != tb->turn)
+		return ta->turn < tb->turn ? -1 : 1;
+	return ta->task.due_at < tb->task.due_at ? -1 : ta->task.due_at > tb->task.due_at;
+}
+
+/* Of the keys that are known. */
+static int
+claim_known(TpgLine *line, Datum *values, TpgLineTask *tasks, int limit, MemoryContext context)
+{
+	TpgLineKey *keys;
+	int			nkeys;
+	int			n = 0;
+
+	tpg_line_choice_begin(line);
+	while (n < limit && (nkeys = tpg_line_choose(line, limit - n, &keys)) > 0)
+		for (int i = 0; i < nkeys; i++)
+			if (keys[i].wanted > 0)
+				n = claim_of_key(&keys[i], values, tasks, n, context);
+	qsort(tasks, n, sizeof(TpgLineTask), compare_tasks);
+	return n;
+}
+
 int
 tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **result)
 {
 	TpgStoreScope scope;
 	TpgLineTask *tasks = palloc(sizeof(TpgLineTask) * limit);
-	uint32		queue = queue_hash(task_queue);
-	int			n = 0;
-	Datum		values[6] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue), Int32GetDatum(limit)};
+	TpgLine    *line = tpg_line_of(namespace_id, task_queue);
+	Datum		values[7] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue)};
+	bool		looked;
 	int			level;
+	int			n;
 
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
-	if (front_is_known(&claim_front, namespace_id, queue))
+	looked = tpg_line_look(line, false);
+	n = claim_known(line, values, tasks, limit, scope.caller_context);
+	if (n == 0 && !looked)
 	{
-		int			before;
-
-		values[3] = Int16GetDatum((int16) claim_front.priority_key);
-		values[4] = Int64GetDatum(claim_front.pass);
-		values[5] = TimestampTzGetDatum(claim_front.due_at);
-		before = claim_front.priority_key > 1 ? claim(&claim_before_plan, values, tasks, 0, scope.caller_context) : 0;
-		n = before;
-		if (n < limit)
-		{
-			values[2] = Int32GetDatum(limit - n);
-			n = claim(&claim_from_plan, values, tasks, n, scope.caller_context);
-		}
-		if (n > before)
-		{
-			claim_front.priority_key = tasks[before].task.priority.key;
-			claim_front.pass = tasks[before].pass;
-			claim_front.due_at = tasks[before].task.due_at;
-		}
-	}
-	if (n == 0)
-	{
-		values[2] = Int32GetDatum(limit);
-		n = claim(&claim_plan, values, tasks, 0, scope.caller_context);
-		if (n > 0)
-		{
-			front_set(&claim_front, namespace_id, queue, tasks[0].task.priority.key, tasks[0].pass);
-			claim_front.due_at = tasks[0].task.due_at;
-		}
+		(void) tpg_line_look(line, true);
+		n = claim_known(line, values, tasks, limit, scope.caller_context);
 	}
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
@@ -319,6 +363,9 @@ tpg_line_open(const TpgLineTask *tasks, int ntasks)
 	tpg_plan_execute(&open_plan, values, NULL, false, 0);
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
+	for (int i = 0; i < ntasks; i++)
+		if (tasks[i].key != NULL)
+			tpg_line_taken(tasks[i].key);
 }
 
 int

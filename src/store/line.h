@@ -6,12 +6,15 @@
 #define TPG_STORE_LINE_H
 
 #include "store/activity.h"
+#include "store/linekeys.h"
 #include "utils/uuid.h"
 
 /* An activity task that a worker is to get, with what else he is told. */
 typedef struct TpgLineTask
 {
 	int64		pass;
+	TpgLineKey *key;			/* NULL: not from the line of a queue */
+	double		turn;			/* of that key */
 	TpgActivityTask task;		/* attributes: of its ActivityTaskScheduled event */
 	char	   *workflow_id;
 	char	   *workflow_type;
@@ -35,7 +38,7 @@ extern int	tpg_line_claim(int32 namespace_id, const char *task_queue, int limit,
 extern int	tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit,
 								  TpgLineTask *tasks);
 
-/* Attempts of claimed tasks begin that stay open beyond this transaction: see tpg_activity_open. */
+/* Attempts of claimed tasks begin, in the order of the claim, that stay open beyond this transaction: see tpg_activity_open. */
 extern void tpg_line_open(const TpgLineTask *tasks, int ntasks);
 
 /* A queue of which some tasks have got in line. */

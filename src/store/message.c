@@ -10,17 +10,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
+#include "commands/sequence.h"
 #include "utils/timestamp.h"
 
+#include "store/extension.h"
 #include "store/message.h"
 #include "store/plan.h"
-#include "store/scan.h"
+#include "store/row.h"
 
-static TpgPlan insert_plan = TPG_PLAN(
-	"INSERT INTO temporal_internal.message (execution_key, kind, ref_event_id, deliver_at, payload) "
-	"VALUES ($1, $2, $3, $4, $5)", 5, {INT8OID, INT2OID, INT4OID, TIMESTAMPTZOID, JSONBOID}
-);
 /* columns of the table, from 0, in the order of sql/once/30_tables.sql */
 enum
 {
@@ -33,12 +30,6 @@ enum
 	MESSAGE_COLUMNS
 };
 
-static TpgPlan delete_one_plan = TPG_PLAN(
-	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND id = $2", 2, {INT8OID, INT8OID}
-);
-static TpgPlan delete_plan = TPG_PLAN(
-	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND id = ANY ($2)", 2, {INT8OID, INT8ARRAYOID}
-);
 static TpgPlan delete_timer_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.message WHERE execution_key = $1 AND kind = 2 AND ref_event_id = $2", 2, {INT8OID, INT4OID}
 );
@@ -48,9 +39,6 @@ static TpgPlan delete_kind_plan = TPG_PLAN(
 static TpgPlan bring_forward_plan = TPG_PLAN(
 	"UPDATE temporal_internal.message SET deliver_at = $2 WHERE execution_key = $1 AND kind IN (1, 7) AND deliver_at > $2",
 	2, {INT8OID, TIMESTAMPTZOID}
-);
-static TpgPlan delete_all_plan = TPG_PLAN(
-	"DELETE FROM temporal_internal.message WHERE execution_key = $1", 1, {INT8OID}
 );
 
 /* Runs a statement that gives nothing back. */
@@ -64,33 +52,22 @@ message_execute(TpgPlan *plan, Datum *values, const char *nulls)
 	tpg_store_end(&scope);
 }
 
-static Datum
-id_array(const int64 *ids, int nids)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(nids, 1));
-
-	for (int i = 0; i < nids; i++)
-		elements[i] = Int64GetDatum(ids[i]);
-	return PointerGetDatum(construct_array(elements, nids, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
 void
 tpg_message_insert(int64 execution_key, TpgMessageKind kind, int32 ref_event_id,
 				   TimestampTz deliver_at, const Jsonb *payload)
 {
-	Datum		values[5];
-	char		nulls[6] = "     ";
+	Datum		values[MESSAGE_COLUMNS];
+	bool		nulls[MESSAGE_COLUMNS] = {false};
 
-	values[0] = Int64GetDatum(execution_key);
-	values[1] = Int16GetDatum((int16) kind);
-	values[2] = Int32GetDatum(ref_event_id);
-	if (ref_event_id == 0)
-		nulls[2] = 'n';
-	values[3] = TimestampTzGetDatum(deliver_at);
-	values[4] = PointerGetDatum(payload);
-	if (payload == NULL)
-		nulls[4] = 'n';
-	message_execute(&insert_plan, values, nulls);
+	values[MESSAGE_EXECUTION_KEY] = Int64GetDatum(execution_key);
+	values[MESSAGE_ID] = Int64GetDatum(nextval_internal(tpg_extension_table("message_id_seq"), false));
+	values[MESSAGE_DELIVER_AT] = TimestampTzGetDatum(deliver_at);
+	values[MESSAGE_REF_EVENT_ID] = Int32GetDatum(ref_event_id);
+	nulls[MESSAGE_REF_EVENT_ID] = ref_event_id == 0;
+	values[MESSAGE_KIND] = Int16GetDatum((int16) kind);
+	values[MESSAGE_PAYLOAD] = PointerGetDatum(payload);
+	nulls[MESSAGE_PAYLOAD] = payload == NULL;
+	tpg_row_insert("message", MESSAGE_COLUMNS, values, nulls);
 }
 
 int
@@ -183,20 +160,20 @@ tpg_message_bring_forward(int64 execution_key, TimestampTz now)
 void
 tpg_message_delete(int64 execution_key, const int64 *ids, int nids)
 {
-	Datum		values[2] = {Int64GetDatum(execution_key), 0};
+	TpgScan		scan;
+	int64		first = PG_INT64_MAX;
+	int			next = 0;
+	int			deleted = 0;
 
 	if (nids == 0)
 		return;
-	if (nids == 1)
-	{
-		values[1] = Int64GetDatum(ids[0]);
-		message_execute(&delete_one_plan, values, NULL);
-	}
-	else
-	{
-		values[1] = id_array(ids, nids);
-		message_execute(&delete_plan, values, NULL);
-	}
+	for (int i = 0; i < nids; i++)
+		first = Min(first, ids[i]);
+	tpg_scan_begin_write(&scan, "message", MESSAGE_COLUMNS, execution_key, first);
+	while (deleted < nids && tpg_scan_next(&scan))
+		if (is_among(DatumGetInt64(scan.values[MESSAGE_ID]), ids, nids, &next))
+			deleted += tpg_row_delete(&scan);
+	tpg_scan_end(&scan);
 }
 
 void
@@ -218,7 +195,10 @@ tpg_message_delete_kind(int64 execution_key, TpgMessageKind kind)
 void
 tpg_message_delete_all(int64 execution_key)
 {
-	Datum		value = Int64GetDatum(execution_key);
+	TpgScan		scan;
 
-	message_execute(&delete_all_plan, &value, NULL);
+	tpg_scan_begin_write(&scan, "message", MESSAGE_COLUMNS, execution_key, -1);
+	while (tpg_scan_next(&scan))
+		(void) tpg_row_delete(&scan);
+	tpg_scan_end(&scan);
 }

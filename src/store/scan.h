@@ -6,16 +6,21 @@
 #define TPG_STORE_SCAN_H
 
 #include "access/genam.h"
+#include "executor/tuptable.h"
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 
 typedef struct TpgScan
 {
 	Relation	rel;
+	bool		writes;			/* its lock on the table stays until the end of the transaction */
 	Relation	index;
 	SysScanDesc scan;
 	Snapshot	snapshot;
 	Datum	   *values;			/* of the row that tpg_scan_next found */
 	bool	   *nulls;
+	ItemPointerData tid;		/* where it is */
+	TupleTableSlot *slot;		/* of store/row; NULL: nothing was locked */
 } TpgScan;
 
 /*
@@ -25,7 +30,11 @@ typedef struct TpgScan
  * is at least that.  columns: what the table must have, to be safe from another
  * version's.
  */
-extern void tpg_scan_begin(TpgScan *scan, const char *table, int columns, int64 key, int32 from);
+extern void tpg_scan_begin(TpgScan *scan, const char *table, int columns, int64 key, int64 from);
+
+/* The same, for rows that are to be locked or deleted (store/row). */
+extern void tpg_scan_begin_write(TpgScan *scan, const char *table, int columns, int64 key, int64 from);
+
 extern bool tpg_scan_next(TpgScan *scan);
 extern void tpg_scan_end(TpgScan *scan);
 

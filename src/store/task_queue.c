@@ -60,12 +60,12 @@ static TpgPlan count_plan = TPG_PLAN(
 	"WHERE t.nth <= $4 ORDER BY t.priority_key, t.nth, t.due LIMIT $4"
 
 #define DUE_ACTIVITIES \
-	"FROM temporal_internal.activity_task a " \
-	"WHERE NOT a.paused AND a.mode < 3 AND a.due_at <= $3 AND a.namespace_id = $1 AND a.task_queue = $2"
+	"FROM (SELECT * FROM temporal_internal.activity_task WHERE NOT paused AND mode < 3 AND due_at <= $3 UNION ALL " \
+	"SELECT * FROM temporal_internal.activity_task WHERE NOT paused AND mode = 4 AND due_at <= $3) a WHERE a.namespace_id = $1 AND a.task_queue = $2"
 #define ACTIVITIES(nth) \
-	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, coalesce(t.fairness_key, ''), " \
-	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due, NULL::text FROM (" \
-	"SELECT a.execution_key, a.scheduled_event_id, a.activity_type, a.priority_key, a.fairness_key, a.fairness_weight, a.due_at AS due, " \
+	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, t.fairness_key, " \
+	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due, NULL::text, t.mode = 4 FROM (" \
+	"SELECT a.execution_key, a.scheduled_event_id, a.mode, a.activity_type, a.priority_key, a.fairness_key, a.fairness_weight, a.due_at AS due, " \
 	nth " AS nth " DUE_ACTIVITIES ") t " ORDER_AND_LIMIT
 
 #define RUN_PRIORITY "coalesce((e.priority ->> 'priorityKey')::int4, 3)"
@@ -76,7 +76,7 @@ static TpgPlan count_plan = TPG_PLAN(
 	"WHERE e.namespace_id = $1 AND e.task_queue = $2 AND (e.wft_not_before IS NULL OR e.wft_not_before <= $3 OR r.forced)"
 #define RUNS(nth) \
 	"SELECT t.key, 0, t.workflow_type, t.priority_key, coalesce(t.priority ->> 'fairnessKey', ''), " \
-	WEIGHT("(t.priority ->> 'fairnessKey')", "(t.priority ->> 'fairnessWeight')::float8") ", t.due, t.versioning ->> 'version' FROM (" \
+	WEIGHT("(t.priority ->> 'fairnessKey')", "(t.priority ->> 'fairnessWeight')::float8") ", t.due, t.versioning ->> 'version', false FROM (" \
 	"SELECT e.key, e.workflow_type, e.priority, e.versioning, r.due, " RUN_PRIORITY " AS priority_key, " nth " AS nth " DUE_RUNS ") t " ORDER_AND_LIMIT
 
 #define BACKLOG_TYPES {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID}
@@ -90,12 +90,12 @@ static TpgPlan backlog_plans[2][2] = {
 };
 static TpgPlan keys_plans[2] = {
 	TPG_PLAN("SELECT EXISTS (SELECT " DUE_RUNS " AND e.priority ->> 'fairnessKey' IS NOT NULL)", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID}),
-	TPG_PLAN("SELECT EXISTS (SELECT " DUE_ACTIVITIES " AND a.fairness_key IS NOT NULL)", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID})
+	TPG_PLAN("SELECT EXISTS (SELECT " DUE_ACTIVITIES " AND a.fairness_key <> '')", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID})
 };
 
 static TpgPlan open_plan = TPG_PLAN(
 	"SELECT count(*)::int4 FROM temporal_internal.activity_task "
-	"WHERE namespace_id = $1 AND task_queue = $2 AND mode = 3 AND started_at IS NOT NULL AND due_at = 'infinity'", 2, {INT4OID, TEXTOID}
+	"WHERE namespace_id = $1 AND task_queue = $2 AND mode IN (3, 4) AND started_at IS NOT NULL AND due_at = 'infinity'", 2, {INT4OID, TEXTOID}
 );
 static TpgPlan stopped_plan = TPG_PLAN(
 	"SELECT workers_stopped_at FROM temporal_internal.home WHERE database_oid = $1", 1, {OIDOID}
@@ -231,6 +231,7 @@ tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, Ti
 		r->weight = row_float8(i, 6);
 		r->due = tpg_row_int64(i, 7);
 		r->version = tpg_row_text(i, 8, scope.caller_context);
+		r->http = tpg_row_bool(i, 9);
 	}
 	tpg_store_end(&scope);
 	return n;

@@ -41,6 +41,7 @@ typedef struct TpgBacklogRow
 	char	   *fairness_key;	/* "": none */
 	double		weight;			/* of the queue's settings, else the task's, else 1 */
 	TimestampTz due;
+	bool		http;			/* for the HTTP process */
 } TpgBacklogRow;
 
 /*
@@ -49,7 +50,7 @@ typedef struct TpgBacklogRow
  */
 extern int	tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, TimestampTz now, int limit, TpgBacklogRow **rows);
 
-/* Attempts that outside workers have in hand (recorded, and not ended). */
+/* Attempts that outside workers have in hand, and requests (recorded, and not ended). */
 extern int	tpg_task_queue_open_attempts(int32 namespace_id, const char *name);
 
 /* stop_workers(): since when; 0: they are not stopped. */

@@ -6,14 +6,13 @@
  * What is due in such a queue stays in its table until it may start.  The
  * dispatcher reads the first rows of it (by priority, fairness key and age), and
  * puts as many hints into the rings as the queue's limits allow now, besides
- * those that wait there; executors then ask the limits themselves
- * (tpg_limits_start), since time has passed.  Where a queue has no limit on how
- * many run, it is given out for a little more than all executors: the
- * backlog stays here, where it is ordered.
+ * those that wait there; executors, and the HTTP process for the requests among
+ * them, then ask the limits themselves (tpg_limits_start), since time has passed.
+ * Where a queue has no limit on how many run, it is given out for a little more than
+ * all executors, and as many requests as the HTTP process begins at once: the
+ * backlog stays here, where it is ordered.  Neither of the two holds up the other.
  *
- * Within a priority the fairness keys take turns: each has a pass, which grows by
- * 1/weight with every hint; the lowest is next (stride scheduling).  One that comes
- * anew begins where the others are.
+ * Within a priority the fairness keys take turns by their weights (model/turns).
  *
  * Nothing is tried in a loop: this is called when a row may be new, when a task
  * has ended, or at the time of the next token.  The memory of passes and of rows
@@ -24,18 +23,19 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/guc.h"
 #include "engine/sweep.h"
 #include "engine/task.h"
+#include "ipc/http.h"
 #include "ipc/lanes.h"
-#include "ipc/limits.h"
+#include "ipc/limitsettings.h"
 #include "ipc/pollers.h"
 #include "ipc/queue.h"
 #include "model/priority.h"
+#include "model/turns.h"
 #include "store/definition.h"
 #include "store/task_queue.h"
 #include "worker/backlog.h"
@@ -46,25 +46,14 @@
 #define READ_SHARE 10
 /* no room in the ring */
 #define FULL_MS 20
-/* more keys than that are forgotten, all at once */
-#define MAX_KEYS 10000
+/* requests that have been given out and have not begun */
+#define MAX_HTTP 200
 
-typedef struct PassKey
-{
-	int32		priority;
-	char		key[TPG_FAIRNESS_KEY_MAX + 4];
-} PassKey;
-
-typedef struct Pass
-{
-	PassKey		id;
-	double		pass;
-} Pass;
-
-/* Rows of one priority and key, in order of age. */
+/* Rows of one priority, key and consumer, in order of age. */
 typedef struct Lane
 {
 	int			priority;		/* from 0 */
+	bool		http;
 	const char *key;
 	double		weight;
 	int			next;			/* in rows */
@@ -75,6 +64,7 @@ typedef struct Given
 {
 	TpgQueueRef queue;
 	TpgWorkItem item;
+	bool		http;
 } Given;
 
 typedef struct Backlog
@@ -94,10 +84,10 @@ typedef struct Backlog
 
 	Given	   *given;			/* hints that may not have been taken up */
 	int			ngiven;
+	int			nhttp;			/* so many of them are requests */
 	int			maxgiven;
 
-	HTAB	   *passes;
-	double		virtual_time[TPG_PRIORITIES];
+	TpgTurns   *turns;
 } Backlog;
 
 typedef struct Queue
@@ -124,18 +114,12 @@ tpg_backlog_init(void)
 static void
 backlog_init(Backlog *b, TpgLimitRef ref, TpgLimitKind kind)
 {
-	HASHCTL		ctl;
-
 	memset(b, 0, sizeof(*b));
 	b->ref = ref;
 	b->kind = kind;
 	b->stale = true;
 	b->context = AllocSetContextCreate(queues_context, "temporal_pg backlog", ALLOCSET_DEFAULT_SIZES);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(PassKey);
-	ctl.entrysize = sizeof(Pass);
-	ctl.hcxt = queues_context;
-	b->passes = hash_create("temporal_pg fairness keys", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	b->turns = tpg_turns_create(queues_context);
 	b->maxgiven = 64;
 	b->given = MemoryContextAlloc(queues_context, sizeof(Given) * b->maxgiven);
 }
@@ -250,19 +234,29 @@ forget_given(Backlog *b)
 {
 	int			kept = 0;
 
+	b->nhttp = 0;
 	for (int i = 0; i < b->ngiven; i++)
-		if (tpg_queue_pending(b->given[i].queue, b->given[i].item))
-			b->given[kept++] = b->given[i];
+	{
+		if (!tpg_queue_pending(b->given[i].queue, b->given[i].item))
+			continue;
+		b->nhttp += b->given[i].http;
+		b->given[kept++] = b->given[i];
+	}
 	b->ngiven = kept;
 }
 
-/* As many as may start, or be put into the rings where there is no limit. */
-static int
-room(Backlog *b, TimestampTz now, TimestampTz *again)
+/* May one more start? */
+static bool
+may_start(Backlog *b, TimestampTz now, TimestampTz *again)
 {
-	int			n = tpg_limits_available(b->ref, b->kind, b->ngiven, now, again);
+	return tpg_limits_available(b->ref, b->kind, b->ngiven, now, again) > 0;
+}
 
-	return Min(n, Max(tpg_guc_max_executors * 2 - b->ngiven, 0));
+/* May one more be put into the ring? */
+static bool
+has_room(const Backlog *b, bool http)
+{
+	return http ? b->nhttp < MAX_HTTP : b->ngiven - b->nhttp < tpg_guc_max_executors * 2;
 }
 
 static TimestampTz
@@ -283,7 +277,7 @@ wants_rows(Backlog *b, TimestampTz now)
 	if (may_read_at(b) > now)
 		return false;
 	forget_given(b);
-	return room(b, now, &again) > 0;
+	return (has_room(b, false) || has_room(b, true)) && may_start(b, now, &again);
 }
 
 bool
@@ -307,6 +301,8 @@ compare_rows(const void *a, const void *b)
 		return ra->priority_key < rb->priority_key ? -1 : 1;
 	if ((c = strcmp(ra->fairness_key, rb->fairness_key)) != 0)
 		return c;
+	if (ra->http != rb->http)
+		return ra->http ? 1 : -1;
 	if (ra->due != rb->due)
 		return ra->due < rb->due ? -1 : 1;
 	if (ra->execution_key != rb->execution_key)
@@ -337,18 +333,19 @@ read_rows(Queue *q, Backlog *b)
 		Lane	   *lane = b->nlanes > 0 ? &b->lanes[b->nlanes - 1] : NULL;
 		int			priority = Min(Max(r->priority_key, 1), TPG_PRIORITIES) - 1;
 
-		b->owners[i] = activities ? tpg_task_activity_owner(q->namespace_id, r->execution_key, r->type) :
+		b->owners[i] = r->http ? TPG_HTTP_OWNER : activities ? tpg_task_activity_owner(q->namespace_id, r->execution_key, r->type) :
 			tpg_definition_owner_of_run(q->namespace_id, r->type, r->version);
-		if (lane == NULL || lane->priority != priority || strcmp(lane->key, r->fairness_key) != 0)
+		if (lane == NULL || lane->priority != priority || lane->http != r->http || strcmp(lane->key, r->fairness_key) != 0)
 		{
 			lane = &b->lanes[b->nlanes++];
 			lane->priority = priority;
+			lane->http = r->http;
 			lane->key = r->fairness_key;
 			lane->weight = Min(Max(r->weight, TPG_FAIRNESS_WEIGHT_MIN), TPG_FAIRNESS_WEIGHT_MAX);
 			lane->next = i;
 		}
 		lane->end = i + 1;
-		if (!OidIsValid(b->owners[i]))
+		if (!OidIsValid(b->owners[i]) && !r->http)
 		{
 			TpgDueRow	due = {.due = r->due, .execution_key = r->execution_key, .event_id = r->event_id,
 			.namespace_id = q->namespace_id, .type = r->type, .version = r->version, .task_queue = q->name, .priority_key = r->priority_key};
@@ -375,65 +372,35 @@ tpg_backlog_read(TimestampTz now)
  * ---------------------------------------------------------------------
  */
 
-static Pass *
-pass_of(Backlog *b, const Lane *lane)
-{
-	PassKey		id;
-	Pass	   *pass;
-	bool		found;
-
-	memset(&id, 0, sizeof(id));
-	id.priority = lane->priority;
-	strlcpy(id.key, lane->key, sizeof(id.key));
-	pass = hash_search(b->passes, &id, HASH_ENTER, &found);
-	/* one that had nothing to do has saved up nothing */
-	if (!found || pass->pass < b->virtual_time[lane->priority])
-		pass->pass = b->virtual_time[lane->priority];
-	return pass;
-}
-
-static void
-forget_passes(Backlog *b)
-{
-	HASH_SEQ_STATUS status;
-	Pass	   *pass;
-
-	if (hash_get_num_entries(b->passes) < MAX_KEYS)
-		return;
-	hash_seq_init(&status, b->passes);
-	while ((pass = hash_seq_search(&status)) != NULL)
-		(void) hash_search(b->passes, &pass->id, HASH_REMOVE, NULL);
-}
-
-/* The lane whose turn it is; NULL: all are empty. */
+/* The lane whose turn it is, of those that have room; NULL: there is none. */
 static Lane *
-next_lane(Backlog *b, Pass **pass)
+next_lane(Backlog *b, TpgTurn **turn)
 {
 	Lane	   *best = NULL;
 
 	for (int i = 0; i < b->nlanes; i++)
 	{
 		Lane	   *lane = &b->lanes[i];
-		Pass	   *p;
+		TpgTurn    *t;
 
-		if (lane->next >= lane->end)
+		if (lane->next >= lane->end || !has_room(b, lane->http))
 			continue;
 		/* they are in order of priority */
 		if (best != NULL && lane->priority != best->priority)
 			break;
-		p = pass_of(b, lane);
-		if (best == NULL || p->pass < (*pass)->pass ||
-			(p->pass == (*pass)->pass && b->rows[lane->next].due < b->rows[best->next].due))
+		t = tpg_turns_of(b->turns, lane->priority + 1, lane->key, 0);
+		if (best == NULL || t->pass < (*turn)->pass ||
+			(t->pass == (*turn)->pass && b->rows[lane->next].due < b->rows[best->next].due))
 		{
 			best = lane;
-			*pass = p;
+			*turn = t;
 		}
 	}
 	return best;
 }
 
 static void
-remember_given(Backlog *b, TpgQueueRef queue, TpgWorkItem item)
+remember_given(Backlog *b, TpgQueueRef queue, TpgWorkItem item, bool http)
 {
 	if (b->ngiven == b->maxgiven)
 	{
@@ -442,19 +409,24 @@ remember_given(Backlog *b, TpgQueueRef queue, TpgWorkItem item)
 	}
 	b->given[b->ngiven].queue = queue;
 	b->given[b->ngiven].item = item;
+	b->given[b->ngiven].http = http;
+	b->nhttp += http;
 	b->ngiven++;
 }
 
+/* the HTTP process has to be told */
+static bool requests_given = false;
+
 /* False: no room in the ring. */
 static bool
-give_out(Backlog *b, Lane *lane, Pass *pass)
+give_out(Backlog *b, Lane *lane, TpgTurn *turn)
 {
 	TpgBacklogRow *r = &b->rows[lane->next];
 	Oid			owner = b->owners[lane->next];
 	TpgWorkItem item = {0};
 	TpgQueueRef queue;
 
-	if (!OidIsValid(owner))
+	if (!OidIsValid(owner) && !lane->http)
 	{
 		lane->next++;
 		return true;
@@ -466,12 +438,12 @@ give_out(Backlog *b, Lane *lane, Pass *pass)
 	item.limit = b->ref.index + 1;
 	queue = tpg_queue_ref(MyDatabaseId, owner);
 	/* a run that is being worked on is looked at once more: this may be newer mail */
-	switch (tpg_queue_offer(queue, item, b->kind == TPG_LIMIT_ACTIVITY ? TPG_OFFER_ONCE : 0))
+	switch (tpg_queue_offer(queue, item, (b->kind == TPG_LIMIT_ACTIVITY ? TPG_OFFER_ONCE : 0) | (lane->http ? TPG_OFFER_SELF : 0)))
 	{
 		case TPG_OFFER_TAKEN:
-			remember_given(b, queue, item);
-			b->virtual_time[lane->priority] = pass->pass;
-			pass->pass += 1 / lane->weight;
+			remember_given(b, queue, item, lane->http);
+			requests_given = requests_given || lane->http;
+			tpg_turns_taken(b->turns, turn, lane->weight);
 			break;
 		case TPG_OFFER_KNOWN:
 		case TPG_OFFER_IN_HAND:
@@ -485,24 +457,27 @@ give_out(Backlog *b, Lane *lane, Pass *pass)
 }
 
 static TimestampTz
-turn(Backlog *b, TimestampTz now)
+give_out_some(Backlog *b, TimestampTz now)
 {
 	TimestampTz again;
 	Lane	   *lane;
-	Pass	   *pass = NULL;
+	TpgTurn    *turn = NULL;
 
 	if (tpg_limits_take_news(b->ref, b->kind))
 		b->stale = true;
 	if (!b->stale && b->complete && !has_rows(b))
 		return DT_NOEND;
 	forget_given(b);
-	forget_passes(b);
-	while (room(b, now, &again) > 0)
+	(void) tpg_turns_forget(b->turns);
+	while (may_start(b, now, &again))
 	{
-		lane = next_lane(b, &pass);
+		lane = next_lane(b, &turn);
+		/* those who take up what was given out tell; but there may be some for the other of the two */
+		if (lane == NULL && has_rows(b))
+			return b->stale && (has_room(b, false) || has_room(b, true)) ? Max(may_read_at(b), now) : DT_NOEND;
 		if (lane == NULL)
 			return b->complete && !b->stale ? DT_NOEND : Max(may_read_at(b), now);
-		if (!give_out(b, lane, pass))
+		if (!give_out(b, lane, turn))
 			return TimestampTzPlusMilliseconds(now, FULL_MS);
 	}
 	return again;
@@ -515,6 +490,9 @@ tpg_backlog_turn(TimestampTz now)
 
 	for (int i = 0; i < nqueues; i++)
 		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
-			next = Min(next, turn(&queues[i].backlogs[kind], now));
+			next = Min(next, give_out_some(&queues[i].backlogs[kind], now));
+	if (requests_given)
+		tpg_http_tell();
+	requests_given = false;
 	return next;
 }

@@ -191,7 +191,7 @@ work(Turn *turn)
 		tpg_scan_tables(mode, seen_until, now);
 		if (mode == TPG_SCAN_RESUME && turn->due)
 			tpg_scan_tables(TPG_SCAN_NEW, seen_until, now);
-		tpg_http_look(now);
+		tpg_http_look(mode == TPG_SCAN_ALL ? DT_NOBEGIN : seen_until, now);
 		if (mode != TPG_SCAN_RESUME || turn->due)
 			seen_until = now;
 		tpg_engine_line_up(now);

@@ -47,9 +47,10 @@
 #include "worker/bgw.h"
 #include "worker/http.h"
 #include "worker/httpanswer.h"
+#include "worker/httpclaim.h"
 #include "worker/httpclient.h"
 
-/* starts and ends of one transaction */
+/* ends of one transaction */
 #define BATCH 200
 /* somebody has the row: again after */
 #define LOCKED_RETRY_MS 50
@@ -198,14 +199,12 @@ claim(void)
 	TpgHttpCall **started;
 	MemoryContext old = CurrentMemoryContext;
 	int			room = max_in_flight - (int) hash_get_num_entries(calls);
-	int			limit = Min(room, BATCH);
-	int			seen;
 	int			n;
 
-	if (limit <= 0)
+	if (room <= 0)
 		return;
 	begin_transaction();
-	n = tpg_engine_http_begin(GetCurrentTimestamp(), limit, identity, &starts, &seen);
+	n = tpg_http_claim(room, identity, &starts);
 	started = MemoryContextAlloc(turn_context, sizeof(TpgHttpCall *) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
@@ -217,7 +216,7 @@ claim(void)
 	if (n > 0)
 		TPG_FAULT("http_begun");
 
-	want_claim = seen >= limit;
+	want_claim = tpg_http_claimed();
 	for (int i = 0; i < n; i++)
 	{
 		remember_call(started[i]);

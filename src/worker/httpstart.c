@@ -15,10 +15,11 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "engine/httpattempt.h"
 #include "ipc/databases.h"
 #include "ipc/http.h"
+#include "ipc/limitsettings.h"
 #include "ipc/slots.h"
-#include "store/activity.h"
 #include "worker/bgw.h"
 #include "worker/httpstart.h"
 
@@ -27,10 +28,18 @@
 #define SHORTAGE_REPORT_MS 60000
 
 void
-tpg_http_look(TimestampTz now)
+tpg_http_look(TimestampTz since, TimestampTz now)
 {
-	if (tpg_activity_http_exists(now, !tpg_http_running()))
+	TpgQueueCount *queues;
+	int			n;
+
+	if (tpg_http_has_hints() || tpg_engine_http_exists(now, !tpg_http_running()))
 		tpg_database_wake_http(tpg_database_find(MyDatabaseId, false), MyDatabaseId);
+	if (!tpg_limits_any())
+		return;
+	n = tpg_activity_http_new(since, now, &queues);
+	for (int i = 0; i < n; i++)
+		tpg_limits_news(tpg_limits_find(queues[i].namespace_id, queues[i].task_queue), TPG_LIMIT_ACTIVITY, 0);
 }
 
 TimestampTz

@@ -10,8 +10,11 @@
 
 #include "datatype/timestamp.h"
 
-/* In a transaction: tells it what is due, or has lost its process. */
-extern void tpg_http_look(TimestampTz now);
+/*
+ * In a transaction: tells it what is due, or has lost its process; and worker/backlog, what has become due
+ * since that time in configured task queues.
+ */
+extern void tpg_http_look(TimestampTz since, TimestampTz now);
 
 /* Outside of transactions: starts it where it is wanted; when to call this again. */
 extern TimestampTz tpg_http_turn(TimestampTz now);

@@ -99,8 +99,9 @@ make_work() {
 	cd "$WORK"
 }
 
+# find_postgres [examples]: what for, see bootstrap
 find_postgres() {
-	"$ROOT/test/bin/bootstrap" || die "cannot go on without these packages"
+	"$ROOT/test/bin/bootstrap" "$@" || die "cannot go on without these packages"
 	PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 	[ -x "$PG_CONFIG" ] || PG_CONFIG=$(command -v "$PG_CONFIG" || command -v pg_config)
 	export PG_CONFIG

@@ -81,9 +81,9 @@ SELECT temporal.start_workflow('parent', id => 'p', priority_key => 2, fairness_
 CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.paused := true; RETURN NEW; END $$;
 CREATE TRIGGER hold BEFORE INSERT ON temporal_internal.activity_task FOR EACH ROW EXECUTE FUNCTION hold();
 SELECT temporal.test_drive();
-SELECT results_eq($$SELECT a.activity_type, a.priority_key::int, a.fairness_key, a.fairness_weight FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key WHERE e.workflow_id = 'p' ORDER BY a.scheduled_event_id$$,
+SELECT results_eq($$SELECT a.activity_type, a.priority_key::int, a.fairness_key COLLATE "default", a.fairness_weight FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key WHERE e.workflow_id = 'p' ORDER BY a.scheduled_event_id$$,
 	$$VALUES ('act', 2, 'ann', 3::float8), ('act', 5, 'ann', 3), ('act', 2, 'own', 0.5), ('preferred', 1, 'ann', 3)$$, 'an activity has its own, then its registration''s, then the workflow''s priority, field by field');
-SELECT results_eq($$SELECT a.priority_key::int, a.fairness_key, a.fairness_weight FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key WHERE e.workflow_id = 'child'$$,
+SELECT results_eq($$SELECT a.priority_key::int, a.fairness_key COLLATE "default", a.fairness_weight FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key WHERE e.workflow_id = 'child'$$,
 	$$VALUES (2, 'ann', 3::float8)$$, 'a child''s activity that of the parent');
 SELECT is((SELECT attributes -> 'priority' FROM temporal.history WHERE workflow_id = 'child' AND event_id = 1), '{"priorityKey": 2, "fairnessKey": "ann", "fairnessWeight": 3}'::jsonb, '... as its first event says');
 SELECT is((SELECT priority_key FROM temporal.describe('p')), 2, 'describe() says it, too');

@@ -144,7 +144,9 @@ SKIP:
 	# NODE_MODULES: a directory with node-postgres in it
 	my ($modules) = grep { defined && -d "$_/pg" } $ENV{NODE_MODULES}, "$examples/worker-node/node_modules", '/usr/share/nodejs', '/usr/lib/node_modules', '/usr/local/lib/node_modules';
 	skip 'node-postgres is not installed (NODE_MODULES)', 8 unless $modules;
-	symlink $modules, "$node_js/node_modules";
+	symlink $modules, "$node_js/node_modules" unless -d "$node_js/node_modules";
+	# Debian's packages find each other in a directory of that name only
+	local $ENV{NODE_PATH} = $modules;
 	my ($host, $port) = ($node->host, $node->port);
 	try_worker('worker-node', sub { local %ENV = (%ENV, PGHOST => $host, PGPORT => $port, PGDATABASE => 'postgres'); worker('node', "$node_js/worker.mjs") });
 }
