@@ -133,7 +133,9 @@ shop_order(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 	int32		quantity;
 
-	tpg_set_state("quantity", tpg_to_jsonb(PG_GETARG_DATUM(1), INT4OID));
+	/* an update that came before the first workflow task has its say first */
+	if (tpg_get_state("quantity") == NULL)
+		tpg_set_state("quantity", tpg_to_jsonb(PG_GETARG_DATUM(1), INT4OID));
 	set_status("waiting for confirmation");
 	if (!tpg_wait_predicate("confirmed", is_confirmed, NULL, TPG_DAYS(2)))
 		PG_RETURN_JSONB_P(string("expired"));
@@ -201,14 +203,16 @@ shop_check_quantity(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Gives the old one. */
+/* Gives the old one; none when the order has not begun, since handlers may run before the workflow does. */
 Datum
 shop_set_quantity(PG_FUNCTION_ARGS)
 {
-	int32		before = quantity_ordered();
+	Jsonb	   *before = tpg_get_state("quantity");
 
 	tpg_set_state("quantity", tpg_to_jsonb(PG_GETARG_DATUM(0), INT4OID));
-	PG_RETURN_INT32(before);
+	if (before == NULL)
+		PG_RETURN_NULL();
+	return DirectFunctionCall1(jsonb_int4, JsonbPGetDatum(before));
 }
 
 /* ---------- a client ---------- */

@@ -175,7 +175,12 @@ BEGIN
 				-- without user and query, which may be nobody's business
 				CASE WHEN t.mode = 4 THEN concat_ws(' ', 'HTTP', upper(coalesce(h.attributes #>> '{input,method}', 'GET')),
 					regexp_replace(regexp_replace(h.attributes #>> '{input,url}', '[?#].*$', ''), '//[^/]*@', '//')) || ': ' ELSE '' END || CASE
-					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL THEN n.attempt || ' is running' || CASE WHEN p.paused
+					WHEN f.pid IS NOT NULL OR t.started_at IS NOT NULL THEN n.attempt || ' is running' || CASE WHEN run.activity_cancels > 0 AND EXISTS (
+							SELECT FROM temporal_internal.history r
+							WHERE r.execution_key = t.execution_key AND r.event_id > t.scheduled_event_id AND r.event_type = 15
+								AND (r.attributes ->> 'scheduledEventId')::integer = t.scheduled_event_id)
+						THEN '; its cancellation is requested'
+						WHEN p.paused
 						THEN '; paused: if it fails, the next one waits for temporal.unpause_activity()' ELSE '' END
 					WHEN t.paused AND t.crash_count > 0 THEN 'paused after ' || t.crash_count || ' crashes of its server process: repair it, then call temporal.unpause_activity()'
 					WHEN t.paused THEN 'paused: see temporal.unpause_activity()'
@@ -190,6 +195,7 @@ BEGIN
 						THEN 'its type is not registered: see temporal.register_activity()'
 					WHEN t.due_at > clock THEN n.attempt || ' is to come'
 					WHEN w.waiting IS NOT NULL THEN n.attempt || ' waits: ' || w.waiting
+					WHEN t.mode = 3 THEN n.attempt || ' waits for a worker that polls task queue "' || t.task_queue || '"'
 					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || activity_executor_missing,
 						CASE WHEN careful THEN ' (soon after a crash of the server, activities run one at a time)' END, '') END,
 				'Heartbeat ' || temporal_internal.short_duration(clock - coalesce(s.heartbeat_at, b.heartbeat_at)) || ' ago'

@@ -41,7 +41,7 @@ workflow_id: the workflow, in the namespace of the session (temporal_pg.namespac
 activity_id: id of the activity, as temporal.pending_activity shows it.
 run_id: which run of it; the current one when not given.
 activity_type: in place of an id, all pending activities of that type; '*': all of the run.
-reason: kept with the time and the caller's name, see temporal.pending_activity.
+reason: kept with the time and the caller's name, see temporal.pending_activity; at most temporal_pg.max_id_length (1000) bytes.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
 Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
 

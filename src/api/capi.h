@@ -52,6 +52,9 @@ extern void tpg_call_datum(TpgCall *c, int n, Datum value);
 extern void tpg_call_priority(TpgCall *c, int n, int key);
 extern void tpg_call_weight(TpgCall *c, int n, double weight);
 
+/* 22004 for a pointer that must be given. */
+extern void tpg_call_required(const void *pointer, const char *what);
+
 /* Calls it; a NULL result is 0 (and *isnull, if that is asked for). */
 extern Datum tpg_call(TpgCall *c, PGFunction function, bool *isnull);
 

@@ -229,6 +229,15 @@ tpg_call_options(void *ours, size_t our_size, const void *theirs, size_t their_s
 
 /* ---------- calling ---------- */
 
+void
+tpg_call_required(const void *pointer, const char *what)
+{
+	if (pointer == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", what)));
+}
+
 Datum
 tpg_call(TpgCall *c, PGFunction function, bool *isnull)
 {

@@ -86,6 +86,7 @@ tpg_capi_try_await(TpgFuture future, int64 timeout_us, TpgFailure **failure)
 
 	tpg_call_begin(&c, "try_await", 0);
 	act = tpg_activation_require("await");
+	tpg_call_required(failure, "failure");
 	if (timeout_us != TPG_FOREVER)
 		timeout_us = tpg_interval_arg_us(tpg_interval_from_us(timeout_us), "timeout");
 	result = tpg_op_try_await(act, tpg_future_op(act, Int64GetDatum(future.value)), timeout_us, &raised);
@@ -108,6 +109,8 @@ future_array(TpgCall *c, const TpgFuture *futures, int n)
 {
 	Datum	   *elements = palloc(sizeof(Datum) * Max(n, 1));
 
+	if (n > 0)
+		tpg_call_required(futures, "futures");
 	for (int i = 0; i < n; i++)
 		elements[i] = Int64GetDatum(futures[i].value);
 	/* as an array of temporal.future, whose values are the same */

@@ -32,8 +32,10 @@ await_started(TpgCall *c, Datum future, const char *what, TpgFailure **failure)
 {
 	TpgActivation *act = tpg_activation_require(what);
 	Jsonb	   *raised;
-	Jsonb	   *result = tpg_op_try_await(act, tpg_future_op(act, future), -1, &raised);
+	Jsonb	   *result;
 
+	tpg_call_required(failure, "failure");
+	result = tpg_op_try_await(act, tpg_future_op(act, future), -1, &raised);
 	*failure = NULL;
 	MemoryContextSwitchTo(c->caller);
 	if (raised != NULL)

@@ -133,6 +133,16 @@ is_command(const Jsonb *command)
 	return false;
 }
 
+/* A reason stands in a row that is read and written with each attempt: a note, no document. */
+static void
+check_reason(const Jsonb *command)
+{
+	Jsonb	   *info = tpg_json_get(command, "info");
+
+	if (info != NULL && tpg_json_is_object(info))
+		tpg_id_check_optional(tpg_json_get_text(info, "reason"), "reason");
+}
+
 /* temporal_internal.command_activities(): (workflow id, run id, activity id, activity type, command, jitter) */
 Datum
 tpg_sql_command_activities(PG_FUNCTION_ARGS)
@@ -149,6 +159,7 @@ tpg_sql_command_activities(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("this is no command to an activity"),
 				 errhint("Call temporal.pause_activity() and the like.")));
+	check_reason(command);
 	if (!PG_ARGISNULL(5))
 		command = with_jitter(command, PG_GETARG_INTERVAL_P(5));
 	if (!tpg_engine_control(exec->key, activity_id, activity_type, command))

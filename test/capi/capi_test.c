@@ -362,6 +362,12 @@ capi_bad(PG_FUNCTION_ARGS)
 		tpg_jsonb("{");
 	else if (strcmp(what, "null failure") == 0)
 		tpg_raise_failure(NULL);
+	else if (strcmp(what, "nowhere to put a failure") == 0)
+		tpg_try_execute_activity("capi_echo", tpg_jsonb("1"), NULL, NULL);
+	else if (strcmp(what, "nowhere to put it of a future") == 0)
+		tpg_try_await(tpg_start_timer(0, NULL), TPG_FOREVER, NULL);
+	else if (strcmp(what, "null futures") == 0)
+		tpg_await_all(NULL, 2, TPG_FOREVER);
 	else if (strcmp(what, "client in workflow") == 0)
 		tpg_query("x", "y", NULL, NULL);
 	else if (strcmp(what, "table") == 0)

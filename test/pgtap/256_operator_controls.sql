@@ -119,6 +119,7 @@ SELECT is(pg_temp.status_of('u3'), 'Failed', 'and those while none runs');
 SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.update_activity_options(''u1'', ''a'', %s)', a)), '22023', a)
 FROM unnest(ARRAY['start_to_close_timeout => ''0''', 'start_to_close_timeout => ''-1 s''', 'heartbeat_timeout => ''-1 s''', 'task_queue => ''''', 'priority_key => 6']) a;
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.unpause_activity('u1', 'a', jitter => '-1 s')$$), '22023', 'jitter is not negative');
+SELECT is(pg_temp.sqlstate_of($$SELECT temporal.pause_activity('u1', 'a', reason => repeat('x', 1001))$$), '22023', 'a reason is a note');
 
 -- ---------- which ----------
 

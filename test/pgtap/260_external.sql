@@ -221,5 +221,22 @@ SELECT is(pg_temp.sqlstate_of(format('SELECT * FROM temporal.poll_activity_task(
 	($$'q', 'me', NULL$$, '22004'), ($$'q', 'me', '-1 s'$$, '22023'), ($$'q', NULL$$, '22004'), ($$'q', ''$$, '22023'), ($$NULL, 'me'$$, '22004'), ($$'', 'me'$$, '22023'),
 	($$repeat('q', 1001), 'me'$$, '22023'), ($$'q', repeat('m', 1001)$$, '22023'), ($$'q', 'me', '0 s', 1000$$, 'ok')) AS v(arguments, expected);
 
+-- ---------- what explain() says ----------
+
+CREATE FUNCTION waits_for_end() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN temporal.execute_activity('explained', task_queue => 'outside', cancellation_type => 'wait_cancellation_completed');
+END $$;
+SELECT temporal.register_workflow('waits_for_end'), temporal.register_activity('explained', mode => 'external');
+SELECT temporal.start_workflow('waits_for_end', id => 'explained');
+SELECT temporal.test_drive();
+SELECT is(detail, 'Attempt 1 waits for a worker that polls task queue "outside"', 'who is waited for') FROM temporal.explain('explained');
+SELECT task_token AS token FROM temporal.poll_activity_task('outside', 'me') \gset
+SELECT is(detail, 'Attempt 1 is running', 'what runs') FROM temporal.explain('explained');
+SELECT temporal.cancel('explained');
+SELECT temporal.test_drive();
+SELECT is(detail, 'Attempt 1 is running; its cancellation is requested', 'and that it is to end') FROM temporal.explain('explained');
+SELECT temporal.report_activity_cancelled(:'token');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -35,9 +35,18 @@ $pg->(q{INSERT INTO shop.stock VALUES ('lamp', 20)});
 my $id = $pg->(q{SELECT shop.place_order('lamp', 2)});
 is($pg->("SELECT memo FROM temporal.workflow WHERE workflow_id = '$id'"), '{"item": "lamp", "price": 100}', 'a client in C starts a workflow in C');
 $node->wait_for("SELECT temporal.query('$id', 'progress') ->> 'status' = 'waiting for confirmation'");
+$node->wait_for("SELECT EXISTS (SELECT FROM temporal.explain('$id') e WHERE what ~ 'confirmed')");
 is($pg->("SELECT temporal.query('$id', 'progress')"), '{"status": "waiting for confirmation", "quantity": 2}', 'a query handler in C');
 like($pg->("SELECT e FROM temporal.explain('$id') e"), qr/confirmed.*C code c_workflow\.c:\d+, in tpg_wait_predicate/s, 'explain() tells the line in C');
 is($pg->("SELECT temporal.update('$id', 'set_quantity', '3')"), '2', 'an update handler in C');
+{
+	# before the workflow has run at all: in one transaction with its start
+	my $early = $pg->(q{BEGIN; SELECT shop.place_order('lamp', 1) AS id \\gset
+SELECT coalesce(temporal.update(:'id', 'set_quantity', '4')::text, 'none');
+COMMIT;
+SELECT temporal.query(:'id', 'progress') ->> 'quantity', temporal.terminate(:'id')});
+	like($early, qr/^(none|null)\n4\|$/, 'an update before the first workflow task');
+}
 like(($node->try_query("SELECT temporal.update('$id', 'set_quantity', '0')"))[2], qr/quantity must be at least 1/, 'its validator refuses');
 
 # a crash while it waits, and one in the middle
@@ -256,6 +265,9 @@ my @bad = (
 	[ 'level', '22023', 'invalid log level' ],
 	[ 'json', '22P02', 'invalid' ],
 	[ 'null failure', '22004', 'failure must not be null' ],
+	[ 'nowhere to put a failure', '22004', 'failure must not be null' ],
+	[ 'nowhere to put it of a future', '22004', 'failure must not be null' ],
+	[ 'null futures', '22004', 'futures must not be null' ],
 	[ 'client in workflow', 'TP021', 'query' ],
 	[ 'table', 'TP022', 'it uses table pg_catalog.pg_class' ],
 	[ 'clock', 'TP022', 'clock_timestamp' ],
