@@ -240,6 +240,7 @@ typedef struct TpgPollerList
 typedef struct TpgOverrun
 {
 	volatile Oid dboid;
+	pg_atomic_uint32 deaths;
 	pg_atomic_uint64 execution_key; /* 0: none */
 } TpgOverrun;
 

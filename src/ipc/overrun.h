@@ -11,8 +11,18 @@
  */
 extern bool tpg_overrun_give_up(void);
 
-/* Was a task of this run given up, in this database?  Answers once. */
-extern bool tpg_overrun_take(int64 execution_key);
+/* The process of an executor ends by an error in the midst of a workflow task of that run, for whatever reason. */
+extern void tpg_overrun_died(Oid dboid, int64 execution_key);
+
+typedef enum TpgOverrunKind
+{
+	TPG_OVERRUN_NONE,
+	TPG_OVERRUN_GIVEN_UP,
+	TPG_OVERRUN_DIED			/* so many times, one after the other */
+} TpgOverrunKind;
+
+/* What became of the last tasks of this run, in this database?  Answers once. */
+extern TpgOverrunKind tpg_overrun_take(int64 execution_key, int deaths);
 
 extern void tpg_overruns_reset(void);
 

@@ -26,6 +26,7 @@
 
 #include "ipc/databases.h"
 #include "ipc/layout.h"
+#include "ipc/overrun.h"
 #include "ipc/queuestate.h"
 #include "ipc/shmem.h"
 
@@ -333,6 +334,8 @@ executor_detach(int code, Datum arg)
 	bool		attempt = slot->inflight_event > 0;
 	bool		connected;
 
+	if (code != 0 && slot->inflight_key != 0 && slot->inflight_event == TPG_SLOT_WORKFLOW_TASK)
+		tpg_overrun_died(dboid, slot->inflight_key);
 	tpg_shared_heartbeat_clear();
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
 	connected = slot->status == TPG_SLOT_RUNNING;

@@ -201,9 +201,20 @@ after_pass(TpgRun *run, TpgPass *pass, TpgEagerBudget *budget, TpgTaskOutcome *o
 	return false;
 }
 
+/* processes that a workflow task may take with it before it counts as failed; an operator may end one */
+#define MAX_DEATHS 3
+
+static Jsonb *
+death_failure(void)
+{
+	return tpg_failure_application("the process that ran the workflow task ended, again and again; see the server's log",
+								   "WorkerDied", NULL, false, -1, NULL, "temporal_pg", NULL);
+}
+
 static TpgTaskOutcome
 drive_run(TpgRun *run, TimestampTz now)
 {
+	TpgOverrunKind overrun;
 	TpgDefinition *def = tpg_definition_of_run(run->exec->namespace_id, run->exec->workflow_type, run->exec->version);
 	TpgEagerBudget budget;
 	TpgTaskOutcome outcome;
@@ -228,10 +239,14 @@ drive_run(TpgRun *run, TimestampTz now)
 
 	if (!may_start(run->exec->namespace_id, run->exec->task_queue, TPG_LIMIT_WORKFLOW))
 		return outcome_of(TPG_TASK_LIMITED);
-	if (tpg_overrun_take(run->exec->key))
+	overrun = tpg_overrun_take(run->exec->key, run->exec->wft_attempt > 1 ? 1 : MAX_DEATHS);
+	if (overrun != TPG_OVERRUN_NONE)
 	{
+		bool		died = overrun == TPG_OVERRUN_DIED;
+
 		put_back_group(run, now);
-		tpg_task_write_failure(run, tpg_pass_timeout_failure(run), NULL, now);
+		tpg_task_write_failure(run, died ? death_failure() : tpg_pass_timeout_failure(run),
+							   died ? "WORKFLOW_WORKER_UNHANDLED_FAILURE" : NULL, now);
 		return outcome_of(TPG_TASK_DONE);
 	}
 	if (tpg_unmoved(run, def))
