@@ -24,6 +24,17 @@ typedef enum TpgOverrunKind
 /* What became of the last tasks of this run, in this database?  Answers once. */
 extern TpgOverrunKind tpg_overrun_take(int64 execution_key, int deaths);
 
+/*
+ * Around a workflow task in an executor in careful mode: where the server goes down with it, that counts as a death
+ * when it is up again.
+ */
+extern void tpg_overrun_begin(int64 execution_key);
+extern void tpg_overrun_end(int64 execution_key, bool done);
+
+/* The executor ends. */
+extern void tpg_overrun_exit(void);
+
+/* When shared memory is made: with what the processes of before have left. */
 extern void tpg_overruns_reset(void);
 
 #endif							/* TPG_IPC_OVERRUN_H */

@@ -334,6 +334,7 @@ executor_detach(int code, Datum arg)
 	bool		attempt = slot->inflight_event > 0;
 	bool		connected;
 
+	tpg_overrun_exit();
 	if (code != 0 && slot->inflight_key != 0 && slot->inflight_event == TPG_SLOT_WORKFLOW_TASK)
 		tpg_overrun_died(dboid, slot->inflight_key);
 	tpg_shared_heartbeat_clear();

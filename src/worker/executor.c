@@ -38,6 +38,7 @@
 #include "base/guc.h"
 #include "ipc/databases.h"
 #include "ipc/heartbeats.h"
+#include "ipc/overrun.h"
 #include "ipc/queue.h"
 #include "ipc/slots.h"
 #include "runtime/autonomous.h"
@@ -150,12 +151,17 @@ do_task(TpgWorkItem *item, TpgTaskOutcome *outcome)
 	else if (item->kind == TPG_WORK_OUTBOX)
 		*outcome = tpg_drive_outbox(item->execution_key);
 	else
+	{
+		tpg_overrun_begin(item->execution_key);
 		*outcome = tpg_drive_workflow_task(item->execution_key);
+	}
 
 	/* we take the next item ourselves, unless this one goes on */
 	if (outcome->kind != TPG_TASK_AGAIN && outcome->kind != TPG_TASK_AUTONOMOUS)
 		tpg_wake_will_pop();
 	tpg_bgw_commit();
+	if (item->kind == TPG_WORK_RUN)
+		tpg_overrun_end(item->execution_key, outcome->kind == TPG_TASK_DONE);
 	if (outcome->kind == TPG_TASK_AUTONOMOUS && !do_autonomous(outcome))
 		return false;
 	if (item->kind == TPG_WORK_ACTIVITY)

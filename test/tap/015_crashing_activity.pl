@@ -100,6 +100,31 @@ is($node->query(q{SELECT temporal.result('patience', timeout => '20 s')}), '1', 
 $session->quit;
 is($node->query(q{SELECT count(*) FROM effect WHERE id = 'long'}), '1', 'it has happened once');
 
+# --- workflow code that takes the server with it: its task is tried later and later, until the code is mended
+
+$node->query(q{
+	CREATE FUNCTION killer() RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		CREATE TEMP TABLE IF NOT EXISTS nothing (x text) ON COMMIT DROP;
+		COPY nothing FROM PROGRAM 'kill -9 $PPID; sleep 10';
+	END $$;
+	CREATE FUNCTION kills() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM temporal.execute_local_activity('killer'); RETURN 'done'; END $$;
+	SELECT temporal.register_activity('killer'), temporal.register_workflow('kills');
+});
+$node->try_query(q{SELECT temporal.start_workflow('kills', id => 'kills')});
+$node->wait_for(q{SELECT task_attempt >= 2 FROM temporal.workflow WHERE workflow_id = 'kills'});
+is($node->query(q{SELECT last_task_failure #>> '{applicationFailureInfo,type}' FROM temporal.workflow WHERE workflow_id = 'kills'}), 'WorkerDied', 'a workflow task that takes the server with it has failed');
+foreach (1 .. 50)
+{
+	my ($status) = $node->try_query(q{CREATE OR REPLACE FUNCTION killer() RETURNS void LANGUAGE sql AS ''});
+	last if $status == 0;
+	$node->wait_ready;
+}
+$node->wait_for(q{SELECT status = 'Completed' FROM temporal.workflow WHERE workflow_id = 'kills'});
+is($node->query(q{SELECT string_agg(event_type::text, ',' ORDER BY event_id) FROM temporal.history WHERE workflow_id = 'kills' AND event_type::text ~ 'Task(Failed|TimedOut)|Execution'}),
+	'WorkflowExecutionStarted,WorkflowTaskFailed,WorkflowExecutionCompleted', 'and goes on when that is mended');
+is(scalar(grep { /temporal_pg_task_/ } PostgreSQL::Test::Utils::slurp_dir($node->data_dir)), 0, 'no file is left');
+
 is($node->broken_runs, '', 'histories are whole and replay');
 $node->stop;
 done_testing();
