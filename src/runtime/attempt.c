@@ -21,12 +21,14 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/json.h"
@@ -78,9 +80,24 @@ tpg_attempt_require(const char *what)
 	return tpg_current_attempt;
 }
 
+/* What a subtransaction has asked for is undone with it. */
+static void
+stays_open_subxact_callback(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	TpgAttemptInfo *info = tpg_current_attempt;
+
+	if (info == NULL || !info->stays_open || info->open_subid != subid || info->open_lxid != tpg_my_lxid())
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		info->open_subid = parent;
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		info->stays_open = false;
+}
+
 void
 tpg_attempt_stay_open(void)
 {
+	static bool registered = false;
 	TpgAttemptInfo *info = tpg_attempt_require("complete_async");
 
 	if (info->local)
@@ -96,7 +113,16 @@ tpg_attempt_stay_open(void)
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg_internal("activity is to stay open and is put aside")));
 	}
+	if (!registered)
+	{
+		RegisterSubXactCallback(stays_open_subxact_callback, NULL);
+		registered = true;
+	}
+	if (info->stays_open)
+		return;
 	info->stays_open = true;
+	info->open_lxid = tpg_my_lxid();
+	info->open_subid = GetCurrentSubTransactionId();
 }
 
 const char *

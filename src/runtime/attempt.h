@@ -35,6 +35,8 @@ typedef struct TpgAttemptInfo
 	bool		local;
 	bool		in_task;		/* within the workflow task of its run: eager or local */
 	bool		stays_open;		/* it has called complete_async() */
+	LocalTransactionId open_lxid;	/* in that transaction, and in it this subtransaction */
+	SubTransactionId open_subid;
 	bool		autonomous;		/* it may commit: its start is recorded */
 	MemoryContext context;		/* of whoever runs it: outlives its subtransaction */
 	TpgTimeoutType timeout_type;	/* which timeout it has besides that of its heartbeats */

@@ -1,7 +1,7 @@
 -- Attempts that stay open beyond their transaction (D-13, D-20, D-21, D-28 to D-32): complete_async(), and the four functions
 -- that end or keep one, by token and by ids. Real executors: tap/250_completion.pl; races: isolation completion.
 BEGIN;
-SELECT plan(102);
+SELECT plan(105);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -219,6 +219,30 @@ SELECT temporal.complete_activity(pg_temp.token('e1'), '"second"');
 SELECT is(pg_temp.result_of('e1'), '"second"', 'the second stays open, and is completed');
 SELECT is(pg_temp.message_of($$SELECT temporal.test_run('local_wf')$$) ~ 'a local activity cannot be completed later', true, 'not in a local activity');
 SELECT is(pg_temp.sqlstate_of('SELECT temporal.complete_async()'), 'TP021', 'not outside of an activity');
+CREATE FUNCTION thinks_better(how text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	BEGIN
+		BEGIN
+			PERFORM temporal.complete_async();
+		EXCEPTION WHEN division_by_zero THEN
+			NULL;
+		END;
+		IF how = 'undone' THEN
+			RAISE EXCEPTION 'no';
+		END IF;
+	EXCEPTION WHEN raise_exception THEN
+		NULL;
+	END;
+	RETURN 'done';
+END $$;
+CREATE FUNCTION better_wf(how text) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RETURN temporal.execute_activity('thinks_better', how, activity_id => 'a'); END $$;
+SELECT temporal.register_activity('thinks_better'), temporal.register_workflow('better_wf');
+SELECT is(temporal.test_run('better_wf', '"undone"'), '"done"', 'what an EXCEPTION block undoes was not asked for');
+SELECT temporal.start_workflow('better_wf', '"kept"', id => 'kept');
+SELECT temporal.test_drive();
+SELECT is((SELECT state FROM temporal.pending_activity WHERE workflow_id = 'kept'), 'Started', 'what one has got through was');
+SELECT temporal.complete_activity('kept', NULL, 'a', '"later"');
+SELECT is(pg_temp.result_of('kept'), '"later"', 'and is completed later');
 CREATE FUNCTION itself(how text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	IF how = 'token' THEN
