@@ -110,10 +110,10 @@ tpg_limits_load_put(const TpgLimitSettings *s)
 	return ref;
 }
 
-void
-tpg_limits_load_end(void)
+/* Frees the entries of a database, or those that the load has not seen.  How many stay. */
+static int
+free_entries(Oid dboid, bool all)
 {
-	TpgDatabase *db = tpg_limits_database();
 	int			n = 0;
 
 	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
@@ -121,9 +121,9 @@ tpg_limits_load_end(void)
 	{
 		TpgLimits  *l = &tpg_shared->limits[i];
 
-		if (l->dboid != MyDatabaseId)
+		if (l->dboid != dboid)
 			continue;
-		if (l->seen)
+		if (l->seen && !all)
 		{
 			n++;
 			continue;
@@ -134,6 +134,15 @@ tpg_limits_load_end(void)
 		SpinLockRelease(&l->mutex);
 	}
 	LWLockRelease(tpg_shared_lock);
+	return n;
+}
+
+void
+tpg_limits_load_end(void)
+{
+	TpgDatabase *db = tpg_limits_database();
+	int			n = free_entries(MyDatabaseId, false);
+
 	if (db != NULL)
 	{
 		db->nlimits = n;
@@ -160,17 +169,5 @@ tpg_limits_left_out(void)
 void
 tpg_limits_forget_database(Oid dboid)
 {
-	LWLockAcquire(tpg_shared_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < tpg_shared->nlimits; i++)
-	{
-		TpgLimits  *l = &tpg_shared->limits[i];
-
-		if (l->dboid != dboid)
-			continue;
-		SpinLockAcquire(&l->mutex);
-		l->dboid = InvalidOid;
-		l->generation++;
-		SpinLockRelease(&l->mutex);
-	}
-	LWLockRelease(tpg_shared_lock);
+	(void) free_entries(dboid, true);
 }

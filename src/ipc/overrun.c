@@ -29,25 +29,6 @@
 
 #define GIVEN_UP 1000000		/* in place of a number of deaths */
 
-bool
-tpg_overrun_give_up(void)
-{
-	const TpgSlot *slot;
-	TpgOverrun *o;
-
-	if (!tpg_in_executor())
-		return false;
-	/* this process alone writes these */
-	slot = &tpg_slots[tpg_my_slot];
-	if (slot->inflight_key == 0 || slot->inflight_event != TPG_SLOT_WORKFLOW_TASK)
-		return false;
-	o = &tpg_shared->overruns[pg_atomic_fetch_add_u32(&tpg_shared->noverruns, 1) % TPG_OVERRUNS];
-	o->dboid = MyDatabaseId;
-	pg_atomic_write_u32(&o->deaths, GIVEN_UP);
-	pg_atomic_write_u64(&o->execution_key, (uint64) slot->inflight_key);
-	return true;
-}
-
 static TpgOverrun *
 find(Oid dboid, int64 execution_key)
 {
@@ -63,19 +44,40 @@ find(Oid dboid, int64 execution_key)
 	return NULL;
 }
 
-void
-tpg_overrun_died(Oid dboid, int64 execution_key)
+/* Its entry; a new one takes the place of the oldest. */
+static TpgOverrun *
+entry_of(Oid dboid, int64 execution_key)
 {
 	TpgOverrun *o = find(dboid, execution_key);
 
-	if (o == NULL)
-	{
-		o = &tpg_shared->overruns[pg_atomic_fetch_add_u32(&tpg_shared->noverruns, 1) % TPG_OVERRUNS];
-		o->dboid = dboid;
-		pg_atomic_write_u32(&o->deaths, 0);
-		pg_atomic_write_u64(&o->execution_key, (uint64) execution_key);
-	}
-	pg_atomic_fetch_add_u32(&o->deaths, 1);
+	if (o != NULL)
+		return o;
+	o = &tpg_shared->overruns[pg_atomic_fetch_add_u32(&tpg_shared->noverruns, 1) % TPG_OVERRUNS];
+	o->dboid = dboid;
+	pg_atomic_write_u32(&o->deaths, 0);
+	pg_atomic_write_u64(&o->execution_key, (uint64) execution_key);
+	return o;
+}
+
+bool
+tpg_overrun_give_up(void)
+{
+	const TpgSlot *slot;
+
+	if (!tpg_in_executor())
+		return false;
+	/* this process alone writes these */
+	slot = &tpg_slots[tpg_my_slot];
+	if (slot->inflight_key == 0 || slot->inflight_event != TPG_SLOT_WORKFLOW_TASK)
+		return false;
+	pg_atomic_write_u32(&entry_of(MyDatabaseId, slot->inflight_key)->deaths, GIVEN_UP);
+	return true;
+}
+
+void
+tpg_overrun_died(Oid dboid, int64 execution_key)
+{
+	pg_atomic_fetch_add_u32(&entry_of(dboid, execution_key)->deaths, 1);
 }
 
 TpgOverrunKind
@@ -149,8 +151,7 @@ count_file(const char *name)
 	{
 		if (fscanf(file, "%u " INT64_FORMAT " %u", &dboid, &execution_key, &deaths) == 3)
 		{
-			tpg_overrun_died(dboid, execution_key);
-			pg_atomic_fetch_add_u32(&find(dboid, execution_key)->deaths, deaths);
+			pg_atomic_fetch_add_u32(&entry_of(dboid, execution_key)->deaths, deaths + 1);
 		}
 		FreeFile(file);
 	}

@@ -176,7 +176,7 @@ tpg_extension_table(const char *name)
 	return table;
 }
 
-/* also not one without namespaces: those that are being restored come after runs and tasks */
+/* also not one without namespaces: what is restored comes table by table, and is seen in parts while it does */
 static TpgPlan home_check_plan = TPG_PLAN(
 	"SELECT EXISTS (SELECT FROM temporal_internal.home WHERE database_oid = $1)", 1, {OIDOID}
 );
