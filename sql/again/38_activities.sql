@@ -80,7 +80,7 @@ RETURNS boolean
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_heartbeat_activity';
 COMMENT ON FUNCTION temporal.heartbeat_activity(text, jsonb) IS
-$$Says, with the caller's transaction, that an open activity attempt is alive, which starts its heartbeat timeout anew. True: its workflow has requested its cancellation; clean up, then call temporal.report_activity_cancelled(). A pause or reset is not told: the attempt goes on, and temporal.pending_activity shows the state PauseRequested.
+$$Says, with the caller's transaction, that an open activity attempt is alive, which starts its heartbeat timeout anew. True: its workflow has requested its cancellation; clean up, then call temporal.report_activity_cancelled(). Of a pause or reset temporal.record_activity_heartbeat() tells.
 
 task_token: of the attempt, from activity_info() or poll_activity_task().
 details: progress, replacing what was told before; seen in temporal.pending_activity, in the failure of a timeout, and by the next attempt.
@@ -101,6 +101,47 @@ $$The same for the present attempt of an activity.
 workflow_id, run_id: the run; the latest of the id when run_id is NULL.
 activity_id: as in temporal.pending_activity.
 details: progress.
+
+Errors: TP013 also when no attempt is open; else as with a task token.$$;
+
+CREATE FUNCTION temporal.record_activity_heartbeat(
+	task_token text,
+	details jsonb DEFAULT NULL,
+	OUT cancel_requested boolean,
+	OUT activity_paused boolean,
+	OUT activity_reset boolean)
+RETURNS record
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_record_activity_heartbeat';
+COMMENT ON FUNCTION temporal.record_activity_heartbeat(text, jsonb) IS
+$$Does what temporal.heartbeat_activity() does, and tells all that is wanted of the attempt, in a row.
+
+task_token: of the attempt, from activity_info() or poll_activity_task().
+details: progress, as there.
+cancel_requested: its workflow has cancelled it: clean up, then call temporal.report_activity_cancelled().
+activity_paused: an operator has paused it (temporal.pause_activity()). It may go on to its end, or stop by a failure that may be retried, such as of type ActivityPaused: the next attempt waits for temporal.unpause_activity(), and gets the details.
+activity_reset: it is to begin anew (temporal.reset_activity()): likewise; after a failure that may be retried attempt 1 follows at once.
+
+Errors: as of temporal.heartbeat_activity().$$;
+
+CREATE FUNCTION temporal.record_activity_heartbeat(
+	workflow_id text,
+	run_id uuid,
+	activity_id text,
+	details jsonb DEFAULT NULL,
+	OUT cancel_requested boolean,
+	OUT activity_paused boolean,
+	OUT activity_reset boolean)
+RETURNS record
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tpg_sql_record_activity_heartbeat_by_id';
+COMMENT ON FUNCTION temporal.record_activity_heartbeat(text, uuid, text, jsonb) IS
+$$The same for the present attempt of an activity.
+
+workflow_id, run_id: the run; the latest of the id when run_id is NULL.
+activity_id: as in temporal.pending_activity.
+details: progress.
+cancel_requested, activity_paused, activity_reset: as with a task token.
 
 Errors: TP013 also when no attempt is open; else as with a task token.$$;
 

@@ -14,7 +14,7 @@ $$Gives attempts of external activities to a worker outside of the database: a r
 task_queue: from which one, in the namespace of the session (temporal_pg.namespace).
 identity: who the worker is, for histories and temporal.pending_activity; for example pid@host.
 wait: how long to wait for the first task. At most 10 seconds, whatever is given: a statement that waits holds its snapshot, which keeps vacuum from its work. CALL temporal.poll_activity_tasks() can wait for longer.
-max_tasks: how many at most, 1 to 1000: as many as the worker has free places for. Inputs of more than 16 MB together are for the next poll.
+max_tasks: how many at most, 1 to 1000: as many as the worker has free places for. Inputs of more than 16 MB together are for the next poll. All that it gives have begun, also those that a LIMIT or WHERE around it leaves out: SELECT ... FROM temporal.poll_activity_task(..., max_tasks => 5) LIMIT 1 begins five attempts.
 
 Tasks come by priority (1 first), then by turns of fairness keys and their weights, then fairly between the workflows of a key, then by age. End each with temporal.complete_activity(), fail_activity() or report_activity_cancelled(); where it has a heartbeat_timeout, call temporal.heartbeat_activity() within that time. An attempt that is not ended in time is repeated, by its retry policy: so an activity happens at least once, and completes once.
 In a test environment (temporal.test_start()) it does not wait, and gives tasks of the test's own workflows.

@@ -103,9 +103,10 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		JOIN temporal_internal.execution e ON e.key = m.execution_key
 		WHERE m.deliver_at <= (SELECT temporal_internal.clock_now())
 		UNION
-		SELECT a.namespace_id, a.task_queue, 'activity'
+		SELECT a.namespace_id, coalesce(a.place_queue, a.task_queue), 'activity'
 		FROM temporal_internal.activity_task a
 		WHERE NOT a.paused AND a.due_at <= (SELECT temporal_internal.clock_now())
+		   OR a.mode IN (3, 4) AND a.started_at IS NOT NULL AND a.due_at = 'infinity'
 	) q
 	JOIN temporal_internal.namespace n ON n.id = q.namespace_id
 	LEFT JOIN (
@@ -124,20 +125,23 @@ CREATE VIEW temporal.task_queue WITH (security_barrier) AS
 		WHERE r.due <= (SELECT temporal_internal.clock_now())
 		GROUP BY r.namespace_id, r.task_queue
 		UNION ALL
-		SELECT a.namespace_id, a.task_queue, 'activity',
-			count(*) FILTER (WHERE f.pid IS NULL),
-			count(*) FILTER (WHERE f.pid IS NOT NULL),
-			min(a.due_at) FILTER (WHERE f.pid IS NULL)
+		-- in the hands of an executor, of a worker outside or of the HTTP process; else in line
+		SELECT a.namespace_id, coalesce(a.place_queue, a.task_queue), 'activity',
+			count(*) FILTER (WHERE NOT r.running AND NOT a.paused AND a.due_at <= (SELECT temporal_internal.clock_now())),
+			count(*) FILTER (WHERE r.running),
+			min(a.due_at) FILTER (WHERE NOT r.running AND NOT a.paused AND a.due_at <= (SELECT temporal_internal.clock_now()))
 		FROM temporal_internal.activity_task a
 		LEFT JOIN temporal_internal.in_flight f ON f.execution_key = a.execution_key AND f.event_id = a.scheduled_event_id
-		WHERE NOT a.paused AND a.due_at <= (SELECT temporal_internal.clock_now())
-		GROUP BY a.namespace_id, a.task_queue
+		CROSS JOIN LATERAL (SELECT f.pid IS NOT NULL
+			OR a.mode IN (3, 4) AND a.started_at IS NOT NULL AND a.due_at = 'infinity' AS running) r
+		GROUP BY 1, 2
 	) b ON b.namespace_id = q.namespace_id AND b.task_queue = q.task_queue AND b.kind = q.kind
 	LEFT JOIN temporal_internal.task_queue_settings s ON s.namespace_id = q.namespace_id AND s.name = q.task_queue
 	CROSS JOIN LATERAL temporal_internal.task_queue_state(q.namespace_id, q.task_queue, q.kind) r
 	WHERE q.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
-COMMENT ON VIEW temporal.task_queue IS 'What is due and waits for an executor, by namespace, task queue and kind (workflow: workflow tasks, activity: activity attempts). Queues of registered types, and those that are configured, are listed also when nothing waits.';
+COMMENT ON VIEW temporal.task_queue IS 'What is due and waits for an executor, a worker outside or the HTTP process, and what they have in hand, by namespace, task queue and kind (workflow: workflow tasks, activity: activity attempts). Queues of registered types, and those that are configured, are listed also when nothing waits.';
 COMMENT ON COLUMN temporal.task_queue.backlog IS 'Tasks that are due and not running. What waits for a timer or for its next attempt does not count.';
+COMMENT ON COLUMN temporal.task_queue.running IS 'Tasks in progress: in executors, and attempts that workers outside and the HTTP process have in hand. All of them count for max_concurrent. Steps within a workflow task do not, nor attempts that complete_async() left open.';
 COMMENT ON COLUMN temporal.task_queue.pollers IS 'Of activities: sessions that wait in poll_activity_task() or poll_activity_tasks() now. A worker that has no free place does not poll.';
 COMMENT ON COLUMN temporal.task_queue.oldest_since IS 'Since when the oldest of them has been due.';
 COMMENT ON COLUMN temporal.task_queue.add_rate IS 'Tasks that became due, a second, over about the last half minute; NULL where the queue is not configured. What runs within the workflow task does not count.';

@@ -208,6 +208,7 @@ CREATE TABLE temporal_internal.activity_task (
 	fairness_key		text COLLATE pg_catalog."C" NOT NULL DEFAULT '',
 	fairness_weight		double precision,
 	pause_info			jsonb,
+	place_queue			text,
 	PRIMARY KEY (execution_key, scheduled_event_id)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX activity_task_due_at_idx ON temporal_internal.activity_task (due_at, execution_key, scheduled_event_id) WHERE NOT paused AND mode < 3;
@@ -223,6 +224,7 @@ COMMENT ON COLUMN temporal_internal.activity_task.mode IS 'Who runs it: 1 transa
 COMMENT ON COLUMN temporal_internal.activity_task.pass IS 'Of one that waits for a worker outside: its place among those of its task queue, priority and fairness key; the n-th task of a run has a higher one than the one before it, so that runs take turns. Null: not in line (not external, started, or its next attempt is not due yet).';
 COMMENT ON COLUMN temporal_internal.activity_task.in_executor IS 'Of a recorded attempt that is autonomous: 1 it runs in an executor, and is over when that is gone; 2 the same, alone in careful mode; else 0.';
 COMMENT ON COLUMN temporal_internal.activity_task.options IS 'What update_activity_options() has changed: goes before the attributes of the ActivityTaskScheduled event.';
+COMMENT ON COLUMN temporal_internal.activity_task.place_queue IS 'Task queue in whose limits the attempt counts that a worker outside, or a request, has open, where task_queue has been changed since it began; else null.';
 COMMENT ON COLUMN temporal_internal.activity_task.pause_info IS 'Who paused it, when and why; null where it paused itself by crashing.';
 
 CREATE TABLE temporal_internal.activity_request (

@@ -3,7 +3,7 @@
  * completion.c
  *	  SQL-callable: ending an activity attempt from outside of it, and keeping it open for that.
  *
- * Each of the four has two forms: by task token, which names one attempt, and by
+ * Each has two forms: by task token, which names one attempt, and by
  * workflow id, run id and activity id, which mean the present attempt.  What they
  * do takes effect with the caller's transaction.
  *
@@ -13,7 +13,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -37,6 +39,8 @@ PG_FUNCTION_INFO_V1(tpg_sql_fail_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_fail_activity_by_id);
 PG_FUNCTION_INFO_V1(tpg_sql_heartbeat_activity);
 PG_FUNCTION_INFO_V1(tpg_sql_heartbeat_activity_by_id);
+PG_FUNCTION_INFO_V1(tpg_sql_record_activity_heartbeat);
+PG_FUNCTION_INFO_V1(tpg_sql_record_activity_heartbeat_by_id);
 PG_FUNCTION_INFO_V1(tpg_sql_report_activity_cancelled);
 PG_FUNCTION_INFO_V1(tpg_sql_report_activity_cancelled_by_id);
 
@@ -249,19 +253,19 @@ tpg_sql_fail_activity_by_id(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static bool
+static TpgAttemptWishes
 heartbeat(const Named *n)
 {
-	bool		cancelled = false;
+	TpgAttemptWishes wishes = {0};
 
 	if (!tpg_activity_is_open(n->task))
 		ereport(ERROR,
 				(errcode(TPG_ERR_ACTIVITY_NOT_FOUND),
 				 errmsg("activity \"%s\" has no attempt that is open", n->task->activity_id),
 				 errdetail("It waits for its next attempt.")));
-	if (!tpg_engine_attempt_heartbeat(n->task, n->payload, &cancelled))
+	if (!tpg_engine_attempt_heartbeat(n->task, n->payload, &wishes))
 		run_closed();
-	return cancelled;
+	return wishes;
 }
 
 Datum
@@ -269,7 +273,7 @@ tpg_sql_heartbeat_activity(PG_FUNCTION_ARGS)
 {
 	Named		n = by_token(fcinfo, "heartbeat_activity", "details", TPG_FIND_TO_HEARTBEAT);
 
-	PG_RETURN_BOOL(heartbeat(&n));
+	PG_RETURN_BOOL(heartbeat(&n).cancel);
 }
 
 Datum
@@ -277,7 +281,36 @@ tpg_sql_heartbeat_activity_by_id(PG_FUNCTION_ARGS)
 {
 	Named		n = by_id(fcinfo, "heartbeat_activity", "details", TPG_FIND_TO_HEARTBEAT);
 
-	PG_RETURN_BOOL(heartbeat(&n));
+	PG_RETURN_BOOL(heartbeat(&n).cancel);
+}
+
+/* (cancel_requested, activity_paused, activity_reset) */
+static Datum
+wishes_row(FunctionCallInfo fcinfo, TpgAttemptWishes wishes)
+{
+	Datum		values[3] = {BoolGetDatum(wishes.cancel), BoolGetDatum(wishes.pause), BoolGetDatum(wishes.reset)};
+	bool		nulls[3] = {false, false, false};
+	TupleDesc	tupdesc;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
+}
+
+Datum
+tpg_sql_record_activity_heartbeat(PG_FUNCTION_ARGS)
+{
+	Named		n = by_token(fcinfo, "record_activity_heartbeat", "details", TPG_FIND_TO_HEARTBEAT);
+
+	PG_RETURN_DATUM(wishes_row(fcinfo, heartbeat(&n)));
+}
+
+Datum
+tpg_sql_record_activity_heartbeat_by_id(PG_FUNCTION_ARGS)
+{
+	Named		n = by_id(fcinfo, "record_activity_heartbeat", "details", TPG_FIND_TO_HEARTBEAT);
+
+	PG_RETURN_DATUM(wishes_row(fcinfo, heartbeat(&n)));
 }
 
 static void

@@ -35,6 +35,7 @@
 #include "engine/openattempt.h"
 #include "engine/testenv.h"
 #include "ipc/databases.h"
+#include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/shmem.h"
 #include "ipc/wake.h"
@@ -53,6 +54,9 @@ PG_FUNCTION_INFO_V1(tpg_sql_pollers);
 
 /* And what it sleeps at least, where the limits of its queue are full. */
 #define MIN_SLEEP_US INT64CONST(1000)
+
+/* What any poll waits for the limits of its queue to be known: they are read when the server starts, and when they change. */
+#define LIMITS_WAIT_US INT64CONST(2000000)
 
 #define TASK_FIELDS 20
 
@@ -109,6 +113,32 @@ poll_args(FunctionCallInfo fcinfo, const char *what, Poll *p)
 }
 
 /*
+ * How long to go on though the time may be over: tasks that are due cannot start before the dispatcher has read what
+ * their queue allows, which it was about to do when we looked.  Where workflows don't run here, it does not.
+ */
+static TimestampTz
+end_of_wait(TimestampTz begun, TimestampTz deadline, bool limits_known, TimestampTz again)
+{
+	if (limits_known || TIMESTAMP_NOT_FINITE(again) || !tpg_home_is_ours())
+		return deadline;
+	return Max(deadline, begun + LIMITS_WAIT_US);
+}
+
+/*
+ * Without a place in the table of databases nobody would ever wake us, nor say what the queue allows.
+ */
+static void
+require_dispatcher(void)
+{
+	if (tpg_database_find(MyDatabaseId, true) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("temporal_pg cannot look after one more database"),
+				 errdetail("All %d places are taken.", tpg_database_limit()),
+				 errhint("Raise temporal_pg.max_databases and restart the server.")));
+}
+
+/*
  * Waits for tasks of which the attempts are then recorded as started, in the transaction in
  * progress.  nonatomic: that one is new; what came before is committed, and nothing is
  * held while it sleeps.
@@ -116,21 +146,26 @@ poll_args(FunctionCallInfo fcinfo, const char *what, Poll *p)
 static int
 poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + p->wait_us;
+	TimestampTz begun = GetCurrentTimestamp();
+	TimestampTz deadline = begun + p->wait_us;
 	MemoryContext caller = CurrentMemoryContext;
 	TimestampTz again = DT_NOEND;
 	bool		more = false;
+	bool		locked = false;
 	int			n = 0;
 
 	*tasks = NULL;
 	/* nothing comes while the clock stands still */
 	if (tpg_testenv_active())
-		return p->namespace_id == 0 ? 0 : tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks, &again);
+		return p->namespace_id == 0 ? 0 : tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks, &again, &locked);
 
+	require_dispatcher();
 	tpg_poller_begin(p->key, p->max_tasks);
 	for (;;)
 	{
+		bool		limits_known = tpg_limits_known();
 		TimestampTz now;
+		TimestampTz until;
 		long		ms;
 
 		tpg_poller_check_client();
@@ -140,7 +175,7 @@ poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 		if (p->namespace_id == 0 && find_namespace(p))
 			tpg_poller_begin(p->key, p->max_tasks);
 		if (p->namespace_id != 0)
-			n = tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks, &again);
+			n = tpg_engine_hand_out(p->namespace_id, p->task_queue, p->identity, p->max_tasks, tasks, &again, &locked);
 		if (n > 0)
 			break;
 		if (nonatomic)
@@ -148,11 +183,17 @@ poll_wait(Poll *p, bool nonatomic, TpgLineTask **tasks)
 			SPI_commit();
 			MemoryContextSwitchTo(caller);
 		}
-		now = GetCurrentTimestamp();
-		if (now >= deadline)
+		/* others get them when the caller's transaction ends; he polls again */
+		else if (locked)
 			break;
+		now = GetCurrentTimestamp();
+		until = end_of_wait(begun, deadline, limits_known, again);
+		if (now >= until)
+			break;
+		if (!limits_known && tpg_limits_known())
+			continue;
 		/* limits of the queue may let it start something before anybody tells it */
-		ms = (long) ((Min(deadline, Max(again, now + MIN_SLEEP_US)) - now + 999) / 1000);
+		ms = (long) ((Min(until, Max(again, now + MIN_SLEEP_US)) - now + 999) / 1000);
 		(void) tpg_poller_sleep(Min(ms, MAX_SLEEP_MS), &more);
 		if (tpg_database_paused(MyDatabaseId))
 			break;

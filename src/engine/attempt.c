@@ -207,7 +207,7 @@ void
 tpg_engine_attempt_leaves_place(const TpgActivityTask *t)
 {
 	if ((t->mode == TPG_MODE_EXTERNAL || t->mode == TPG_MODE_HTTP) && tpg_activity_is_open(t))
-		give_back_places(t->namespace_id, t->task_queue, 1);
+		give_back_places(t->namespace_id, t->place_queue ? t->place_queue : t->task_queue, 1);
 }
 
 static void

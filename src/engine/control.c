@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "engine/control.h"
 #include "engine/task.h"
+#include "ipc/pollers.h"
 #include "ipc/wake.h"
 #include "store/control.h"
 #include "store/execution.h"
@@ -134,6 +135,7 @@ tpg_engine_control_apply(int64 execution_key, int32 scheduled_event_id, const Js
 {
 	TpgControlledActivity *c = tpg_control_read(execution_key, scheduled_event_id);
 	TimestampTz now = tpg_clock_now();
+	bool		in_line;
 
 	if (c == NULL || !change(c, command, now))
 		return;
@@ -141,7 +143,11 @@ tpg_engine_control_apply(int64 execution_key, int32 scheduled_event_id, const Js
 		c->task.attributes = tpg_json_merge(c->task.attributes, c->options);
 	/* too early is right for one that is running: who finds it over computes it anew */
 	c->task.timeout_at = c->task.started_at != 0 ? now : tpg_task_timeout_at(&c->task);
-	tpg_control_write(c);
+	/* at once, so that a poll that comes behind our COMMIT finds it */
+	in_line = c->task.mode == TPG_MODE_EXTERNAL && c->task.started_at == 0 && !c->task.paused && c->task.due_at <= now;
+	tpg_control_write(c, in_line);
+	if (in_line && !tpg_clock_is_virtual())
+		tpg_wake_pollers(tpg_poller_key(c->task.namespace_id, c->task.task_queue), 1, false);
 	tpg_wake_scan();
 }
 

@@ -19,6 +19,7 @@
 #include "engine/handout.h"
 #include "engine/openattempt.h"
 #include "engine/testenv.h"
+#include "ipc/limits.h"
 #include "ipc/pollers.h"
 #include "ipc/wake.h"
 
@@ -58,19 +59,28 @@ was_cancelled(TpgLineTask *t)
 	return true;
 }
 
-/* Claims, and begins what was not cancelled; *found: how many were claimed. */
+/*
+ * Claims, and begins what was not cancelled; *found: how many were claimed.  No more are claimed than may start: what
+ * is locked others leave out, and a poll of the caller's transaction may sleep for long with those locks.
+ */
 static int
 claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity, int limit, TpgLineTask **tasks, int *found,
-				TimestampTz *again)
+				TimestampTz *again, bool *locked)
 {
+	bool		limited = !tpg_clock_is_virtual() && tpg_limits_hold(namespace_id, task_queue, TPG_LIMIT_ACTIVITY);
 	TimestampTz now;
 	Size		bytes = 0;
 	int			begun = 0;
 	int			left = 0;
 	bool		refused = false;
 
+	*found = 0;
+	if (limited && (limit = tpg_limits_room(namespace_id, task_queue, TPG_LIMIT_ACTIVITY, limit, again)) == 0)
+		return 0;
 	*found = tpg_testenv_active() ? claim_own(namespace_id, task_queue, limit, tasks) :
 		tpg_line_claim(namespace_id, task_queue, limit, tasks);
+	if (limited && *found == 0)
+		tpg_limits_no_use(namespace_id, task_queue, TPG_LIMIT_ACTIVITY);
 	now = tpg_clock_now();
 	for (int i = 0; i < *found; i++)
 	{
@@ -84,23 +94,28 @@ claim_and_begin(int32 namespace_id, const char *task_queue, const char *identity
 			left++;				/* as it was, after COMMIT for somebody else */
 			continue;
 		}
-		/* what may not stays locked until the end of the transaction, for which a poll does not wait long */
+		/* somebody else has taken the place meanwhile */
 		refused = !tpg_engine_attempt_takes_place(namespace_id, task_queue, again);
 		if (refused)
+		{
+			left += *found - i;
 			break;
+		}
 		tpg_engine_attempt_begin(&t->task, now, identity);
 		(*tasks)[begun++] = *t;
 	}
-	/* where the queue allows no more, there is nothing for anybody else either */
-	if (refused && begun == 0)
-		*found = 0;
 	if (left > 0 && !tpg_clock_is_virtual())
+	{
 		tpg_wake_pollers(tpg_poller_key(namespace_id, task_queue), left, false);
+		tpg_wake_pollers_at_abort(tpg_poller_key(namespace_id, task_queue), left);
+	}
+	*locked = refused && begun == 0;
 	return begun;
 }
 
 int
-tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks, TimestampTz *again)
+tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *identity, int max_tasks, TpgLineTask **tasks, TimestampTz *again,
+					bool *locked)
 {
 	TimestampTz first_timeout = DT_NOEND;
 	int			found;
@@ -108,10 +123,11 @@ tpg_engine_hand_out(int32 namespace_id, const char *task_queue, const char *iden
 
 	*tasks = NULL;
 	*again = DT_NOEND;
+	*locked = false;
 	/* where all were cancelled, there may be more behind them */
 	do
-		n = claim_and_begin(namespace_id, task_queue, identity, max_tasks, tasks, &found, again);
-	while (n == 0 && found > 0);
+		n = claim_and_begin(namespace_id, task_queue, identity, max_tasks, tasks, &found, again, locked);
+	while (n == 0 && found > 0 && !*locked);
 	if (n == 0)
 		return 0;
 

@@ -226,7 +226,7 @@ tpg_engine_attempt_end(TpgActivityTask *t, TpgAttempt *a)
 }
 
 bool
-tpg_engine_attempt_heartbeat(const TpgActivityTask *t, const Jsonb *details, bool *cancelled)
+tpg_engine_attempt_heartbeat(const TpgActivityTask *t, const Jsonb *details, TpgAttemptWishes *wishes)
 {
 	TpgHeartbeat heartbeat = {.at = tpg_clock_now(), .attempt = t->attempt, .details = (Jsonb *) details};
 	TpgStatus	status;
@@ -236,7 +236,9 @@ tpg_engine_attempt_heartbeat(const TpgActivityTask *t, const Jsonb *details, boo
 		return false;
 	tpg_wake_run_released();
 	tpg_heartbeat_put(t->execution_key, t->scheduled_event_id, &heartbeat);
-	*cancelled = tpg_engine_attempt_cancelled(t, tpg_execution_by_key(t->execution_key));
+	wishes->cancel = tpg_engine_attempt_cancelled(t, tpg_execution_by_key(t->execution_key));
+	wishes->pause = t->paused;
+	wishes->reset = tpg_control_reset_asked(t->execution_key, t->scheduled_event_id);
 	return true;
 }
 

@@ -59,8 +59,16 @@ extern bool tpg_engine_attempt_end(TpgActivityTask *task, TpgAttempt *attempt);
 /* An attempt has not happened after all: what operators have asked of the activity meanwhile is done. */
 extern void tpg_engine_attempt_requests(const TpgActivityTask *task);
 
-/* It is alive, with new details (NULL: none).  False: its run has closed.  *cancelled: whether the code has cancelled it. */
-extern bool tpg_engine_attempt_heartbeat(const TpgActivityTask *task, const Jsonb *details, bool *cancelled);
+/* What is wanted of an attempt that is open. */
+typedef struct TpgAttemptWishes
+{
+	bool		cancel;			/* by its code */
+	bool		pause;			/* by an operator, likewise */
+	bool		reset;
+} TpgAttemptWishes;
+
+/* It is alive, with new details (NULL: none).  False: its run has closed. */
+extern bool tpg_engine_attempt_heartbeat(const TpgActivityTask *task, const Jsonb *details, TpgAttemptWishes *wishes);
 
 /* Has the code cancelled it? */
 extern bool tpg_engine_attempt_cancelled(const TpgActivityTask *task, const TpgExecution *exec);

@@ -73,6 +73,7 @@ typedef struct TpgLimit
 	int			running;		/* in the hands of executors and of transactions in progress */
 	int			open;			/* attempts that have outlived the transaction that started them */
 	bool		wanted;			/* something waits: tell the dispatcher when one ends */
+	bool		place_wanted;	/* a worker outside waits for a place: wake one when an executor gives one back */
 	bool		news;			/* there may be more rows than the dispatcher knows */
 	double		added;			/* decaying counts, for the view */
 	double		started;
@@ -87,6 +88,7 @@ typedef struct TpgLimits
 	uint32		generation;
 	int32		namespace_id;
 	uint64		name_hash;
+	uint64		poller_key;		/* of the sessions that poll it (ipc/pollers) */
 	bool		paused;
 	bool		seen;			/* by the load in progress */
 	TpgLimit	kinds[TPG_LIMIT_KINDS];

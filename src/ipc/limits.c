@@ -29,6 +29,7 @@
 #include "ipc/databases.h"
 #include "ipc/layout.h"
 #include "ipc/limits.h"
+#include "ipc/pollers.h"
 #include "ipc/shmem.h"
 #include "ipc/slots.h"
 #include "ipc/wake.h"
@@ -40,7 +41,7 @@
 #define RATE_SECONDS 30.0
 
 /* before the settings have been read */
-#define ASK_AGAIN_MS 1000
+#define ASK_AGAIN_MS 100
 
 #define MAX_HELD 64
 
@@ -212,8 +213,9 @@ tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
 	bool		limited;
 
+	/* a database without an entry is one whose dispatcher has not come yet */
 	if (l == NULL)
-		return db != NULL && !is_loaded(db);
+		return tpg_shmem_ready() && (db == NULL || !is_loaded(db));
 	limited = is_limited(l, kind) || !is_loaded(db);
 	SpinLockRelease(&l->mutex);
 	return limited;
@@ -232,10 +234,10 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 
 	*again = DT_NOEND;
 	last_started = NULL;
-	if (db == NULL || (is_loaded(db) && db->nlimits == 0))
+	if (!tpg_shmem_ready() || (db != NULL && is_loaded(db) && db->nlimits == 0))
 		return true;
 	now = GetCurrentTimestamp();
-	if (!is_loaded(db))
+	if (db == NULL || !is_loaded(db))
 	{
 		*again = TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS);
 		if (slot != NULL && !slot->limit_held)
@@ -274,7 +276,10 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 		k->started += 1;
 	}
 	else
+	{
 		l->kinds[kind].wanted = true;
+		l->kinds[kind].place_wanted = l->kinds[kind].place_wanted || slot == NULL;
+	}
 	SpinLockRelease(&l->mutex);
 
 	if (slot != NULL)
@@ -290,6 +295,57 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 		last_started = h;
 	}
 	return may;
+}
+
+bool
+tpg_limits_known(void)
+{
+	TpgDatabase *db = tpg_limits_database();
+
+	return !tpg_shmem_ready() || (db != NULL && is_loaded(db));
+}
+
+int
+tpg_limits_room(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int wanted, TimestampTz *again)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TpgLimits  *l;
+	int			room;
+
+	*again = DT_NOEND;
+	if (!tpg_limits_known())
+	{
+		*again = TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS);
+		return 0;
+	}
+	l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	if (l == NULL)
+		return wanted;
+	room = available(l, kind, 0, now, again);
+	if (room < wanted)
+		l->kinds[kind].wanted = l->kinds[kind].place_wanted = true;
+	SpinLockRelease(&l->mutex);
+	return Min(room, wanted);
+}
+
+void
+tpg_limits_no_use(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
+{
+	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+
+	if (l == NULL)
+		return;
+	l->kinds[kind].place_wanted = false;
+	SpinLockRelease(&l->mutex);
+}
+
+bool
+tpg_limits_opened(void)
+{
+	for (int i = 0; i < nheld; i++)
+		if (held[i].opened > held[i].ended)
+			return true;
+	return false;
 }
 
 void
@@ -362,6 +418,8 @@ tpg_limits_item_over(int slot_index, uint16 item_limit)
 {
 	TpgSlot    *slot = &tpg_slots[slot_index];
 	TpgLimits  *l;
+	uint64		poller_key = 0;
+	bool		place_wanted = false;
 	bool		wake = false;
 
 	if (slot->limit_held || slot->limit_refused)
@@ -375,7 +433,11 @@ tpg_limits_item_over(int slot_index, uint16 item_limit)
 			TpgLimit   *k = &l->kinds[slot->limit_kind];
 
 			if (slot->limit_held)
+			{
 				k->running--;
+				place_wanted = k->place_wanted;
+				poller_key = l->poller_key;
+			}
 			/* its row is due, and nobody holds it any more */
 			if (slot->limit_refused)
 				k->news = true;
@@ -399,6 +461,8 @@ tpg_limits_item_over(int slot_index, uint16 item_limit)
 	}
 	if (wake)
 		tpg_database_wake_limits(tpg_database_find(slot->dboid, false), slot->dboid);
+	if (place_wanted)
+		tpg_poller_wake(poller_key, 1, true);
 }
 
 void

@@ -55,6 +55,19 @@ extern bool tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimit
 extern bool tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TimestampTz *again);
 
 /*
+ * How many of so many may start now, as it looks: before tasks are locked that may not start.  Fewer: *again as above,
+ * and whoever gives back a place wakes a session that polls.  no_use: there was room, and nothing that waits for it.
+ */
+extern int	tpg_limits_room(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int wanted, TimestampTz *again);
+extern void tpg_limits_no_use(int32 namespace_id, const char *task_queue, TpgLimitKind kind);
+
+/* Have the settings of this database been read?  Else nothing may start yet. */
+extern bool tpg_limits_known(void);
+
+/* Are there attempts that this transaction would leave open, and that have a place? */
+extern bool tpg_limits_opened(void);
+
+/*
  * For attempts that stay open beyond the transaction that starts them, outside of
  * executors.  keep_open: the last start goes on counting after COMMIT.
  * open_ended: at COMMIT, so many of them count no more.  The dispatcher counts

@@ -17,6 +17,7 @@
 
 #include "ipc/layout.h"
 #include "ipc/limitsettings.h"
+#include "ipc/pollers.h"
 #include "ipc/shmem.h"
 
 /* of the dispatcher: limits_wanted when the load began */
@@ -93,8 +94,12 @@ tpg_limits_load_put(const TpgLimitSettings *s)
 			l->dboid = MyDatabaseId;
 			l->namespace_id = s->namespace_id;
 			l->name_hash = hash;
+			l->poller_key = tpg_poller_key(s->namespace_id, s->task_queue);
 			l->generation++;
 		}
+		/* nobody has counted while any number could be open: the dispatcher does that now */
+		if (l->kinds[TPG_LIMIT_ACTIVITY].max < 0)
+			l->kinds[TPG_LIMIT_ACTIVITY].open = 0;
 		l->seen = true;
 		l->paused = s->paused;
 		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)

@@ -225,6 +225,12 @@ at_transaction_end(XactEvent event, void *arg)
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot PREPARE a transaction that has configured task queues, or has stopped or started workers"),
 						 errhint("Use COMMIT.")));
+			/* nobody would count them until the next sweeps */
+			if (tpg_limits_opened())
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has begun attempts of a task queue with limits"),
+						 errhint("Use COMMIT, or end the attempts in the same transaction.")));
 			break;
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

@@ -41,7 +41,7 @@ static TpgPlan lock_plans[] = {
 };
 static TpgPlan retry_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET attempt = $3, due_at = $4, timeout_at = $5, attempt_scheduled_at = $6, last_failure = $7, "
-	"last_attempt_at = $8, started_at = NULL, in_executor = 0, pass = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
+	"last_attempt_at = $8, started_at = NULL, in_executor = 0, pass = NULL, place_queue = NULL WHERE execution_key = $1 AND scheduled_event_id = $2",
 	8, {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}
 );
 static TpgPlan start_plan = TPG_PLAN(
@@ -92,7 +92,7 @@ static TpgPlan take_builtin_mode_plan = TPG_PLAN(
 	"WHERE namespace_id = $1 AND activity_type = $2 AND mode <> $3 AND started_at IS NULL", 3, {INT4OID, TEXTOID, INT2OID}
 );
 /* of deleted rows: the places in limited queues that open attempts had */
-#define PLACE_COLUMNS "namespace_id, task_queue, mode, started_at, due_at"
+#define PLACE_COLUMNS "namespace_id, coalesce(place_queue, task_queue) AS task_queue, mode, started_at, due_at"
 #define PLACES "SELECT namespace_id, task_queue, count(*)::integer FROM gone " \
 	"WHERE mode IN (3, 4) AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2"
 static TpgPlan delete_all_plan = TPG_PLAN(
@@ -152,6 +152,7 @@ tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->worker_identity = tpg_row_text(r, 17, ctx);
 	t->priority.key = tpg_row_int16(r, 18);
 	t->in_executor = tpg_row_int16(r, 19);
+	t->place_queue = tpg_row_text(r, 20, ctx);
 	t->attributes = (Jsonb *) tpg_row_varlena(r, TPG_ACTIVITY_NCOLUMNS + 1, ctx);
 	/* of a first attempt that has not begun there are none; the statements here look */
 	t->heartbeats_kept = t->attempt > 1;

@@ -33,6 +33,7 @@ typedef struct TpgActivityTask
 	char	   *activity_id;
 	char	   *activity_type;
 	char	   *task_queue;
+	char	   *place_queue;	/* where its open attempt began, if that is another one by now; else NULL */
 	TimestampTz scheduled_at;	/* first scheduling */
 	TimestampTz attempt_scheduled_at;
 	TimestampTz due_at;
@@ -140,8 +141,8 @@ extern int	tpg_activity_delete_left_over(int64 *cursor, int limit, TpgQueueCount
 #define TPG_ACTIVITY_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
 	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, " \
-	"a.priority_key, a.in_executor"
-#define TPG_ACTIVITY_NCOLUMNS 19
+	"a.priority_key, a.in_executor, a.place_queue"
+#define TPG_ACTIVITY_NCOLUMNS 20
 /* and the column behind them: those of the event h, with what an operator has changed */
 #define TPG_ACTIVITY_ATTRIBUTES "coalesce(h.attributes || a.options, h.attributes)"
 extern void tpg_activity_from_row(uint64 row, TpgActivityTask *task, MemoryContext context);

@@ -43,6 +43,7 @@ enum
 	ACTIVITY_FAIRNESS_KEY,
 	ACTIVITY_FAIRNESS_WEIGHT,
 	ACTIVITY_PAUSE_INFO,
+	ACTIVITY_PLACE_QUEUE,
 	ACTIVITY_COLUMNS
 };
 
@@ -75,6 +76,7 @@ task_from_scan(const TpgScan *s)
 	t->activity_id = tpg_scan_text(s, ACTIVITY_ACTIVITY_ID);
 	t->activity_type = tpg_scan_text(s, ACTIVITY_ACTIVITY_TYPE);
 	t->task_queue = tpg_scan_text(s, ACTIVITY_TASK_QUEUE);
+	t->place_queue = tpg_scan_text(s, ACTIVITY_PLACE_QUEUE);
 	t->scheduled_at = time_or(s, ACTIVITY_SCHEDULED_AT, 0);
 	t->attempt_scheduled_at = time_or(s, ACTIVITY_ATTEMPT_SCHEDULED_AT, 0);
 	t->due_at = time_or(s, ACTIVITY_DUE_AT, 0);

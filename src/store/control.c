@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "store/control.h"
+#include "store/line.h"
 #include "store/plan.h"
 
 static TpgPlan read_plan = TPG_PLAN(
@@ -16,11 +17,14 @@ static TpgPlan read_plan = TPG_PLAN(
 	"JOIN temporal_internal.history h ON h.execution_key = a.execution_key AND h.event_id = a.scheduled_event_id "
 	"WHERE a.execution_key = $1 AND a.scheduled_event_id = $2", 2, {INT8OID, INT4OID}
 );
+/* an open attempt keeps its place where it has it; one that is due gets its place in line, of the queue and priority that it has now */
 static TpgPlan write_plan = TPG_PLAN(
-	"UPDATE temporal_internal.activity_task SET paused = $3, pause_info = $4, crash_count = $5, attempt = $6, options = $7, task_queue = $8, "
-	"priority_key = $9, due_at = $10, attempt_scheduled_at = $11, timeout_at = $12, pass = NULL "
-	"WHERE execution_key = $1 AND scheduled_event_id = $2",
-	12, {INT8OID, INT4OID, BOOLOID, JSONBOID, INT2OID, INT4OID, JSONBOID, TEXTOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+	"UPDATE temporal_internal.activity_task d SET paused = $3, pause_info = $4, crash_count = $5, attempt = $6, options = $7, task_queue = $8, "
+	"priority_key = $9, due_at = $10, attempt_scheduled_at = $11, timeout_at = $12, "
+	"place_queue = CASE WHEN d.mode IN (3, 4) AND d.started_at IS NOT NULL THEN nullif(coalesce(d.place_queue, d.task_queue), $8) END, "
+	"pass = CASE WHEN $13 THEN " TPG_LINE_NEXT_PASS("d", "$8", "$9") " END "
+	"WHERE d.execution_key = $1 AND d.scheduled_event_id = $2",
+	13, {INT8OID, INT4OID, BOOLOID, JSONBOID, INT2OID, INT4OID, JSONBOID, TEXTOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}
 );
 static TpgPlan targets_plan = TPG_PLAN(
 	"SELECT a.scheduled_event_id, EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 "
@@ -39,6 +43,10 @@ static TpgPlan ask_plan = TPG_PLAN(
 static TpgPlan take_plan = TPG_PLAN(
 	"WITH taken AS (DELETE FROM temporal_internal.activity_request WHERE execution_key = $1 AND scheduled_event_id = $2 RETURNING id, command) "
 	"SELECT command FROM taken ORDER BY id", 2, {INT8OID, INT4OID}
+);
+static TpgPlan reset_asked_plan = TPG_PLAN(
+	"SELECT FROM temporal_internal.activity_request WHERE execution_key = $1 AND scheduled_event_id = $2 AND command ->> 'op' = 'reset' LIMIT 1",
+	2, {INT8OID, INT4OID}
 );
 static TpgPlan delete_all_plan = TPG_PLAN(
 	"DELETE FROM temporal_internal.activity_request WHERE execution_key = $1", 1, {INT8OID}
@@ -65,12 +73,13 @@ tpg_control_read(int64 execution_key, int32 scheduled_event_id)
 }
 
 void
-tpg_control_write(const TpgControlledActivity *c)
+tpg_control_write(const TpgControlledActivity *c, bool in_line)
 {
 	TpgStoreScope scope;
 	const TpgActivityTask *t = &c->task;
-	Datum		values[12];
-	char		nulls[13] = "            ";
+	Datum		values[13];
+	char		nulls[14] = "             ";
+	int			level;
 
 	tpg_store_begin(&scope);
 	values[0] = Int64GetDatum(t->execution_key);
@@ -91,7 +100,10 @@ tpg_control_write(const TpgControlledActivity *c)
 	values[11] = TimestampTzGetDatum(t->timeout_at);
 	if (TIMESTAMP_NOT_FINITE(t->timeout_at))
 		nulls[11] = 'n';
+	values[12] = BoolGetDatum(in_line);
+	level = tpg_plan_by_index_begin();
 	tpg_plan_execute(&write_plan, values, nulls, false, 0);
+	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
 }
 
@@ -169,6 +181,14 @@ tpg_control_take(int64 execution_key, int32 scheduled_event_id, Jsonb ***command
 		(*commands)[i] = (Jsonb *) tpg_row_varlena(i, 1, scope.caller_context);
 	tpg_store_end(&scope);
 	return n;
+}
+
+bool
+tpg_control_reset_asked(int64 execution_key, int32 scheduled_event_id)
+{
+	Datum		values[2] = {Int64GetDatum(execution_key), Int32GetDatum(scheduled_event_id)};
+
+	return execute(&reset_asked_plan, values);
 }
 
 void

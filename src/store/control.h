@@ -22,7 +22,11 @@ extern TpgControlledActivity *tpg_control_read(int64 execution_key, int32 schedu
  * paused, pause_info, crash_count, attempt, options, task_queue, priority.key, due_at,
  * attempt_scheduled_at, timeout_at.  It has lost its place in line.
  */
-extern void tpg_control_write(const TpgControlledActivity *activity);
+/* in_line: it is due, for a worker outside, and gets its place in line. */
+extern void tpg_control_write(const TpgControlledActivity *activity, bool in_line);
+
+/* Was a reset asked for while its attempt is open?  Without a lock. */
+extern bool tpg_control_reset_asked(int64 execution_key, int32 scheduled_event_id);
 
 typedef struct TpgControlTarget
 {

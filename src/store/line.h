@@ -55,4 +55,12 @@ typedef struct TpgLineQueue
  */
 extern int	tpg_line_join_due(TimestampTz now, int limit, TpgLineQueue **queues, int *ntasks);
 
+/* For this floor: the place in line, in a statement, of the task d when it is due in that queue with that priority. */
+#define TPG_LINE_NEXT_PASS(d, queue, priority) \
+	"greatest((SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = " d ".namespace_id AND f.task_queue = " queue " " \
+	"AND f.priority_key = " priority " AND f.fairness_key = " d ".fairness_key AND f.pass IS NOT NULL AND NOT f.paused ORDER BY f.pass LIMIT 1), " \
+	"(SELECT max(o.pass) + 1 FROM temporal_internal.activity_task o WHERE o.execution_key = " d ".execution_key " \
+	"AND o.scheduled_event_id <> " d ".scheduled_event_id AND o.pass IS NOT NULL AND o.task_queue = " queue " " \
+	"AND o.priority_key = " priority " AND o.fairness_key = " d ".fairness_key), 0)"
+
 #endif							/* TPG_STORE_LINE_H */

@@ -94,8 +94,8 @@ static TpgPlan keys_plans[2] = {
 };
 
 static TpgPlan open_plan = TPG_PLAN(
-	"SELECT count(*)::int4 FROM temporal_internal.activity_task "
-	"WHERE namespace_id = $1 AND task_queue = $2 AND mode IN (3, 4) AND started_at IS NOT NULL AND due_at = 'infinity'", 2, {INT4OID, TEXTOID}
+	"SELECT namespace_id, coalesce(place_queue, task_queue), count(*)::int4 FROM temporal_internal.activity_task "
+	"WHERE mode IN (3, 4) AND started_at IS NOT NULL AND due_at = 'infinity' GROUP BY 1, 2", 0, {0}
 );
 static TpgPlan stopped_plan = TPG_PLAN(
 	"SELECT workers_stopped_at FROM temporal_internal.home WHERE database_oid = $1", 1, {OIDOID}
@@ -238,15 +238,21 @@ tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, Ti
 }
 
 int
-tpg_task_queue_open_attempts(int32 namespace_id, const char *name)
+tpg_task_queue_open_attempts(TpgQueueCount **counts)
 {
 	TpgStoreScope scope;
-	Datum		values[2] = {Int32GetDatum(namespace_id), CStringGetTextDatum(name)};
 	int			n;
 
 	tpg_store_begin(&scope);
-	tpg_plan_execute(&open_plan, values, NULL, false, 1);
-	n = tpg_row_int32(0, 1);
+	tpg_plan_execute(&open_plan, NULL, NULL, false, 0);
+	n = (int) SPI_processed;
+	*counts = MemoryContextAlloc(scope.caller_context, sizeof(TpgQueueCount) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		(*counts)[i].namespace_id = tpg_row_int32(i, 1);
+		(*counts)[i].task_queue = tpg_row_text(i, 2, scope.caller_context);
+		(*counts)[i].count = tpg_row_int32(i, 3);
+	}
 	tpg_store_end(&scope);
 	return n;
 }

@@ -6,6 +6,7 @@
 #define TPG_STORE_TASK_QUEUE_H
 
 #include "datatype/timestamp.h"
+#include "store/activity.h"
 #include "utils/jsonb.h"
 
 typedef struct TpgTaskQueue
@@ -50,8 +51,8 @@ typedef struct TpgBacklogRow
  */
 extern int	tpg_task_queue_backlog(int32 namespace_id, const char *name, bool activities, TimestampTz now, int limit, TpgBacklogRow **rows);
 
-/* Attempts that outside workers have in hand, and requests (recorded, and not ended). */
-extern int	tpg_task_queue_open_attempts(int32 namespace_id, const char *name);
+/* Attempts that outside workers have in hand, and requests (recorded, and not ended), by the queue that they count in; palloc'd. */
+extern int	tpg_task_queue_open_attempts(TpgQueueCount **counts);
 
 /* stop_workers(): since when; 0: they are not stopped. */
 extern TimestampTz tpg_workers_stopped_at(void);

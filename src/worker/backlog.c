@@ -182,9 +182,10 @@ tpg_backlog_load(void)
 		for (int kind = 0; kind < TPG_LIMIT_KINDS; kind++)
 			backlog_init(&q->backlogs[kind], ref, kind);
 	}
-	tpg_limits_load_end();
 	MemoryContextSwitchTo(old);
+	/* before anything may start: after a start of the server nobody knows how many attempts are open */
 	tpg_backlog_recount();
+	tpg_limits_load_end();
 	/* workers outside, who may start more now */
 	tpg_poller_wake_database(MyDatabaseId, false);
 }
@@ -197,6 +198,9 @@ tpg_backlog_load(void)
 void
 tpg_backlog_recount(void)
 {
+	TpgQueueCount *counts = NULL;
+	int			n = -1;
+
 	for (int i = 0; i < nqueues; i++)
 	{
 		Queue	   *q = &queues[i];
@@ -205,7 +209,13 @@ tpg_backlog_recount(void)
 
 		if (!q->limits_activities)
 			continue;
-		counted = tpg_task_queue_open_attempts(q->namespace_id, q->name);
+		/* one look at the table for all of them */
+		if (n < 0)
+			n = tpg_task_queue_open_attempts(&counts);
+		counted = 0;
+		for (int c = 0; c < n; c++)
+			if (counts[c].namespace_id == q->namespace_id && strcmp(counts[c].task_queue, q->name) == 0)
+				counted = counts[c].count;
 		known = tpg_limits_open(q->ref, TPG_LIMIT_ACTIVITY);
 		if (counted != known && (known == 0 || (q->counted == counted && q->known == known)))
 			tpg_limits_set_open(q->ref, TPG_LIMIT_ACTIVITY, counted);
