@@ -32,6 +32,9 @@
 	"SELECT task_token, activity_type, activity_id, workflow_id, input::text, heartbeat_details::text, attempt, " \
 	"extract(epoch FROM heartbeat_timeout) FROM temporal.poll_activity_task($1, $2, '10 s', $3)"
 
+/* Tells what is wanted of the attempt. */
+#define HEARTBEAT "record_activity_heartbeat"
+
 /* Without a heartbeat timeout, details are sent so often at most. */
 #define HEARTBEAT_SECONDS 30.0
 #define MAX_BACKOFF_SECONDS 5.0
@@ -57,6 +60,7 @@ typedef struct Slot
 	Stage		stage;
 	bool		stop;
 	bool		cancelled;		/* by its workflow */
+	const char *handed_back;	/* paused or reset by an operator: type of the failure that says so; NULL */
 	bool		lost;			/* the attempt is not ours any more */
 	bool		has_details;
 	char	   *details;
@@ -361,7 +365,8 @@ report_end(Slot *slot)
 	else if (function == NULL)
 	{
 		function = "fail_activity";
-		payload = stopping ? failure("WorkerShutdown", "the worker shut down", false, "") :
+		/* a paused activity is held behind that, one that was reset begins anew */
+		payload = slot->handed_back ? failure(slot->handed_back, "the activity was paused or reset", false, "") : stopping ? failure("WorkerShutdown", "the worker shut down", false, "") :
 			failure("NoResult", "the activity gave no result", false, "");
 	}
 	if (function == NULL || slot->lost)
@@ -373,7 +378,7 @@ report_end(Slot *slot)
 	{
 		/* so that the next attempt goes on where this one was */
 		if (slot->has_details && strcmp(function, "complete_activity") != 0)
-			add_report(slot, "heartbeat_activity", slot->token, slot->details ? check(strdup(slot->details)) : NULL, true);
+			add_report(slot, HEARTBEAT, slot->token, slot->details ? check(strdup(slot->details)) : NULL, true);
 		add_report(slot, function, slot->token, payload, false);
 	}
 }
@@ -387,7 +392,7 @@ send_reports(void)
 		const char *values[2] = {r->token, r->payload};
 		char		sql[100];
 
-		snprintf(sql, sizeof(sql), "SELECT temporal.%s($1::text, $2::jsonb)", r->function);
+		snprintf(sql, sizeof(sql), "SELECT * FROM temporal.%s($1::text, $2::jsonb)", r->function);
 		/* a sync behind each: a transaction of its own */
 		if (!PQsendQueryParams(reports.conn, sql, 2, NULL, values, NULL, NULL, 0) || !PQpipelineSync(reports.conn))
 		{
@@ -430,8 +435,13 @@ answered(PGresult *result)
 		pthread_mutex_lock(&mutex);
 		slot->heartbeat_sent = false;
 		slot->lost = slot->lost || gone;
+		/* cancel_requested, activity_paused, activity_reset */
 		slot->cancelled = slot->cancelled || (state == NULL && strcmp(PQgetvalue(result, 0, 0), "t") == 0);
-		slot->stop = slot->stop || slot->lost || slot->cancelled;
+		if (state == NULL && strcmp(PQgetvalue(result, 0, 1), "t") == 0)
+			slot->handed_back = "ActivityPaused";
+		else if (state == NULL && strcmp(PQgetvalue(result, 0, 2), "t") == 0)
+			slot->handed_back = "ActivityReset";
+		slot->stop = slot->stop || slot->lost || slot->cancelled || slot->handed_back != NULL;
 		pthread_cond_broadcast(&changed);
 		pthread_mutex_unlock(&mutex);
 	}
@@ -511,7 +521,7 @@ send_heartbeats(void)
 		{
 			slot->heartbeat_sent = true;
 			slot->next_heartbeat = t + (slot->heartbeat_every > 0 ? slot->heartbeat_every : HEARTBEAT_SECONDS);
-			add_report(slot, "heartbeat_activity", slot->token, details, true);
+			add_report(slot, HEARTBEAT, slot->token, details, true);
 			if (slot->next_heartbeat < next)
 				next = slot->next_heartbeat;
 		}
@@ -579,7 +589,7 @@ begin_task(PGresult *result, int i)
 	pthread_mutex_lock(&mutex);
 	slot->stop = slot->cancelled = slot->lost = slot->has_details = false;
 	slot->details = slot->task.heartbeat_details ? check(strdup(slot->task.heartbeat_details)) : NULL;
-	slot->report = NULL;
+	slot->report = slot->handed_back = NULL;
 	slot->stage = RUNNING;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&mutex);

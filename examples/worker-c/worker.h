@@ -19,7 +19,7 @@ typedef struct Task
 	int			attempt;
 } Task;
 
-/* How far it is (JSON text, or NULL).  True: clean up and return; it was cancelled or given up, or the worker shuts down. */
+/* How far it is (JSON text, or NULL).  True: clean up and return; it was cancelled, paused, reset or given up, or the worker shuts down. */
 extern bool heartbeat(const char *details);
 
 /* Sleeps; true as soon as it is to stop. */

@@ -23,7 +23,7 @@ process.on('SIGTERM', stop).on('SIGINT', stop);
 async function report(name, token, payload = null) {
 	for (let delay = 100; ; delay = Math.min(delay * 2, 5000)) {
 		try {
-			return (await reports.query(`SELECT temporal.${name}($1, $2) AS answer`, [token, JSON.stringify(payload)])).rows[0].answer;
+			return (await reports.query(`SELECT * FROM temporal.${name}($1, $2)`, [token, JSON.stringify(payload)])).rows[0];
 		} catch (e) {
 			if (e.code === 'TP013') return null;
 			if (e.code && !/^(08|40|53|55|57|58|E)/.test(e.code)) throw e;
@@ -35,13 +35,19 @@ async function report(name, token, payload = null) {
 async function run(task) {
 	const seconds = (task.heartbeat_timeout ?? '').split(':').reduce((s, part) => s * 60 + Number(part), 0);
 	task.details = task.heartbeat_details;
-	const timer = seconds && setInterval(async () => { // false: all is well; true: cancelled; null: lost
-		if ((task.told = await report('heartbeat_activity', task.task_token, task.details).catch(() => false)) !== false) task.stop = true;
-	}, seconds * 500);
+	const beat = async () => { // what is wanted of the attempt; null: it is lost
+		task.told = await report('record_activity_heartbeat', task.task_token, task.details).catch(() => task.told);
+		task.stop ||= task.told === null || Object.values(task.told ?? {}).includes(true);
+	};
+	const timer = seconds && setInterval(beat, seconds * 500);
 	try {
 		if (!activities[task.activity_type]) throw new Error('this worker has no such activity');
 		const result = await activities[task.activity_type](task.input, task);
-		await (task.told ? report('report_activity_cancelled', task.task_token) : report('complete_activity', task.task_token, result));
+		if (task.told?.cancel_requested) await report('report_activity_cancelled', task.task_token);
+		else if (task.stop && task.told) { // paused or reset: with the details to the next attempt
+			await beat();
+			await report('fail_activity', task.task_token, { type: task.told?.activity_paused ? 'ActivityPaused' : 'ActivityReset', message: 'handed back' });
+		} else await report('complete_activity', task.task_token, result);
 	} catch (e) {
 		await report('fail_activity', task.task_token, { type: e.name, message: e.message }).catch(console.error);
 	} finally { clearInterval(timer); }

@@ -104,6 +104,19 @@ sub try_worker
 	$node->wait_for("SELECT status = 'Canceled' FROM temporal.workflow WHERE workflow_id = '$name c'", timeout => 10);
 	pass("$name: a heartbeat tells of a cancellation");
 
+	# a pause hands it back, with what it has told; the next attempt goes on from there
+	$node->query("SELECT temporal.start_workflow('with_policy', '[\"count\", 60]', id => '$name p')");
+	$node->wait_for(heartbeat_of("$name p"));
+	$node->query("SELECT temporal.pause_activity('$name p', activity_type => '*')");
+	$node->wait_for("SELECT state = 'Paused' AND temporal_internal.failure_type(last_failure) = 'ActivityPaused' FROM temporal.pending_activity WHERE workflow_id = '$name p'", timeout => 10);
+	my $counted = $node->query("SELECT heartbeat_details FROM temporal.pending_activity WHERE workflow_id = '$name p'");
+	cmp_ok($counted, '<', 60, "$name: a heartbeat tells of a pause, at $counted of 60");
+	$node->query("SELECT temporal.unpause_activity('$name p', activity_type => '*', reset_attempts => true)");
+	$node->wait_for("SELECT state = 'Started' AND heartbeat_details::text::int > $counted FROM temporal.pending_activity WHERE workflow_id = '$name p'");
+	$node->query("SELECT temporal.reset_activity('$name p', activity_type => '*')");
+	$node->wait_for("SELECT state = 'Started' AND temporal_internal.failure_type(last_failure) = 'ActivityReset' AND attempt = 1 FROM temporal.pending_activity WHERE workflow_id = '$name p'", timeout => 10);
+	is($node->query("CALL temporal.await_result('$name p', NULL, '20 s')"), '60', "$name: and of a reset; it goes on from where it was");
+
 	# connections are cut
 	$node->query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND (query LIKE '%temporal.poll%' OR query LIKE '%complete_%' OR query LIKE '%heartbeat_%')");
 	is($node->query(q{CALL temporal.execute_workflow('with_policy', '["echo", 1]', wait_timeout => '30 s')}), '1', "$name: connects again");
