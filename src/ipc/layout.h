@@ -285,6 +285,7 @@ extern void tpg_databases_reset(void);
 extern void tpg_limits_reset(void);
 extern TpgDatabase *tpg_limits_database(void);	/* of this process; may be NULL */
 extern uint64 tpg_limits_hash(const char *name);
+extern TpgLimits *tpg_limits_lock(TpgLimitRef ref);	/* by its mutex, if it is still that queue's; else NULL */
 extern void tpg_shared_heartbeats_reset(void);
 
 /* Neither fails nor allocates; a process that is there no more is no harm. */

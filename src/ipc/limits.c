@@ -22,6 +22,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
@@ -45,11 +46,12 @@
 
 #define MAX_HELD 64
 
-/* One queue's share in the transaction in progress, outside of executors. */
+/* One queue's share in a subtransaction of the one in progress, outside of executors. */
 typedef struct Held
 {
 	TpgLimitRef ref;
 	TpgLimitKind kind;
+	SubTransactionId subid;
 	int			running;		/* started here, and over with it */
 	int			opened;			/* started here, and open after COMMIT */
 	int			ended;			/* open ones that end with it */
@@ -63,10 +65,11 @@ static Held *last_started = NULL;
 static Held *
 held_of(TpgLimitRef ref, TpgLimitKind kind)
 {
+	SubTransactionId subid = GetCurrentSubTransactionId();
 	Held	   *h;
 
 	for (int i = 0; i < nheld; i++)
-		if (held[i].ref.index == ref.index && held[i].ref.generation == ref.generation && held[i].kind == kind)
+		if (held[i].subid == subid && held[i].ref.index == ref.index && held[i].ref.generation == ref.generation && held[i].kind == kind)
 			return &held[i];
 	if (nheld >= MAX_HELD)
 		return NULL;
@@ -74,6 +77,7 @@ held_of(TpgLimitRef ref, TpgLimitKind kind)
 	memset(h, 0, sizeof(*h));
 	h->ref = ref;
 	h->kind = kind;
+	h->subid = subid;
 	return h;
 }
 
@@ -141,8 +145,8 @@ tpg_limits_find(int32 namespace_id, const char *task_queue)
 }
 
 /* Locked, if it is still that queue's; else NULL. */
-static TpgLimits *
-lock_limits(TpgLimitRef ref)
+TpgLimits *
+tpg_limits_lock(TpgLimitRef ref)
 {
 	TpgLimits  *l;
 
@@ -210,7 +214,7 @@ bool
 tpg_limits_hold(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 {
 	TpgDatabase *db = tpg_limits_database();
-	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	TpgLimits  *l = tpg_limits_lock(tpg_limits_find(namespace_id, task_queue));
 	bool		limited;
 
 	/* a database without an entry is one whose dispatcher has not come yet */
@@ -261,7 +265,7 @@ tpg_limits_start(int32 namespace_id, const char *task_queue, TpgLimitKind kind, 
 			return false;
 		}
 	}
-	l = lock_limits(ref);
+	l = tpg_limits_lock(ref);
 	if (l == NULL)
 		return true;
 	may = available(l, kind, 0, now, again) > 0;
@@ -318,7 +322,7 @@ tpg_limits_room(int32 namespace_id, const char *task_queue, TpgLimitKind kind, i
 		*again = TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS);
 		return 0;
 	}
-	l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	l = tpg_limits_lock(tpg_limits_find(namespace_id, task_queue));
 	if (l == NULL)
 		return wanted;
 	room = available(l, kind, 0, now, again);
@@ -331,7 +335,7 @@ tpg_limits_room(int32 namespace_id, const char *task_queue, TpgLimitKind kind, i
 void
 tpg_limits_no_use(int32 namespace_id, const char *task_queue, TpgLimitKind kind)
 {
-	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	TpgLimits  *l = tpg_limits_lock(tpg_limits_find(namespace_id, task_queue));
 
 	if (l == NULL)
 		return;
@@ -364,9 +368,29 @@ tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind k
 	TpgLimitRef ref = tpg_limits_find(namespace_id, task_queue);
 	Held	   *h = ref.index >= 0 && tpg_wake_expect() ? held_of(ref, kind) : NULL;
 
-	/* of too many queues at once: the next recount tells, as it does where a subtransaction was rolled back */
+	/* of too many queues at once: the next recount tells */
 	if (h != NULL)
 		h->ended += count;
+}
+
+/* One share is over; true: the dispatcher wants to know. */
+static bool
+settle(const Held *h, bool committed)
+{
+	TpgLimits  *l = tpg_limits_lock(h->ref);
+	TpgLimit   *k;
+	bool		wake;
+
+	if (l == NULL)
+		return false;
+	k = &l->kinds[h->kind];
+	k->running -= h->running + h->opened;
+	if (committed)
+		k->open = Max(k->open + h->opened - h->ended, 0);
+	wake = k->wanted;
+	k->wanted = false;
+	SpinLockRelease(&l->mutex);
+	return wake;
 }
 
 void
@@ -375,23 +399,47 @@ tpg_limits_at_end(bool committed)
 	bool		wake = false;
 
 	for (int i = 0; i < nheld; i++)
-	{
-		Held	   *h = &held[i];
-		TpgLimits  *l = lock_limits(h->ref);
-		TpgLimit   *k;
-
-		if (l == NULL)
-			continue;
-		k = &l->kinds[h->kind];
-		k->running -= h->running + h->opened;
-		if (committed)
-			k->open = Max(k->open + h->opened - h->ended, 0);
-		wake = wake || k->wanted;
-		k->wanted = false;
-		SpinLockRelease(&l->mutex);
-	}
+		wake |= settle(&held[i], committed);
 	nheld = 0;
 	last_started = NULL;
+	if (wake)
+		wake_dispatcher();
+}
+
+/* What it has becomes its parent's, or (parent 0) is over. */
+void
+tpg_limits_at_subend(SubTransactionId subid, SubTransactionId parent)
+{
+	bool		wake = false;
+	int			kept = 0;
+
+	last_started = NULL;
+	for (int i = 0; i < nheld; i++)
+	{
+		Held		h = held[i];
+		int			same = 0;
+
+		if (h.subid == subid && parent == InvalidSubTransactionId)
+		{
+			wake |= settle(&h, false);
+			continue;
+		}
+		if (h.subid == subid)
+			h.subid = parent;
+		/* one entry each, however many savepoints there were */
+		while (same < kept && (held[same].subid != h.subid || held[same].kind != h.kind || held[same].ref.index != h.ref.index ||
+							   held[same].ref.generation != h.ref.generation))
+			same++;
+		if (same == kept)
+			held[kept++] = h;
+		else
+		{
+			held[same].running += h.running;
+			held[same].opened += h.opened;
+			held[same].ended += h.ended;
+		}
+	}
+	nheld = kept;
 	if (wake)
 		wake_dispatcher();
 }
@@ -427,7 +475,7 @@ tpg_limits_item_over(int slot_index, uint16 item_limit)
 		/* refused before the limits were known: the look at everything that follows may have met it in hand */
 		if (slot->limit.index < 0 && slot->limit_refused)
 			tpg_database_wake_scan(tpg_database_find(slot->dboid, false), slot->dboid);
-		l = lock_limits(slot->limit);
+		l = tpg_limits_lock(slot->limit);
 		if (l != NULL)
 		{
 			TpgLimit   *k = &l->kinds[slot->limit_kind];
@@ -469,7 +517,7 @@ void
 tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TpgLimits  *l = lock_limits(ref);
+	TpgLimits  *l = tpg_limits_lock(ref);
 
 	if (l == NULL)
 		return;
@@ -490,7 +538,7 @@ tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count)
 int
 tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampTz now, TimestampTz *again)
 {
-	TpgLimits  *l = lock_limits(ref);
+	TpgLimits  *l = tpg_limits_lock(ref);
 	int			n = 0;
 
 	*again = DT_NOEND;
@@ -506,7 +554,7 @@ tpg_limits_available(TpgLimitRef ref, TpgLimitKind kind, int pending, TimestampT
 bool
 tpg_limits_take_news(TpgLimitRef ref, TpgLimitKind kind)
 {
-	TpgLimits  *l = lock_limits(ref);
+	TpgLimits  *l = tpg_limits_lock(ref);
 	bool		news;
 
 	if (l == NULL)
@@ -515,32 +563,6 @@ tpg_limits_take_news(TpgLimitRef ref, TpgLimitKind kind)
 	l->kinds[kind].news = false;
 	SpinLockRelease(&l->mutex);
 	return news;
-}
-
-int
-tpg_limits_open(TpgLimitRef ref, TpgLimitKind kind)
-{
-	TpgLimits  *l = lock_limits(ref);
-	int			open;
-
-	if (l == NULL)
-		return 0;
-	open = l->kinds[kind].open;
-	SpinLockRelease(&l->mutex);
-	return open;
-}
-
-void
-tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open)
-{
-	TpgLimits  *l = lock_limits(ref);
-
-	if (l == NULL)
-		return;
-	if (open < l->kinds[kind].open)
-		l->kinds[kind].news = true;
-	l->kinds[kind].open = open;
-	SpinLockRelease(&l->mutex);
 }
 
 /* ---------------------------------------------------------------------
@@ -552,7 +574,7 @@ bool
 tpg_limits_state(int32 namespace_id, const char *task_queue, TpgLimitKind kind, TpgLimitState *state)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TpgLimits  *l = lock_limits(tpg_limits_find(namespace_id, task_queue));
+	TpgLimits  *l = tpg_limits_lock(tpg_limits_find(namespace_id, task_queue));
 	TpgLimit	k;
 	TimestampTz again;
 

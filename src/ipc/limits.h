@@ -14,7 +14,7 @@
  *
  * and it counts until
  *	  - an executor is through with the item in its hands, in whatever way;
- *	  - elsewhere, the transaction ends (a rollback to a savepoint ends nothing);
+ *	  - elsewhere, the transaction ends, or the subtransaction is rolled back;
  *		after tpg_limits_keep_open() and a COMMIT, until tpg_limits_open_ended() has
  *		been committed.
  *
@@ -72,7 +72,7 @@ extern bool tpg_limits_opened(void);
  * executors.  keep_open: the last start goes on counting after COMMIT.
  * open_ended: at COMMIT, so many of them count no more.  The dispatcher counts
  * them in the table when it reads the settings, and again with every sweep: what
- * is counted wrongly all the same (a subtransaction that was rolled back) is set right there.
+ * is counted wrongly all the same (a transaction that was prepared) is set right there.
  */
 extern void tpg_limits_keep_open(void);
 extern void tpg_limits_open_ended(int32 namespace_id, const char *task_queue, TpgLimitKind kind, int count);
@@ -101,6 +101,9 @@ extern void tpg_limits_news(TpgLimitRef ref, TpgLimitKind kind, int count);
 
 /* The transaction has ended. */
 extern void tpg_limits_at_end(bool committed);
+
+/* A subtransaction has been committed, or (parent 0) rolled back. */
+extern void tpg_limits_at_subend(SubTransactionId subid, SubTransactionId parent);
 
 /* An executor is through with its item. */
 extern void tpg_limits_item_over(int slot, uint16 item_limit);

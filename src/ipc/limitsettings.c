@@ -176,3 +176,29 @@ tpg_limits_forget_database(Oid dboid)
 {
 	(void) free_entries(dboid, true);
 }
+
+int
+tpg_limits_open(TpgLimitRef ref, TpgLimitKind kind)
+{
+	TpgLimits  *l = tpg_limits_lock(ref);
+	int			open;
+
+	if (l == NULL)
+		return 0;
+	open = l->kinds[kind].open;
+	SpinLockRelease(&l->mutex);
+	return open;
+}
+
+void
+tpg_limits_set_open(TpgLimitRef ref, TpgLimitKind kind, int open)
+{
+	TpgLimits  *l = tpg_limits_lock(ref);
+
+	if (l == NULL)
+		return;
+	if (open < l->kinds[kind].open)
+		l->kinds[kind].news = true;
+	l->kinds[kind].open = open;
+	SpinLockRelease(&l->mutex);
+}

@@ -238,6 +238,22 @@ at_transaction_end(XactEvent event, void *arg)
 	}
 }
 
+/* What a rolled back subtransaction has begun or ended has not happened, and what it had locked others have left out. */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (pending.phase != PHASE_COLLECTING)
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		tpg_limits_at_subend(subid, parent);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		tpg_limits_at_subend(subid, InvalidSubTransactionId);
+		for (int i = 0; i < pending.npolls; i++)
+			pending.polls[i].tasks = Max(pending.polls[i].tasks, pending.polls[i].held);
+	}
+}
+
 static void
 at_resource_release(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
 {
@@ -259,6 +275,7 @@ prepare(void)
 	if (!callbacks_installed)
 	{
 		RegisterXactCallback(at_transaction_end, NULL);
+		RegisterSubXactCallback(at_subtransaction_end, NULL);
 		RegisterResourceReleaseCallback(at_resource_release, NULL);
 		forget();
 		callbacks_installed = true;
