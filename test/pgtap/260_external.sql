@@ -141,7 +141,7 @@ SELECT temporal.reset_activity('w7', '1');
 SELECT is(temporal.record_activity_heartbeat('w7', NULL, '1')::text, '(f,f,t)', '... and of a reset');
 SELECT temporal.fail_activity('w7', NULL, '1', '{"message": "begins anew", "type": "ActivityReset"}');
 SELECT is((attempt, (temporal.record_activity_heartbeat(task_token)).activity_reset)::text, '(1,f)', 'the attempt that follows knows nothing of it') FROM polled('watched');
-SELECT is(pg_temp.sqlstate_of($$SELECT temporal.record_activity_heartbeat('nonsense')$$), 'TP013', 'a token of nothing');
+SELECT is(pg_temp.sqlstate_of($$SELECT temporal.record_activity_heartbeat('nonsense')$$), '22023', 'a token of nothing');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.record_activity_heartbeat(NULL)$$), '22004', 'none');
 SELECT temporal.cancel('w7');
 SELECT temporal.test_drive();
