@@ -41,10 +41,10 @@ $node->query(q{
 			COMMIT;
 			IF form = 'call' THEN
 				tasks := NULL;
-				CALL temporal.poll_activity_tasks(queue, 'worker', '2 s', max_tasks, tasks);
+				CALL temporal.poll_activity_tasks(queue, 'worker', '6 s', max_tasks, tasks);
 				tokens := ARRAY(SELECT t ->> 'task_token' FROM jsonb_array_elements(tasks) t);
 			ELSE
-				tokens := ARRAY(SELECT task_token FROM temporal.poll_activity_task(queue, 'worker', '2 s', max_tasks));
+				tokens := ARRAY(SELECT task_token FROM temporal.poll_activity_task(queue, 'worker', '6 s', max_tasks));
 			END IF;
 			COMMIT;
 			PERFORM pg_sleep(seconds) FROM unnest(tokens) LIMIT 1;
