@@ -31,7 +31,7 @@ tpg_engine_cancel(const TpgExecution *exec, const TpgCancelRequest *r)
 	if (exec->cancel_requested)
 		return true;
 	if (tpg_execution_is_delayed(exec, now))
-		tpg_message_bring_forward(exec->key, now);
+		tpg_mail_bring_forward(exec, now);
 	tpg_json_add_text(b, "cause", r->reason);
 	if (r->sender_event_id != 0)
 		tpg_json_add_int(b, "externalInitiatedEventId", r->sender_event_id);
