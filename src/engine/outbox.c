@@ -45,6 +45,9 @@
 /* the row that an error stopped, if any */
 static int64 row_in_hand;
 
+/* the run that the last entry which found one locked is about */
+static int64 locked_key;
+
 #define RETRY_FIRST_US INT64CONST(1000000)
 #define RETRY_MAX_US INT64CONST(60000000)
 
@@ -274,6 +277,14 @@ is_among(List *ids, const char *id)
 	return false;
 }
 
+static int64
+latest_run_key(const TpgExecution *asker, const char *workflow_id)
+{
+	TpgExecution *exec = tpg_execution_find(asker->namespace_id, workflow_id, NULL);
+
+	return exec ? exec->key : 0;
+}
+
 static void
 read_event(const TpgExecution *asker, const TpgOutboxRow *row, TpgEvent *e)
 {
@@ -324,6 +335,7 @@ tpg_engine_outbox(int64 execution_key)
 			switch (do_row(asker, &rows[i], &e, &inherited))
 			{
 				case TPG_CHILD_LOCKED:
+					locked_key = latest_run_key(asker, target);
 					waiting = lappend(waiting, target);
 					nlocked++;
 					continue;
@@ -346,7 +358,7 @@ tpg_engine_outbox(int64 execution_key)
 	return enough || nlocked > 0 ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
 }
 
-void
+int64
 tpg_engine_outbox_all(int64 execution_key)
 {
 	TpgOutboxOutcome outcome;
@@ -356,6 +368,37 @@ tpg_engine_outbox_all(int64 execution_key)
 		CHECK_FOR_INTERRUPTS();
 		outcome = tpg_engine_outbox(execution_key);
 	} while (outcome == TPG_OUTBOX_DONE || outcome == TPG_OUTBOX_MORE);
+	return outcome == TPG_OUTBOX_LOCKED ? locked_key : 0;
+}
+
+int64
+tpg_engine_outbox_locked_before(int64 execution_key)
+{
+	TpgExecution *asker = tpg_execution_by_key(execution_key);
+	TpgOutboxRow rows[OUTBOX_BATCH];
+	int64		from = 0;
+	int			n;
+
+	do
+	{
+		n = tpg_outbox_read(execution_key, from, OUTBOX_BATCH, rows);
+		for (int i = 0; i < n; i++)
+		{
+			TpgEvent	e;
+			TpgStatus	status;
+			int64		key;
+
+			CHECK_FOR_INTERRUPTS();
+			read_event(asker, &rows[i], &e);
+			key = latest_run_key(asker, target_of(asker, &e));
+			if (key != 0 && key < execution_key && !tpg_execution_lock(key, TPG_ROW_KEY_SHARE_NOWAIT, &status) &&
+				tpg_execution_by_key(key) != NULL)
+				return key;
+		}
+		if (n > 0)
+			from = rows[n - 1].id + 1;
+	} while (n == OUTBOX_BATCH);
+	return 0;
 }
 
 /* That row, or else the first. */
