@@ -14,7 +14,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/uuid.h"
 
@@ -26,7 +25,6 @@
 #include "engine/close.h"
 #include "engine/outbox.h"
 #include "engine/start.h"
-#include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "store/history.h"
 #include "store/outbox.h"
@@ -190,11 +188,9 @@ adopt(const TpgExecution *parent, const TpgStartRequest *r, pg_uuid_t *run_id)
 	/* which ends it, where it is not the base but a later run that the reset has closed */
 	if (policy_waits(base->key, (int32) tpg_json_get_int(child->parent, "initiatedEventId", 0)))
 		return ADOPTION_LOCKED;
+	/* its task is left alone: it may take longer than it is until the next try */
 	if (!tpg_run_lock(child->key, false))
-	{
-		tpg_slot_interrupt(MyDatabaseId, child->key, TPG_SLOT_WORKFLOW_TASK, TPG_INTERRUPT_YIELD);
 		return ADOPTION_LOCKED;
-	}
 	if (!tpg_execution_lock(child->key, TPG_ROW_UPDATE_NOWAIT, &status))
 		return ADOPTION_LOCKED;
 	tpg_wake_run_released();

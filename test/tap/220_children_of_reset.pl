@@ -30,6 +30,22 @@ $node->query(q{
 		PERFORM temporal.wait_signal('start');
 		RETURN temporal.execute_child_workflow('kid', kid, id => kid);
 	END $$;
+	-- computes, and goes on as another run
+	CREATE FUNCTION chain(kid text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		IF kid <> 'last' THEN
+			FOR i IN 1 .. 30000000 LOOP NULL; END LOOP;
+			PERFORM temporal.continue_as_new('last'::text);
+		END IF;
+		PERFORM temporal.wait_signal('go');
+		RETURN 'grown';
+	END $$;
+	CREATE FUNCTION parent_of_chain(kid text) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM temporal.wait_signal('start');
+		RETURN temporal.execute_child_workflow('chain', kid, id => kid);
+	END $$;
+	SELECT temporal.register_workflow('chain'), temporal.register_workflow('parent_of_chain');
 	SELECT temporal.register_activity('holds'), temporal.register_workflow('kid'), temporal.register_workflow('parent');
 });
 
@@ -74,6 +90,15 @@ is($node->query(q{SELECT count(*) FROM pg_locks WHERE NOT granted}), '0', 'nobod
 $session->query_safe('COMMIT');
 adopted('b', $kid, 'it is taken over when he is done');
 $session->quit;
+
+# --- its task goes on as another run meanwhile
+
+$node->query(q{SELECT temporal.start_workflow('parent_of_chain', to_jsonb('kid of n'::text), id => 'n'), temporal.signal('n', 'start')});
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.worker WHERE workflow_id = 'kid of n'});
+$node->query(sprintf $reset, 'n');
+$node->wait_for(q{SELECT count(*) = 1 FROM temporal.history h JOIN temporal.workflow w USING (run_id) WHERE w.workflow_id = 'n' AND w.is_current AND event_type = 'ChildWorkflowExecutionStarted'});
+$node->query(q{SELECT temporal.signal('kid of n', 'go')});
+is($node->query(q{SELECT temporal.result('n', timeout => '30 s')}), '"grown"', 'the run that it goes on as is the child of the new parent, too');
 
 # --- crashes
 
