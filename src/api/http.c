@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "api/args.h"
+#include "api/client.h"
 #include "base/ident.h"
 #include "store/httpaccess.h"
 #include "store/namespace.h"
@@ -114,10 +115,12 @@ url_of(const char *url)
 }
 
 static int32
-administered(void)
+administered(const char *what)
 {
-	int32		id = tpg_namespace_current_for_write();
+	int32		id;
 
+	tpg_outside_to_write(what);
+	id = tpg_namespace_current_for_write();
 	tpg_access_require(id, TPG_ACCESS_ADMIN);
 	return id;
 }
@@ -135,7 +138,7 @@ tpg_sql_grant_http(PG_FUNCTION_ARGS)
 {
 	char	   *role = name_arg(fcinfo, 0, "role");
 	char	   *url = url_of(tpg_arg_text(fcinfo, 1));
-	int32		namespace_id = administered();
+	int32		namespace_id = administered("grant_http");
 
 	check_role(role);
 	tpg_http_grant(namespace_id, role, url);
@@ -147,7 +150,7 @@ tpg_sql_revoke_http(PG_FUNCTION_ARGS)
 {
 	char	   *role = name_arg(fcinfo, 0, "role");
 	char	   *url = url_of(tpg_arg_text(fcinfo, 1));
-	int32		namespace_id = administered();
+	int32		namespace_id = administered("revoke_http");
 
 	if (!tpg_http_revoke(namespace_id, role, url))
 		ereport(NOTICE,
@@ -175,7 +178,7 @@ tpg_sql_set_secret(PG_FUNCTION_ARGS)
 	char	   *value = tpg_arg_text(fcinfo, 1);
 	char	   *role = name_arg(fcinfo, 2, "role");
 	char	   *url = PG_ARGISNULL(3) ? NULL : url_of(tpg_arg_text(fcinfo, 3));
-	int32		namespace_id = administered();
+	int32		namespace_id = administered("set_secret");
 
 	check_role(role);
 	if (value == NULL)
@@ -202,7 +205,7 @@ tpg_sql_drop_secret(PG_FUNCTION_ARGS)
 {
 	char	   *name = secret_name_arg(fcinfo, 0);
 
-	if (!tpg_secret_drop(administered(), name))
+	if (!tpg_secret_drop(administered("drop_secret"), name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("secret \"%s\" does not exist", name)));

@@ -266,15 +266,6 @@ check_members(const Jsonb *input)
 	}
 }
 
-static bool
-is_string(const Jsonb *value)
-{
-	JsonbValue	v;
-
-	return value != NULL && JB_ROOT_IS_SCALAR(value) &&
-		JsonbExtractScalar((JsonbContainer *) &value->root, &v) && v.type == jbvString;
-}
-
 static void
 build_url(TpgHttpCall *call, const Jsonb *input)
 {
@@ -283,7 +274,7 @@ build_url(TpgHttpCall *call, const Jsonb *input)
 	char	   *authority;
 	char	   *secret;
 
-	if (!is_string(value))
+	if (!tpg_json_is_string(value))
 		bad_input("an activity of type http needs a url, which is a string", NULL);
 	text = tpg_json_scalar_text(value);
 	if (pg_strncasecmp(text, "http://", 7) != 0 && pg_strncasecmp(text, "https://", 8) != 0)
@@ -414,7 +405,7 @@ static void
 build_body(TpgHttpCall *call, TpgHttpHeader *headers, const Jsonb *input)
 {
 	Jsonb	   *body = tpg_json_get(input, "body");
-	bool		text = is_string(body);
+	bool		text = tpg_json_is_string(body);
 
 	if (body == NULL)
 		return;
