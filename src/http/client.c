@@ -157,7 +157,7 @@ run(TpgHttpTransfer *t)
 	t->retry_after = 0;
 	t->curl_error[0] = '\0';
 	t->header_size = t->body_size = 0;
-	t->header_complete = false;
+	t->header_complete = t->with_length = false;
 	t->address_allowed = false;
 	if (t->deadline != 0 && t->deadline <= tpg_http_now_ms())
 	{

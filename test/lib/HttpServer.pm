@@ -121,6 +121,9 @@ my %answer = (
 	shorter => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nten bytes!"; },
 	longer => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nten bytes!"; },
 	huge => sub { my ($c) = @_; $c->{then} = 'hang'; return "HTTP/1.1 200 X\r\nContent-Length: 1000000000000\r\n\r\nx"; },
+	# says two things about it (?l=5,7), each in a line of its own, or what else is asked for
+	lengths => sub { my ($c, $q) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\n" . join('', map { "Content-Length: $_\r\n" } split /,/, $q->{l}) . "\r\nhello world"; },
+	length => sub { my ($c, $q) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: $q->{l}\r\n\r\nhello world"; },
 	negative => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: -1\r\n\r\nx"; },
 	endless => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = "10000\r\n" . ('x' x 65536) . "\r\n"; return "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"; },
 	headers => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'X-' . ('x' x 100) . ": y\r\n"; return "HTTP/1.1 200 X\r\n"; },
