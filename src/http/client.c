@@ -348,7 +348,8 @@ ended(TpgHttpTransfer *t, CURLcode code)
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		refuse(t, TPG_HTTP_TIMED_OUT, t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
 	else
-		refuse(t, TPG_HTTP_BROKEN, t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
+		refuse(t, code == CURLE_WEIRD_SERVER_REPLY ? TPG_HTTP_INVALID : TPG_HTTP_BROKEN,
+			   t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
 }
 
 static TpgHttpTransfer *

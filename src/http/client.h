@@ -26,7 +26,7 @@ typedef enum TpgHttpEnd
 	TPG_HTTP_TOO_LARGE,
 	TPG_HTTP_TIMED_OUT,
 	TPG_HTTP_NO_MEMORY,			/* the answers in flight are too much together */
-	TPG_HTTP_INVALID,			/* an answer that says two things about its size */
+	TPG_HTTP_INVALID,			/* a header that cannot be, such as two different lengths */
 	TPG_HTTP_BROKEN				/* could not connect, connection lost, no HTTP */
 } TpgHttpEnd;
 
