@@ -95,7 +95,18 @@ before_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int 
 		(void) inet_pton(AF_INET, remote_ip, &((struct sockaddr_in *) &address)->sin_addr);
 	}
 	if (tpg_http_address_allowed(tpg_http_shared.allow_private, (struct sockaddr *) &address))
+	{
+		/*
+		 * The server may have done what it was asked on the connection that has died (RFC 9110,
+		 * 9.2.2).  Whether to ask again is the retry policy's to say.
+		 */
+		if (t->sendings++ > 0 && (strcmp(t->method, "POST") == 0 || strcmp(t->method, "PATCH") == 0))
+		{
+			t->lost = true;
+			return CURL_PREREQFUNC_ABORT;
+		}
 		return CURL_PREREQFUNC_OK;
+	}
 	t->address_allowed = false;
 	deny_address(t, remote_ip);
 	return CURL_PREREQFUNC_ABORT;

@@ -59,6 +59,8 @@ struct TpgHttpTransfer
 	int			header_lines;	/* likewise */
 	bool		address_allowed;	/* at least one of the host's, in this hop */
 	bool		header_complete;
+	bool		lost;			/* sent, and it is not known what became of it */
+	int			sendings;		/* of this hop: libcurl begins again by itself on an old connection that is dead */
 	bool		with_length;	/* the answer has a Content-Length */
 	uint64		length;
 	char	   *body;
