@@ -44,7 +44,7 @@ static_summary, static_details: shown by describe().
 priority_key: 1 (first) to 5; 3 when not given. Where work waits, what has a lower number goes first; activities and children have it from the workflow.
 fairness_key, fairness_weight: at most 64 bytes; 0.001 to 1000, clamped, 1 when not given. In a task queue that temporal.configure_task_queue() knows, and among external activities in any, keys of one priority take turns by their weights. Activities and children have them from the workflow.
 request_id: the same request id again gives the same run again, whatever the policies say, also when it is closed.
-Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023. Source of the rules: Temporal, StartWorkflowExecution.$$;
+Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023, 25006. Source of the rules: Temporal, StartWorkflowExecution.$$;
 
 CREATE FUNCTION temporal.start_workflow_execution(
 	workflow_type text,
@@ -131,4 +131,4 @@ COMMENT ON FUNCTION temporal.terminate(text, text, jsonb, uuid) IS
 $$Ends an open workflow at once: no more of its code runs, running activities are interrupted and undone; no retry and no cron follows. Waits for whoever works on the run at the moment (lock_timeout applies). Takes effect at COMMIT.
 
 workflow_id, run_id: the run; the latest of the id when no run id is given. reason, details: kept in its history.
-Errors: TP010 no such workflow, TP012 already closed, TP021 in workflow code, 42501 without level "client", 22004, 22023.$$;
+Errors: TP010 no such workflow, TP012 already closed, TP021 in workflow code, 42501 without level "client", 22004, 22023, 25006.$$;

@@ -114,4 +114,4 @@ COMMENT ON FUNCTION temporal.post_restore() IS
 $$Lets workflows run in this database. A copy of a database (pg_restore, CREATE DATABASE ... TEMPLATE) runs nothing, so that what the original does is not done twice, until this is called in it.
 
 Only the owner of the extension, its members and superusers may do it. Takes effect at COMMIT.
-Errors: 42501, 55000 when temporal_pg is not in shared_preload_libraries.$$;
+Errors: 42501, 55000 when temporal_pg is not in shared_preload_libraries, TP021 in workflow code, 25006.$$;

@@ -43,7 +43,7 @@ run_id: which run of it; the current one when not given.
 activity_type: in place of an id, all pending activities of that type; '*': all of the run.
 reason: kept with the time and the caller's name, see temporal.pending_activity; at most temporal_pg.max_id_length (1000) bytes.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.unpause_activity(
 	workflow_id text,
@@ -70,7 +70,7 @@ reset_attempts: count from attempt 1 again.
 reset_heartbeat: forget the details of heartbeats; not of an attempt that is running.
 jitter: due after a random time up to this, so that many do not begin at once.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.reset_activity(
 	workflow_id text,
@@ -99,7 +99,7 @@ reset_heartbeats: forget the details of heartbeats.
 restore_original_options: undo temporal.update_activity_options().
 jitter: due after a random time up to this, so that many do not begin at once.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.update_activity_options(
 	workflow_id text,
@@ -128,4 +128,4 @@ run_id: which run of it; the current one when not given.
 activity_type: in place of an id, all pending activities of that type; '*': all of the run.
 task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, priority_key: as of temporal.execute_activity(). NULL leaves one as it is; a timeout of zero is none, and start_to_close_timeout cannot be none.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;

@@ -82,6 +82,13 @@ tpg_not_read_only(const char *what)
 	PreventCommandIfReadOnly(psprintf("temporal.%s()", what));
 }
 
+void
+tpg_outside_to_write(const char *what)
+{
+	tpg_not_in_workflow(what, "Call it in an activity or a client session.");
+	tpg_not_read_only(what);
+}
+
 const char *
 tpg_client_identity(void)
 {
@@ -550,6 +557,7 @@ tpg_sql_terminate(PG_FUNCTION_ARGS)
 	TpgExecution *exec;
 
 	tpg_not_in_workflow("terminate", "Call it in an activity.");
+	tpg_not_read_only("terminate");
 	exec = tpg_find_run(workflow_id, run_id, false);
 	tpg_payload_check(details, "details");
 	if (reason != NULL)

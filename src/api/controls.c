@@ -121,16 +121,19 @@ with_jitter(Jsonb *command, const Interval *jitter)
 	return tpg_json_finish(b);
 }
 
-static bool
-is_command(const Jsonb *command)
+/* The function that makes such commands; NULL: it is none. */
+static const char *
+function_of_command(const Jsonb *command)
 {
-	static const char *const ops[] = {"pause", "unpause", "reset", "options"};
+	static const char *const ops[][2] = {
+		{"pause", "pause_activity"}, {"unpause", "unpause_activity"}, {"reset", "reset_activity"}, {"options", "update_activity_options"}
+	};
 	char	   *op = tpg_json_is_object(command) ? tpg_json_get_text(command, "op") : NULL;
 
 	for (int i = 0; op != NULL && i < lengthof(ops); i++)
-		if (strcmp(op, ops[i]) == 0)
-			return i < 3 || tpg_json_is_object(tpg_json_get(command, "options"));
-	return false;
+		if (strcmp(op, ops[i][0]) == 0)
+			return i < 3 || tpg_json_is_object(tpg_json_get(command, "options")) ? ops[i][1] : NULL;
+	return NULL;
 }
 
 /* A reason stands in a row that is read and written with each attempt: a note, no document. */
@@ -151,10 +154,14 @@ tpg_sql_command_activities(PG_FUNCTION_ARGS)
 	char	   *activity_id = tpg_arg_text(fcinfo, 2);
 	char	   *activity_type = tpg_arg_text(fcinfo, 3);
 	Jsonb	   *command = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	TpgExecution *exec = tpg_run_required(workflow_id, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1), TPG_ACCESS_AUTHOR);
+	const char *function = command ? function_of_command(command) : NULL;
+	TpgExecution *exec;
 
+	if (function != NULL)
+		tpg_outside_to_write(function);
+	exec = tpg_run_required(workflow_id, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1), TPG_ACCESS_AUTHOR);
 	check_target(activity_id, activity_type);
-	if (command == NULL || !is_command(command))
+	if (function == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("this is no command to an activity"),

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/client.h"
 #include "api/registration.h"
 #include "base/guc.h"
 #include "base/ident.h"
@@ -102,6 +103,7 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	List	   *handlers;
 	Oid			oid;
 
+	tpg_outside_to_write("register_workflow");
 	row.name = tpg_arg_text(fcinfo, 0);
 	tpg_register_check_name(row.name, "workflow type");
 	row.task_queue = queue_arg(fcinfo, 6, "default");
@@ -246,6 +248,7 @@ tpg_sql_register_activity(PG_FUNCTION_ARGS)
 	char	   *function = tpg_arg_text(fcinfo, 1);
 	Oid			oid;
 
+	tpg_outside_to_write("register_activity");
 	row.name = tpg_arg_text(fcinfo, 0);
 	tpg_register_check_name(row.name, "activity type");
 	row.mode = PG_ARGISNULL(2) ? "transactional" : tpg_arg_text(fcinfo, 2);
@@ -272,6 +275,7 @@ unregister(TpgDefinitionKind kind, const char *name, const char *what)
 {
 	int32		namespace_id;
 
+	tpg_outside_to_write(kind == TPG_DEF_WORKFLOW ? "unregister_workflow" : "unregister_activity");
 	tpg_id_check(name, what);
 	namespace_id = tpg_namespace_current();
 	tpg_access_require(namespace_id, TPG_ACCESS_AUTHOR);
