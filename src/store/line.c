@@ -39,6 +39,8 @@
 #include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
@@ -89,6 +91,10 @@ static TpgPlan last_plan = TPG_PLAN(
 	"AND o.priority_key = $3 AND o.fairness_key = $4 AND o.namespace_id = $1 ORDER BY o.scheduled_event_id DESC LIMIT 1",
 	5, {INT4OID, TEXTOID, INT2OID, TEXTOID, INT8OID}
 );
+static TpgPlan all_last_plan = TPG_PLAN(
+	"SELECT o.task_queue, o.priority_key, o.fairness_key, max(o.pass) FROM temporal_internal.activity_task o "
+	"WHERE o.execution_key = $1 AND o.pass IS NOT NULL GROUP BY 1, 2, 3", 1, {INT8OID}
+);
 static TpgPlan join_plan = TPG_PLAN(
 	"WITH due AS MATERIALIZED (SELECT execution_key, scheduled_event_id, namespace_id, task_queue, priority_key, fairness_key, due_at "
 	"FROM temporal_internal.activity_task WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at <= $1 "
@@ -105,25 +111,39 @@ static TpgPlan join_plan = TPG_PLAN(
 /* How long it is known how far the front of a key had come. */
 #define FRONT_VALID_US INT64CONST(1000000)
 
-/* What a process remembers of the places that it gave: a run often queues many tasks in one transaction, of several keys. */
-#define PLACES 64
+/*
+ * What a process remembers of the places that it gave: a run often queues many tasks in one transaction, of
+ * several keys.  When there are more than that, all are forgotten.
+ */
+#define MAX_PLACES 10000
 
 typedef struct Place
 {
-	uint32		hash;			/* of queue, priority and key: a collision costs a bit of fairness */
-	int32		namespace_id;
+	uint64		hash;			/* of namespace, queue, priority and key: a collision costs a bit of fairness */
 
 	/* of the run */
 	LocalTransactionId lxid;
 	int64		execution_key;
-	int64		last;
+	int64		last;			/* pass of its last one; -1: it has none in line */
+	bool		given;			/* by this transaction, and so not before the front */
 
 	/* of all */
 	TimestampTz front_at;		/* 0: not known */
 	int64		front;
 } Place;
 
-static Place places[PLACES];
+static HTAB *places = NULL;
+
+/*
+ * The run that is queueing.  Where its last one of a key stands is found by walking back over its tasks; when
+ * a transaction asks for a second key, that is read for all its keys at once.
+ */
+static struct
+{
+	LocalTransactionId lxid;
+	int64		execution_key;
+	bool		all;			/* the places know */
+} queueing = {InvalidLocalTransactionId, 0, false};
 
 static bool
 is_known(TimestampTz looked_at)
@@ -133,22 +153,34 @@ is_known(TimestampTz looked_at)
 	return looked_at != 0 && now >= looked_at && now - looked_at < FRONT_VALID_US;
 }
 
+static void
+make_places(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(uint64), .entrysize = sizeof(Place), .hcxt = TopMemoryContext};
+
+	if (places != NULL && hash_get_num_entries(places) < MAX_PLACES)
+		return;
+	if (places != NULL)
+		hash_destroy(places);
+	places = NULL;
+	queueing.lxid = InvalidLocalTransactionId;
+	places = hash_create("temporal_pg places in line", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 /* What is known of the line that a task gets into. */
 static Place *
-place_of(const TpgActivityTask *t, int priority_key, const char *fairness_key)
+place_of(int32 namespace_id, const char *task_queue, int priority_key, const char *fairness_key)
 {
-	uint32		hash = hash_bytes((const unsigned char *) t->task_queue, (int) strlen(t->task_queue));
+	uint64		hash = hash_bytes_extended((const unsigned char *) task_queue, (int) strlen(task_queue), (uint64) namespace_id);
 	Place	   *p;
+	bool		found;
 
-	hash = hash_combine(hash, hash_bytes((const unsigned char *) fairness_key, (int) strlen(fairness_key)));
-	hash = hash_combine(hash, murmurhash32((uint32) priority_key));
-	p = &places[hash % PLACES];
-	if (p->hash != hash || p->namespace_id != t->namespace_id)
+	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) fairness_key, (int) strlen(fairness_key), (uint64) priority_key));
+	p = hash_search(places, &hash, HASH_ENTER, &found);
+	if (!found)
 	{
-		memset(p, 0, sizeof(*p));
-		p->hash = hash;
-		p->namespace_id = t->namespace_id;
 		p->lxid = InvalidLocalTransactionId;
+		p->front_at = 0;
 	}
 	return p;
 }
@@ -172,6 +204,63 @@ front_pass(Place *p, Datum *values)
 	return p->front = tpg_row_int64(0, 1);
 }
 
+static void
+set_last(Place *p, int64 execution_key, int64 last)
+{
+	p->lxid = tpg_my_lxid();
+	p->execution_key = execution_key;
+	p->last = last;
+	p->given = false;
+}
+
+static bool
+has_last(const Place *p, int64 execution_key)
+{
+	return p->lxid == tpg_my_lxid() && p->execution_key == execution_key;
+}
+
+/* Of all keys of the run that have something in line, and are not known yet. */
+static void
+read_all_last(const TpgActivityTask *t)
+{
+	Datum		value = Int64GetDatum(t->execution_key);
+
+	tpg_plan_execute(&all_last_plan, &value, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Place	   *p = place_of(t->namespace_id, TextDatumGetCString(tpg_row_datum(i, 1, &isnull)), tpg_row_int16(i, 2),
+								 TextDatumGetCString(tpg_row_datum(i, 3, &isnull)));
+
+		if (!has_last(p, t->execution_key))
+			set_last(p, t->execution_key, tpg_row_int64(i, 4));
+	}
+	queueing.all = true;
+}
+
+/* Where the run's last one of this key stands, in the bracket. */
+static void
+find_last(Place *p, const TpgActivityTask *t, Datum *values)
+{
+	bool		second = queueing.lxid == tpg_my_lxid() && queueing.execution_key == t->execution_key;
+
+	if (second && !queueing.all)
+		read_all_last(t);
+	if (has_last(p, t->execution_key))
+		return;
+	if (second)
+	{
+		set_last(p, t->execution_key, -1);
+		return;
+	}
+	values[4] = Int64GetDatum(t->execution_key);
+	tpg_plan_execute(&last_plan, values, NULL, false, 1);
+	set_last(p, t->execution_key, SPI_processed == 1 ? tpg_row_int64(0, 1) : -1);
+	queueing.all = false;
+	queueing.execution_key = t->execution_key;
+	queueing.lxid = tpg_my_lxid();
+}
+
 int64
 tpg_line_pass(const TpgActivityTask *t)
 {
@@ -180,26 +269,24 @@ tpg_line_pass(const TpgActivityTask *t)
 	const char *fairness_key = t->priority.fairness_key ? t->priority.fairness_key : "";
 	Datum		values[5] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int16GetDatum((int16) priority_key)};
 	Place	   *p;
+	int64		front;
 	int			level;
 
 	if (t->mode != TPG_MODE_EXTERNAL || t->due_at > tpg_clock_now())
 		return -1;
-	p = place_of(t, priority_key, fairness_key);
-	if (p->lxid == tpg_my_lxid() && p->execution_key == t->execution_key)
+	make_places();
+	p = place_of(t->namespace_id, t->task_queue, priority_key, fairness_key);
+	if (has_last(p, t->execution_key) && p->given)
 		return ++p->last;
 
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
 	values[1] = CStringGetTextDatum(t->task_queue);
 	values[3] = CStringGetTextDatum(fairness_key);
-	p->lxid = InvalidLocalTransactionId;
-	p->last = front_pass(p, values);
-	values[4] = Int64GetDatum(t->execution_key);
-	tpg_plan_execute(&last_plan, values, NULL, false, 1);
-	if (SPI_processed == 1)
-		p->last = Max(p->last, tpg_row_int64(0, 1) + 1);
-	p->lxid = tpg_my_lxid();
-	p->execution_key = t->execution_key;
+	front = front_pass(p, values);
+	find_last(p, t, values);
+	p->last = Max(front, p->last + 1);
+	p->given = true;
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
 	return p->last;
