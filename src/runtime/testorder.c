@@ -75,24 +75,6 @@ queue_of(const TpgRunsBacklogRow *r, bool activities)
 	return q;
 }
 
-static int64 *
-runs(int *n)
-{
-	int64	   *keys = palloc(sizeof(int64) * 16);
-	int			max = 16;
-	int			position = 0;
-	int64		key;
-
-	*n = 0;
-	while ((key = tpg_testenv_next(&position)) != 0)
-	{
-		if (*n == max)
-			keys = repalloc(keys, sizeof(int64) * (max *= 2));
-		keys[(*n)++] = key;
-	}
-	return keys;
-}
-
 /* Reads into q, or into the queues; how many. */
 static int
 read_rows(const int64 *keys, int nruns, bool activities, int priority, Queue *of_run)
@@ -141,7 +123,7 @@ tpg_test_order_read(void)
 		q->order.nlanes = 0;
 	MemoryContextReset(rows_context);
 	old = MemoryContextSwitchTo(rows_context);
-	keys = runs(&nruns);
+	keys = tpg_testenv_runs(&nruns);
 	n = read_rows(keys, nruns, false, 0, NULL);
 	n += read_rows(keys, nruns, true, 0, NULL);
 	MemoryContextSwitchTo(old);

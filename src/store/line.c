@@ -67,9 +67,11 @@ static TpgPlan claim_plan = TPG_PLAN(CLAIM_OF_KEY(""), 5, {INT4OID, TEXTOID, INT
 static TpgPlan claim_from_plan = TPG_PLAN(
 	CLAIM_OF_KEY("AND (a.pass, a.due_at) >= ($6, $7) "), 7, {INT4OID, TEXTOID, INT4OID, INT2OID, TEXTOID, INT8OID, TIMESTAMPTZOID}
 );
-static TpgPlan claim_run_plan = TPG_PLAN(
-	CLAIM_COLUMNS "WHERE a.execution_key = $4 AND a.namespace_id = $1 AND a.task_queue = $2 AND a.mode = 3 AND NOT a.paused AND a.due_at <= $5 "
-	"ORDER BY a.priority_key, a.pass, a.due_at, a.scheduled_event_id LIMIT $3" CLAIM_LOCKS, 5, {INT4OID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID}
+static TpgPlan claim_runs_plan = TPG_PLAN(
+	CLAIM_COLUMNS "WHERE a.execution_key = ANY ($6) AND a.namespace_id = $1 AND a.task_queue = $2 AND a.priority_key = $4 AND a.fairness_key = $5 "
+	"AND a.mode = 3 AND NOT a.paused AND a.due_at <= $7 AND a.started_at IS NULL "
+	"ORDER BY a.pass, a.due_at, a.execution_key, a.scheduled_event_id LIMIT $3 OFFSET $8" CLAIM_LOCKS,
+	8, {INT4OID, TEXTOID, INT4OID, INT2OID, TEXTOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID}
 );
 static TpgPlan open_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task a SET started_at = $4, due_at = 'infinity', timeout_at = nullif(u.timeout_at, 'infinity'), "
@@ -292,6 +294,16 @@ tpg_line_pass(const TpgActivityTask *t)
 	return p->last;
 }
 
+/* In a test one that has been tried before has none. */
+static int64
+pass_or_none(uint64 r, int column)
+{
+	bool		isnull;
+	Datum		pass = tpg_row_datum(r, column, &isnull);
+
+	return isnull ? -1 : DatumGetInt64(pass);
+}
+
 /* Puts what a plan gives behind the first n; returns how many there are now. */
 static int
 claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
@@ -312,27 +324,33 @@ claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext con
 		t->activity_cancels = tpg_row_int32(i, c + 3);
 		t->heartbeat_details = (Jsonb *) tpg_row_varlena(i, c + 4, context);
 		t->summary = tpg_row_text(i, c + 5, context);
-		t->pass = tpg_row_int64(i, c + 6);
+		t->pass = pass_or_none(i, c + 6);
 	}
 	return n;
 }
 
 /* Those of a key that come to their turn, behind the first n; returns how many there are now. */
 static int
-claim_of_key(TpgLineKey *k, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
+claim_of_key(TpgLineKey *k, bool of_runs, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
 {
 	int			end = n;
 
 	values[2] = Int32GetDatum(k->wanted);
 	values[3] = Int16GetDatum((int16) k->priority);
 	values[4] = CStringGetTextDatum(k->key);
-	if (is_known(k->front_at))
+	if (of_runs)
+	{
+		/* those that were found before are not locked for this transaction itself */
+		values[7] = Int32GetDatum(k->taken);
+		end = claim(&claim_runs_plan, values, tasks, n, context);
+	}
+	else if (is_known(k->front_at))
 	{
 		values[5] = Int64GetDatum(k->front_pass);
 		values[6] = TimestampTzGetDatum(k->front_due);
 		end = claim(&claim_from_plan, values, tasks, n, context);
 	}
-	if (end == n)
+	if (end == n && !of_runs)
 	{
 		end = claim(&claim_plan, values, tasks, n, context);
 		k->front_at = end > n ? GetCurrentTimestamp() : 0;
@@ -367,7 +385,7 @@ compare_tasks(const void *a, const void *b)
 
 /* Of the keys that are known. */
 static int
-claim_known(TpgLine *line, Datum *values, TpgLineTask *tasks, int limit, MemoryContext context)
+claim_known(TpgLine *line, bool of_runs, Datum *values, TpgLineTask *tasks, int limit, MemoryContext context)
 {
 	TpgLineKey *keys;
 	int			nkeys;
@@ -377,7 +395,7 @@ claim_known(TpgLine *line, Datum *values, TpgLineTask *tasks, int limit, MemoryC
 	while (n < limit && (nkeys = tpg_line_choose(line, limit - n, &keys)) > 0)
 		for (int i = 0; i < nkeys; i++)
 			if (keys[i].wanted > 0)
-				n = claim_of_key(&keys[i], values, tasks, n, context);
+				n = claim_of_key(&keys[i], of_runs, values, tasks, n, context);
 	qsort(tasks, n, sizeof(TpgLineTask), compare_tasks);
 	return n;
 }
@@ -396,11 +414,11 @@ tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTas
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
 	looked = tpg_line_look(line, false);
-	n = claim_known(line, values, tasks, limit, scope.caller_context);
+	n = claim_known(line, false, values, tasks, limit, scope.caller_context);
 	if (n == 0 && !looked)
 	{
 		(void) tpg_line_look(line, true);
-		n = claim_known(line, values, tasks, limit, scope.caller_context);
+		n = claim_known(line, false, values, tasks, limit, scope.caller_context);
 	}
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
@@ -409,16 +427,25 @@ tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTas
 }
 
 int
-tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit, TpgLineTask *tasks)
+tpg_line_claim_of_runs(const int64 *execution_keys, int nruns, int32 namespace_id, const char *task_queue, TimestampTz now, int limit,
+					   TpgLineTask **result)
 {
 	TpgStoreScope scope;
-	Datum		values[5] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue), Int32GetDatum(limit), Int64GetDatum(execution_key),
-	TimestampTzGetDatum(now)};
+	TpgLineTask *tasks = palloc(sizeof(TpgLineTask) * limit);
+	TpgLine    *line = tpg_line_of_test(namespace_id, task_queue);
+	Datum		values[8] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue)};
+	Datum	   *keys = palloc(sizeof(Datum) * Max(nruns, 1));
 	int			n;
 
+	for (int i = 0; i < nruns; i++)
+		keys[i] = Int64GetDatum(execution_keys[i]);
+	values[5] = PointerGetDatum(construct_array(keys, nruns, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[6] = TimestampTzGetDatum(now);
 	tpg_store_begin(&scope);
-	n = claim(&claim_run_plan, values, tasks, 0, scope.caller_context);
+	tpg_line_look_at_runs(line, values[5], now);
+	n = claim_known(line, true, values, tasks, limit, scope.caller_context);
 	tpg_store_end(&scope);
+	*result = tasks;
 	return n;
 }
 

@@ -23,9 +23,9 @@ static TpgPlan plans[] = {
 	TPG_PLAN(
 		"SELECT e.key, 0, e.workflow_type, coalesce((e.priority ->> 'priorityKey')::int4, 3), r.due, false, false, e.namespace_id, e.task_queue, "
 		KEY_AND_WEIGHT("coalesce(e.priority ->> 'fairnessKey', '')", "(e.priority ->> 'fairnessWeight')::float8")
-		"FROM (SELECT m.execution_key, min(m.deliver_at) AS due FROM temporal_internal.message m "
+		"FROM (SELECT m.execution_key, min(m.deliver_at) AS due, bool_or(m.kind = 6) AS forced FROM temporal_internal.message m "
 		"WHERE m.execution_key = ANY ($1) AND m.deliver_at <= $2 GROUP BY 1) r "
-		"JOIN temporal_internal.execution e ON e.key = r.execution_key AND (e.wft_not_before IS NULL OR e.wft_not_before <= $2) "
+		"JOIN temporal_internal.execution e ON e.key = r.execution_key AND (e.wft_not_before IS NULL OR e.wft_not_before <= $2 OR r.forced) "
 		SETTINGS("e") "ORDER BY e.namespace_id, e.task_queue, 1", 2, {INT8ARRAYOID, TIMESTAMPTZOID}
 	),
 	TPG_PLAN(

@@ -106,7 +106,7 @@ SELECT is(pg_temp.shares(1, 80), 'new 10, w1 10, w2 20, w4 40', 'a key that come
 TRUNCATE did;
 SELECT temporal.configure_task_queue('out', fairness_weights => '{"one": 13}');
 SELECT pg_temp.polls('out', 200, 1);
-SELECT is(pg_temp.shares(1, 200), 'new 10, w1 130, w2 20, w4 40', 'weights of the queue count at once, for what is in line');
+SELECT ok((SELECT bool_and(abs(count - CASE id WHEN 'w1' THEN 130 WHEN 'w2' THEN 20 WHEN 'w4' THEN 40 ELSE 10 END) <= 1) FROM (SELECT id, count(*) FROM did GROUP BY id) x), 'weights of the queue count at once, for what is in line');
 TRUNCATE did;
 -- runs of a key, as outside of a test
 SELECT pg_temp.fans('r1', 'ext', 50, 'runs', NULL, 'k'), pg_temp.fans('r2', 'ext', 50, 'runs', NULL, 'k');
