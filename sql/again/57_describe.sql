@@ -61,6 +61,7 @@ BEGIN
 	d.versioning := run.versioning;
 	d.cancel_requested := w.cancel_requested;
 	d.last_task_failure := w.last_task_failure;
+	d.reset_run_id := run.reset_run_id;
 
 	SELECT coalesce(jsonb_agg(to_jsonb(a) - '{namespace,workflow_id,run_id}'::text[] ORDER BY a.scheduled_event_id), '[]')
 		INTO d.pending_activities

@@ -50,7 +50,8 @@ CREATE TYPE temporal.workflow_description AS (
 	pending_timers				jsonb,
 	pending_messages			bigint,
 	pending_workflow_task		jsonb,
-	last_task_failure			jsonb
+	last_task_failure			jsonb,
+	reset_run_id				uuid
 );
 COMMENT ON TYPE temporal.workflow_description IS 'What temporal.describe() tells of a run.';
 COMMENT ON COLUMN temporal.workflow_description.is_current IS 'The latest run of this workflow id?';
@@ -75,3 +76,4 @@ COMMENT ON COLUMN temporal.workflow_description.pending_timers IS 'Array of obje
 COMMENT ON COLUMN temporal.workflow_description.pending_messages IS 'What is due in the mailbox and not in the history yet.';
 COMMENT ON COLUMN temporal.workflow_description.pending_workflow_task IS 'state, scheduled_time, original_scheduled_time, attempt of the workflow task that is due or has failed; NULL when there is none.';
 COMMENT ON COLUMN temporal.workflow_description.last_task_failure IS 'Why the last workflow task failed, as long as none has succeeded since.';
+COMMENT ON COLUMN temporal.workflow_description.reset_run_id IS 'The run to which this one was reset, the last one if that was done several times; NULL: it was not.';

@@ -225,7 +225,7 @@ convert(int32 namespace_id, const Jsonb *values, bool check_sizes, TpgSearchAttr
 		return 0;
 	if (!tpg_json_is_object(values))
 		ereport(ERROR,
-				(errcode(TPG_ERR_SEARCH_ATTRIBUTE_INVALID),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("search attributes must be a JSON object"),
 				 errhint("For example '{\"Customer\": \"ann\"}'.")));
 	if (check_sizes)
