@@ -96,17 +96,19 @@ CREATE FUNCTION temporal.register_activity(
 	cancellation_type text DEFAULT NULL,
 	summary text DEFAULT NULL,
 	priority_key integer DEFAULT NULL,
-	settings jsonb DEFAULT NULL)
+	settings jsonb DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_register_activity';
-COMMENT ON FUNCTION temporal.register_activity(text, text, text, text, interval, interval, interval, interval, temporal.retry_policy, text, text, integer, jsonb) IS
+COMMENT ON FUNCTION temporal.register_activity(text, text, text, text, interval, interval, interval, interval, temporal.retry_policy, text, text, integer, jsonb, text, double precision) IS
 $$Registers a function as the code of an activity type, in the namespace of the session (temporal_pg.namespace). Registering a type again replaces what was registered.
 
 activity_type: name of the type, at most 1000 bytes; '*' registers the function that runs every type without one of its own, called as f(name text, input jsonb).
 function: the function: name, schema.name, or name(argument types) where the name is overloaded; the name of the type when not given. An external activity has none.
 mode: transactional: what the attempt does and the record of its completion are one transaction, so it happens exactly once. external: workers outside of the database poll for it, see temporal.poll_activity_task(). autonomous: a procedure, CALLed so that it may COMMIT; its start is recorded first, so what it does happens at least once: an attempt whose process dies is followed by another one, which finds what was committed. Never within a workflow task, never as a local activity; in a test it is part of the test's transaction.
-task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5.
+task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, cancellation_type, summary, priority_key, fairness_key, fairness_weight: what execute_activity and start_activity use where the call does not say it. An interval of zero is as good as none. cancellation_type is try_cancel, wait_cancellation_completed or abandon; priority_key is 1 (first) to 5; fairness_key has at most 64 bytes; fairness_weight is clamped to 0.001 to 1000. Where neither says them, they are those of the workflow.
 settings: settings for each attempt, for example {"work_mem": "64MB"}; the function's owner must be allowed to set them. In mode autonomous they hold across its COMMITs.
 
 The code runs as the owner of the function, with the search_path, TimeZone, DateStyle and the other settings of how values look and are read (see docs/determinism.md) of the session that registers it.

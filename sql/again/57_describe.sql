@@ -46,6 +46,8 @@ BEGIN
 	d.static_summary := started.user_metadata ->> 'summary';
 	d.static_details := started.user_metadata ->> 'details';
 	d.priority_key := coalesce((started.attributes #>> '{priority,priorityKey}')::integer, 3);
+	d.fairness_key := started.attributes #>> '{priority,fairnessKey}';
+	d.fairness_weight := (started.attributes #>> '{priority,fairnessWeight}')::double precision;
 	d.parent_workflow_id := w.parent_workflow_id;
 	d.parent_run_id := w.parent_run_id;
 	d.root_workflow_id := coalesce(started.attributes #>> '{rootWorkflowExecution,workflowId}', w.workflow_id);

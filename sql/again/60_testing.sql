@@ -73,7 +73,10 @@ CREATE FUNCTION temporal.test_run(
 	start_delay interval DEFAULT NULL,
 	memo jsonb DEFAULT NULL,
 	search_attributes jsonb DEFAULT NULL,
-	retry_policy temporal.retry_policy DEFAULT NULL)
+	retry_policy temporal.retry_policy DEFAULT NULL,
+	priority_key integer DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -86,12 +89,13 @@ BEGIN
 	END IF;
 	started := temporal.start_workflow(workflow_type, input, id, execution_timeout => execution_timeout,
 		run_timeout => run_timeout, task_timeout => task_timeout, start_delay => start_delay, memo => memo,
-		search_attributes => search_attributes, retry_policy => retry_policy);
+		search_attributes => search_attributes, retry_policy => retry_policy, priority_key => priority_key,
+		fairness_key => fairness_key, fairness_weight => fairness_weight);
 	PERFORM temporal.test_drive('closed', started);
 	RETURN temporal.result(started);
 END
 $$;
-COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb, temporal.retry_policy) IS
+COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb, temporal.retry_policy, integer, text, double precision) IS
 $$Starts a workflow in the test environment (beginning one if there is none), drives it until it is closed, skipping time, and gives its result; raises its failure as result() does.
 
 Arguments as of start_workflow().

@@ -40,12 +40,13 @@ add_timeout(TpgJson *b, const char *key, FunctionCallInfo fcinfo, int argno, con
 	return us;
 }
 
-/* (task_queue, four timeouts, retry_policy, priority_key) */
+/* (task_queue, four timeouts, retry_policy, priority_key, fairness_key, fairness_weight) */
 Datum
 tpg_sql_activity_options(PG_FUNCTION_ARGS)
 {
 	TpgJson    *b = tpg_json_object();
 	char	   *queue = tpg_arg_text(fcinfo, 0);
+	TpgPriority priority;
 
 	if (queue != NULL)
 	{
@@ -65,18 +66,8 @@ tpg_sql_activity_options(PG_FUNCTION_ARGS)
 	(void) add_timeout(b, "heartbeatTimeout", fcinfo, 4, "heartbeat_timeout");
 	if (!PG_ARGISNULL(5))
 		tpg_json_add_jsonb(b, "retryPolicy", tpg_retry_policy_to_jsonb(tpg_retry_policy_from_datum(PG_GETARG_DATUM(5))));
-	if (!PG_ARGISNULL(6))
-	{
-		TpgJson    *priority = tpg_json_object();
-		int32		key = PG_GETARG_INT32(6);
-
-		if (key < 1 || key > 5)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("priority_key must be between 1 and 5")));
-		tpg_json_add_int(priority, "priorityKey", key);
-		tpg_json_add_jsonb(b, "priority", tpg_json_finish(priority));
-	}
+	priority = tpg_arg_priority(fcinfo, 6, 7);
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&priority));
 	PG_RETURN_JSONB_P(tpg_json_finish(b));
 }
 

@@ -28,6 +28,7 @@
 #include "runtime/mock.h"
 #include "runtime/testactivity.h"
 #include "runtime/testdrive.h"
+#include "runtime/testorder.h"
 #include "store/execution.h"
 #include "store/function.h"
 #include "store/namespace.h"
@@ -68,6 +69,7 @@ begin_env(TimestampTz start)
 {
 	tpg_access_require(tpg_namespace_current_for_write(), TPG_ACCESS_AUTHOR);
 	tpg_testenv_begin();
+	tpg_test_order_begin();
 	tpg_clock_set_virtual(start);
 }
 

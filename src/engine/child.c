@@ -210,6 +210,7 @@ tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inh
 	TpgStartResult result;
 	TpgChildOutcome outcome = TPG_CHILD_DONE;
 	TpgJson    *link = tpg_json_object();
+	TpgPriority own;
 
 	if (!inherited->known)
 		read_inherited(parent, inherited);
@@ -233,7 +234,8 @@ tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inh
 	r.cron_schedule = tpg_json_get_text(a, "cronSchedule");
 	r.memo = tpg_json_get(a, "memo");
 	r.search_attributes = tpg_json_get(a, "searchAttributes");
-	r.priority = parent->priority;
+	own = tpg_priority_from_jsonb(tpg_json_get(a, "priority"));
+	r.priority = tpg_priority_inherit(&own, &parent->priority);
 	r.parent = tpg_json_finish(link);
 	r.root = inherited->root;
 	tpg_engine_start(&r, &result);
