@@ -58,7 +58,7 @@ PG_FUNCTION_INFO_V1(tpg_sql_pollers);
 /* What any poll waits for the limits of its queue to be known: they are read when the server starts, and when they change. */
 #define LIMITS_WAIT_US INT64CONST(2000000)
 
-#define TASK_FIELDS 20
+#define TASK_FIELDS 22
 
 typedef struct Poll
 {
@@ -258,6 +258,9 @@ task_values(const TpgLineTask *l, Datum *values, bool *nulls)
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
 	values[n++] = Int32GetDatum(t->priority.key);
 	values[n] = text_or_null(l->summary, &nulls[n]), n++;
+	values[n] = text_or_null(t->priority.fairness_key, &nulls[n]), n++;
+	nulls[n] = t->priority.fairness_weight == 0;
+	values[n++] = Float8GetDatum(t->priority.fairness_weight);
 	Assert(n == TASK_FIELDS);
 }
 

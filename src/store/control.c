@@ -20,11 +20,12 @@ static TpgPlan read_plan = TPG_PLAN(
 /* an open attempt keeps its place where it has it; one that is due gets its place in line, of the queue and priority that it has now */
 static TpgPlan write_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task d SET paused = $3, pause_info = $4, crash_count = $5, attempt = $6, options = $7, task_queue = $8, "
-	"priority_key = $9, due_at = $10, attempt_scheduled_at = $11, timeout_at = $12, "
+	"priority_key = $9, due_at = $10, attempt_scheduled_at = $11, timeout_at = $12, fairness_key = $13, fairness_weight = $14, "
 	"place_queue = CASE WHEN d.mode IN (3, 4) AND d.started_at IS NOT NULL THEN nullif(coalesce(d.place_queue, d.task_queue), $8) END, "
-	"pass = CASE WHEN $13 THEN " TPG_LINE_NEXT_PASS("d", "$8", "$9") " END "
+	"pass = CASE WHEN $15 THEN " TPG_LINE_NEXT_PASS("d", "$8", "$9", "$13") " END "
 	"WHERE d.execution_key = $1 AND d.scheduled_event_id = $2",
-	13, {INT8OID, INT4OID, BOOLOID, JSONBOID, INT2OID, INT4OID, JSONBOID, TEXTOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}
+	15, {INT8OID, INT4OID, BOOLOID, JSONBOID, INT2OID, INT4OID, JSONBOID, TEXTOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	TEXTOID, FLOAT8OID, BOOLOID}
 );
 static TpgPlan targets_plan = TPG_PLAN(
 	"SELECT a.scheduled_event_id, EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 "
@@ -77,8 +78,8 @@ tpg_control_write(const TpgControlledActivity *c, bool in_line)
 {
 	TpgStoreScope scope;
 	const TpgActivityTask *t = &c->task;
-	Datum		values[13];
-	char		nulls[14] = "             ";
+	Datum		values[15];
+	char		nulls[16] = "               ";
 	int			level;
 
 	tpg_store_begin(&scope);
@@ -94,13 +95,17 @@ tpg_control_write(const TpgControlledActivity *c, bool in_line)
 	if (c->options == NULL)
 		nulls[6] = 'n';
 	values[7] = CStringGetTextDatum(t->task_queue);
-	values[8] = Int16GetDatum((int16) t->priority.key);
+	values[8] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
 	values[9] = TimestampTzGetDatum(t->due_at);
 	values[10] = TimestampTzGetDatum(t->attempt_scheduled_at);
 	values[11] = TimestampTzGetDatum(t->timeout_at);
 	if (TIMESTAMP_NOT_FINITE(t->timeout_at))
 		nulls[11] = 'n';
-	values[12] = BoolGetDatum(in_line);
+	values[12] = CStringGetTextDatum(t->priority.fairness_key ? t->priority.fairness_key : "");
+	values[13] = Float8GetDatum(t->priority.fairness_weight);
+	if (t->priority.fairness_weight == 0)
+		nulls[13] = 'n';
+	values[14] = BoolGetDatum(in_line);
 	level = tpg_plan_by_index_begin();
 	tpg_plan_execute(&write_plan, values, nulls, false, 0);
 	tpg_plan_by_index_end(level);

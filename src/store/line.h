@@ -34,9 +34,9 @@ extern int64 tpg_line_pass(const TpgActivityTask *task);
  */
 extern int	tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **tasks);
 
-/* The same for the tasks of one run that are due at `now`, into an array: in a test environment. */
-extern int	tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit,
-								  TpgLineTask *tasks);
+/* The same for the tasks of some runs that are due at `now`: in a test environment. */
+extern int	tpg_line_claim_of_runs(const int64 *execution_keys, int nruns, int32 namespace_id, const char *task_queue, TimestampTz now,
+								   int limit, TpgLineTask **tasks);
 
 /* Attempts of claimed tasks begin, in the order of the claim, that stay open beyond this transaction: see tpg_activity_open. */
 extern void tpg_line_open(const TpgLineTask *tasks, int ntasks);
@@ -55,12 +55,12 @@ typedef struct TpgLineQueue
  */
 extern int	tpg_line_join_due(TimestampTz now, int limit, TpgLineQueue **queues, int *ntasks);
 
-/* For this floor: the place in line, in a statement, of the task d when it is due in that queue with that priority. */
-#define TPG_LINE_NEXT_PASS(d, queue, priority) \
+/* For this floor: the place in line, in a statement, of the task d when it is due in that queue with that priority and fairness key. */
+#define TPG_LINE_NEXT_PASS(d, queue, priority, key) \
 	"greatest((SELECT f.pass FROM temporal_internal.activity_task f WHERE f.namespace_id = " d ".namespace_id AND f.task_queue = " queue " " \
-	"AND f.priority_key = " priority " AND f.fairness_key = " d ".fairness_key AND f.pass IS NOT NULL AND NOT f.paused ORDER BY f.pass LIMIT 1), " \
+	"AND f.priority_key = " priority " AND f.fairness_key = " key " AND f.pass IS NOT NULL AND NOT f.paused ORDER BY f.pass LIMIT 1), " \
 	"(SELECT max(o.pass) + 1 FROM temporal_internal.activity_task o WHERE o.execution_key = " d ".execution_key " \
 	"AND o.scheduled_event_id <> " d ".scheduled_event_id AND o.pass IS NOT NULL AND o.task_queue = " queue " " \
-	"AND o.priority_key = " priority " AND o.fairness_key = " d ".fairness_key), 0)"
+	"AND o.priority_key = " priority " AND o.fairness_key = " key "), 0)"
 
 #endif							/* TPG_STORE_LINE_H */
