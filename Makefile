@@ -84,14 +84,17 @@ ifeq ($(shell uname -s),Linux)
 SHLIB_LINK += -Wl,--version-script=$(EXPORTS_MAP)
 endif
 
-# Activities of type http need libcurl (libcurl4-openssl-dev); without it: make WITH_HTTP=no
+# Activities of type http need libcurl 7.80 or later (libcurl4-openssl-dev); without it: make WITH_HTTP=no
 WITH_HTTP ?= yes
 CURL_CONFIG ?= curl-config
 ifeq ($(WITH_HTTP),yes)
 MODULES = temporal_pg_http
-ifeq ($(shell $(CURL_CONFIG) --version 2>/dev/null),)
 ifeq ($(filter clean distclean maintainer-clean,$(MAKECMDGOALS)),)
+ifeq ($(shell $(CURL_CONFIG) --version 2>/dev/null),)
 $(error $(CURL_CONFIG) is missing: install libcurl's development files (libcurl4-openssl-dev), run `make bootstrap`, or leave activities of type http out with WITH_HTTP=no)
+endif
+ifneq ($(shell $(CURL_CONFIG) --checkfor 7.80.0 >/dev/null 2>&1 && echo yes),yes)
+$(error $(shell $(CURL_CONFIG) --version) is too old: activities of type http need libcurl 7.80.0 or later. Install one (CURL_CONFIG=/path/to/curl-config), or leave them out with WITH_HTTP=no)
 endif
 endif
 endif

@@ -140,6 +140,9 @@ typedef struct TpgChildOpts
 	const Jsonb *memo;
 	const Jsonb *search_attributes;
 	const char *summary;
+	int			priority_key;	/* 1, first, to 5; those of the workflow where they are not given */
+	const char *fairness_key;
+	double		fairness_weight;
 } TpgChildOpts;
 
 /* temporal.continue_as_new() */

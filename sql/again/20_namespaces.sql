@@ -10,7 +10,7 @@ $$Creates a namespace: a tenant with workflows, definitions and rights of its ow
 name: at most 1000 bytes.
 retention: how long closed runs are kept, at least 1 hour.
 Only the owner of the extension, its members and superusers may do it.
-Errors: 42710 when it exists, 42501, 22004, 22023.$$;
+Errors: 42710 when it exists, 42501, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.alter_namespace(name text, retention interval)
 RETURNS void
@@ -21,7 +21,7 @@ $$Changes the retention of a namespace, also for runs that are closed already.
 
 name: the namespace.
 retention: how long closed runs are kept, at least 1 hour.
-Errors: 42704 no such namespace, 42501 without the level "admin" there, 22004, 22023.$$;
+Errors: 42704 no such namespace, 42501 without the level "admin" there, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.drop_namespace(name text, force boolean DEFAULT false)
 RETURNS void
@@ -33,7 +33,7 @@ $$Deletes a namespace with its runs, histories, definitions and grants. Until th
 name: the namespace.
 force: also when it has open runs; they vanish without being terminated.
 Only the owner of the extension, its members and superusers may do it.
-Errors: 42704 no such namespace, 55006 it has open runs (and force is false), 42501, 22004, 22023.$$;
+Errors: 42704 no such namespace, 55006 it has open runs (and force is false), 42501, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.grant_access(namespace text, role text, level text)
 RETURNS void
@@ -45,7 +45,7 @@ $$Gives a role a level in a namespace, in place of the one it had. Members of th
 namespace: the namespace.
 role: name of a role as it is stored (no quotes), or public for everybody. It is kept by name: renaming the role loses the grant.
 level: client (start, signal, query, update, see), author (and register) or admin (and grant, alter).
-Errors: 42704 no such namespace or role, 42501 without the level "admin" there, 22004, 22023.$$;
+Errors: 42704 no such namespace or role, 42501 without the level "admin" there, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.revoke_access(namespace text, role text)
 RETURNS void
@@ -56,7 +56,7 @@ $$Takes away the level that a role was granted in a namespace. A role without a 
 
 namespace: the namespace.
 role: name of the role, which need not exist any more, or public.
-Errors: 42704 no such namespace, 42501 without the level "admin" there, 22004, 22023.$$;
+Errors: 42704 no such namespace, 42501 without the level "admin" there, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.register_search_attribute(name text, type text)
 RETURNS void
@@ -67,7 +67,7 @@ $$Makes a search attribute known in the namespace of the session, so that workfl
 
 name: at most 1000 bytes.
 type: Text, Keyword, Int, Double, Bool, Datetime or KeywordList.
-Errors: 42710 it is known with another type, 42501 without the level "admin" in the namespace, 22004, 22023.$$;
+Errors: 42710 it is known with another type, 42501 without the level "admin" in the namespace, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal_internal.may_see(namespace_id integer)
 RETURNS boolean

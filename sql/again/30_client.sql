@@ -42,9 +42,9 @@ memo: an object of notes, not indexed.
 search_attributes: an object of registered attributes, typed and indexed.
 static_summary, static_details: shown by describe().
 priority_key: 1 (first) to 5; 3 when not given. Where work waits, what has a lower number goes first; activities and children have it from the workflow.
-fairness_key, fairness_weight: at most 64 bytes; 0.001 to 1000, clamped, 1 when not given. In a task queue that temporal.configure_task_queue() knows, and among external activities in any, keys of one priority take turns by their weights. Activities and children have them from the workflow.
+fairness_key, fairness_weight: at most 64 bytes; 0.001 to 1000, clamped, 1 when not given. In a task queue that temporal.configure_task_queue() knows, and among external activities in any, keys of one priority take turns by their weights. Activities and children have them from the workflow, each of the two for itself, unless they are given their own.
 request_id: the same request id again gives the same run again, whatever the policies say, also when it is closed.
-Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023. Source of the rules: Temporal, StartWorkflowExecution.$$;
+Errors: TP011 already running or id used (DETAIL: the run), TP014 not registered, TP021 in workflow code, TP025 too large, TP026 search attribute, 42501 without level "client", 22004, 22023, 25006. Source of the rules: Temporal, StartWorkflowExecution.$$;
 
 CREATE FUNCTION temporal.start_workflow_execution(
 	workflow_type text,
@@ -96,10 +96,12 @@ CREATE PROCEDURE temporal.execute_workflow(
 	priority_key integer DEFAULT NULL,
 	request_id text DEFAULT NULL,
 	wait_timeout interval DEFAULT NULL,
-	INOUT result jsonb DEFAULT NULL)
+	INOUT result jsonb DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'tpg_sql_execute_workflow';
-COMMENT ON PROCEDURE temporal.execute_workflow(text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text, interval, jsonb) IS
+COMMENT ON PROCEDURE temporal.execute_workflow(text, jsonb, text, text, interval, interval, interval, text, text, temporal.retry_policy, text, interval, jsonb, jsonb, text, text, integer, text, interval, jsonb, text, double precision) IS
 $$Starts a workflow, COMMITs, waits until it is closed and gives its result. No snapshot is held while it waits.
 
 Arguments as of start_workflow(); wait_timeout: how long to wait, for ever when not given.
@@ -131,4 +133,4 @@ COMMENT ON FUNCTION temporal.terminate(text, text, jsonb, uuid) IS
 $$Ends an open workflow at once: no more of its code runs, running activities are interrupted and undone; no retry and no cron follows. Waits for whoever works on the run at the moment (lock_timeout applies). Takes effect at COMMIT.
 
 workflow_id, run_id: the run; the latest of the id when no run id is given. reason, details: kept in its history.
-Errors: TP010 no such workflow, TP012 already closed, TP021 in workflow code, 42501 without level "client", 22004, 22023.$$;
+Errors: TP010 no such workflow, TP012 already closed, TP021 in workflow code, 42501 without level "client", 22004, 22023, 25006.$$;

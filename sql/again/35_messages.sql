@@ -18,7 +18,7 @@ In workflow code it is a command to another workflow: the code waits until the s
 workflow_id, run_id: the run; the latest of the id when no run id is given. signal_name: a handler's, or what temporal.wait_signal() waits for; kept until one of them asks for it. input: its arguments.
 request_id: the same request id again is taken once, as long as the run is kept.
 missing_ok: false instead of an error when there is no such open workflow.
-Errors: TP010 no such workflow, TP012 it is closed (in workflow code TP010, too, which fails the workflow unless it is caught), TP025 too large or more than 10,000 for the run, 42501 without level "client", 22004, 22023.$$;
+Errors: TP010 no such workflow, TP012 it is closed (in workflow code TP010, too, which fails the workflow unless it is caught), TP025 too large or more than 10,000 for the run, 42501 without level "client", 22004, 22023, 25006.$$;
 
 CREATE FUNCTION temporal.signal_with_start(
 	workflow_type text,
@@ -91,7 +91,7 @@ COMMENT ON FUNCTION temporal.update(text, text, jsonb, text, uuid) IS
 $$Changes a workflow and gives the handler's result, in this session and transaction: validator, handler and everything that they bring about commit or roll back with it. Waits for whoever works on the run (lock_timeout applies), and holds the run until the transaction ends: keep that short.
 
 update_name: a registered update handler's. input: its arguments. update_id: the same id again gives the first outcome.
-Errors: TP023 the validator, or nobody, wants it: nothing has changed; TF008 the handler failed: nothing has changed; TP024 the handler has to wait: use start_update() or CALL execute_update(); TP012 closed; TP010, TP014, TP021, TP025 (10 in progress, 2,000 in all), 42501, 22004, 22023.$$;
+Errors: TP023 the validator, or nobody, wants it: nothing has changed; TF008 the handler failed: nothing has changed; TP024 the handler has to wait: use start_update() or CALL execute_update(); or the run begins only later (start delay, or the time before a retry, a cron run or what it continues as): ask again then, or CALL execute_update(), which waits; TP012 closed; TP010, TP014, TP021, TP025 (10 in progress, 2,000 in all), 42501, 22004, 22023; 25006.$$;
 
 CREATE FUNCTION temporal.start_update(
 	workflow_id text,
@@ -166,6 +166,6 @@ CREATE PROCEDURE temporal.execute_update(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'tpg_sql_execute_update';
 COMMENT ON PROCEDURE temporal.execute_update(text, text, jsonb, text, uuid, interval, jsonb) IS
-$$start_update(), COMMIT, and update_result(), which holds no snapshot while it waits.
+$$start_update(), COMMIT, and update_result(), which holds no snapshot while it waits. A run that begins only later (start delay, or the time before a retry, a cron run or what it continues as) is waited for as well.
 
-Arguments as of these. Errors: theirs; 2D000 in a transaction block.$$;
+Arguments as of these; wait_timeout: for all of it. Errors: theirs; 2D000 in a transaction block.$$;

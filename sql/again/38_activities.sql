@@ -52,9 +52,9 @@ COMMENT ON FUNCTION temporal.fail_activity(text, jsonb) IS
 $$Fails an activity attempt that is open, with the caller's transaction. It is tried again, by its retry policy, or the activity fails.
 
 task_token: of the attempt, from activity_info() or poll_activity_task().
-failure: an object of any of "message", "type", "details", "non_retryable", "next_retry_delay" (as '1.5s' or an interval), "category", "cause" (another one, of any "kind" that failure() gives); or a string, its message. It is an application failure: a "kind" of its own may say no more than that.
+failure: an object of any of "message", "type", "details" (anything), "non_retryable" (true or false), "next_retry_delay" (as '1.5s' or an interval), "category" (unspecified, benign), "cause" (another one, of any "kind" and with the members that failure() gives); or a string, its message. It is an application failure: a "kind" of its own may say no more than that. "source" and "stack_trace" are kept.
 
-Errors: 22023 a delay or category that is none, another kind, a cause that is no failure; else as of temporal.complete_activity().$$;
+Errors: 22023 a member that there is not (HINT: those that there are), or of another type; a delay or category that is none; another kind; a cause that is no failure; neither an object nor a string; 22007 a delay that is no interval; else as of temporal.complete_activity().$$;
 
 CREATE FUNCTION temporal.fail_activity(
 	workflow_id text,

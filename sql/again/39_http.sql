@@ -8,8 +8,8 @@ COMMENT ON FUNCTION temporal.grant_http(text, text) IS
 $$Lets workflows of the namespace of the session (temporal_pg.namespace), whose function belongs to a role, execute activities of type http that request URLs which begin so. The setting temporal_pg.http_allow must allow the host, too.
 
 role: name of a role as it is stored (no quotes); members of it have the grant as well; or public for everybody. It is kept by name.
-url: such as https://api.example.com/v1/: scheme, host and port are as given, or https://*.example.com/ for every name below, :* for every port; the path covers all below it.
-Errors: 42704 no such role, 42501 without the level "admin" in the namespace, 22004, 22023 also what is no such URL.$$;
+url: such as https://api.example.com/v1/: scheme, host and port are as given, or https://*.example.com/ for every name below, :* for every port; the path covers all below it. It is kept as requests have it: in lower case, without the usual port, 127.1 as 127.0.0.1.
+Errors: 42704 no such role, 42501 without the level "admin" in the namespace, 22004, 22023 also what is no such URL, or what no request would match (DETAIL: why, HINT: what they would), 0A000 without library temporal_pg_http, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.revoke_http(role text, url text)
 RETURNS void
@@ -20,7 +20,7 @@ $$Takes back what temporal.grant_http() gave, for requests that start from now o
 
 role: name of the role, which need not exist any more, or public.
 url: as it was granted.
-Errors: 42501 without the level "admin" in the namespace, 22004, 22023.$$;
+Errors: 42501 without the level "admin" in the namespace, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.set_secret(name text, value text, role text DEFAULT 'public', url text DEFAULT NULL)
 RETURNS void
@@ -33,7 +33,7 @@ name: letters, digits, dots, hyphens and underscores, at most 100.
 value: at least 8 characters, at most 8 kB, without control characters.
 role: workflows of which role may use it: name as it is stored, or public for all that may request the URL.
 url: only requests to URLs that begin so may have it, as in temporal.grant_http(); NULL: all that are granted.
-Errors: 42704 no such role, 42501 without the level "admin" in the namespace, 22004, 22023.$$;
+Errors: 42704 no such role, 42501 without the level "admin" in the namespace, 22004, 22023, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.drop_secret(name text)
 RETURNS void
@@ -43,4 +43,4 @@ COMMENT ON FUNCTION temporal.drop_secret(text) IS
 $$Forgets a secret. Requests that name it fail from now on, without another attempt.
 
 name: of the secret.
-Errors: 42704 there is none of that name, 42501 without the level "admin" in the namespace, 22004, 22023.$$;
+Errors: 42704 there is none of that name, 42501 without the level "admin" in the namespace, 22004, 22023, TP021 in workflow code, 25006.$$;

@@ -13,7 +13,7 @@ $$Asks an open workflow to end. Takes effect at COMMIT. Its run function is told
 In workflow code it is a command to another workflow: the code waits until that has been told (ExternalWorkflowExecutionCancelRequested).
 
 workflow_id, run_id: the run; the latest of the id when no run id is given. reason: for history, and for the DETAIL of the error.
-Errors: TP010 no such workflow (in workflow code it fails the workflow unless it is caught), 42501 without level "client", 22004, 22023.$$;
+Errors: TP010 no such workflow (in workflow code it fails the workflow unless it is caught), 42501 without level "client", 22004, 22023, 25006.$$;
 
 CREATE FUNCTION temporal.cancel(future temporal.future)
 RETURNS void

@@ -17,7 +17,7 @@ AS 'MODULE_PATHNAME', 'tpg_sql_continue_as_new';
 COMMENT ON FUNCTION temporal.continue_as_new("any", text, text, interval, interval, temporal.retry_policy, jsonb, jsonb, text, text) IS
 $$Ends the run and starts the next one of the same workflow id, with an empty history, in one transaction. Does not return. For the run function of a workflow only.
 
-Signals that are on their way are handled first: the code then runs again to this point and decides anew. Signals that nobody has taken are mail of the next run. Pending activities are given up, handlers in progress are dropped (wait with temporal.all_handlers_finished()); updates in progress fail. State is not kept: pass it on as input.
+Signals that are on their way are handled first: the code then runs again to this point and decides anew. Signals that nobody has taken are mail of the next run (not so of a retry or the next run of a cron schedule, which have those only that are sent to them). Pending activities are given up, handlers in progress are dropped (wait with temporal.all_handlers_finished()); updates in progress fail. State is not kept: pass it on as input.
 
 input: of the next run; none when not given.
 workflow_type, task_queue, run_timeout, task_timeout, retry_policy, memo, search_attributes: those of this run when not given. The execution timeout goes on.

@@ -26,7 +26,7 @@ COMMENT ON FUNCTION temporal.upsert_search_attributes(jsonb) IS
 $$Changes the search attributes of the run: seen by the code at once (workflow_info()), and by all others (temporal.search_attribute, temporal.workflow) when its workflow task commits. They go on into the run that continue_as_new() starts.
 
 search_attributes: an object of registered names and values of their types; they replace those of the same name, null takes one away, the others stay. An empty one does nothing.
-Errors: TP026 unknown name, wrong type, or no object; TP021 outside of workflow code, and in queries, validators and conditions; TP025 too large or too many together; 22004.$$;
+Errors: TP026 unknown name or wrong type; TP021 outside of workflow code, and in queries, validators and conditions; TP025 too large or too many together; 22004, 22023 no object (null, too).$$;
 
 CREATE FUNCTION temporal.set_current_details(details text)
 RETURNS void

@@ -268,5 +268,5 @@ CREATE VIEW temporal.child_workflow WITH (security_barrier) AS
 		ORDER BY x.run_no DESC LIMIT 1) c ON true
 	WHERE e.namespace_id = ANY (ARRAY(SELECT v.id FROM temporal_internal.visible_namespace v));
 COMMENT ON VIEW temporal.child_workflow IS 'The child workflows that the runs in the namespaces that you may see have asked for, each with its latest run.';
-COMMENT ON COLUMN temporal.child_workflow.child_run_id IS 'NULL: it has not been started, its id was in use, or retention has deleted it.';
+COMMENT ON COLUMN temporal.child_workflow.child_run_id IS 'NULL: it has not been started, its id was in use, retention has deleted it, or it is the child of a later run, to which this one was reset.';
 COMMENT ON COLUMN temporal.child_workflow.parent_close_policy IS 'What becomes of it when the parent closes: terminate, abandon or request_cancel.';

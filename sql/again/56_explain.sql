@@ -40,6 +40,15 @@ END
 $$;
 COMMENT ON FUNCTION temporal_internal.task_queue_wait(integer, text, text) IS 'What keeps tasks of that queue and kind (workflow, activity) from starting now, in words; NULL: nothing.';
 
+CREATE FUNCTION temporal_internal.turn_text(priority_key integer, fairness_key text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 <> 3 THEN 'Priority ' || $1 || coalesce(', fairness key "' || $2 || '"', '') ELSE 'Fairness key "' || $2 || '"' END
+$$;
+COMMENT ON FUNCTION temporal_internal.turn_text(integer, text) IS 'Priority and fairness key of a task that waits, in words; NULL when it has none of its own.';
+
 CREATE FUNCTION temporal_internal.explain_run(execution_key bigint)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, at text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -56,6 +65,7 @@ DECLARE
 	holder text;
 	careful boolean := temporal_internal.careful_mode();
 	waiting text;
+	turn text;
 	blocked jsonb;
 	started jsonb := (SELECT h.attributes FROM temporal_internal.history h WHERE h.execution_key = $1 AND h.event_id = 1);
 	replay_error text;
@@ -94,6 +104,7 @@ BEGIN
 	activity_executor_missing := executor_missing;
 	waiting := temporal_internal.task_queue_wait(run.namespace_id, run.task_queue, 'workflow');
 	executor_missing := coalesce(waiting, executor_missing);
+	turn := temporal_internal.turn_text((run.priority ->> 'priorityKey')::integer, run.priority ->> 'fairnessKey');
 
 	-- a session whose update or terminate is not committed yet (the tag of store/runlock)
 	SELECT 'waits for ' || coalesce('session ' || l.pid, 'a prepared transaction') || ', which holds the run until its transaction ends'
@@ -138,7 +149,8 @@ BEGIN
 						WHERE d.namespace_id = run.namespace_id AND d.kind = 'workflow' AND d.name IN (run.workflow_type, '*'))
 						AND run.versioning IS NULL
 					THEN format('Workflow type "%s" is not registered: see temporal.register_workflow().', run.workflow_type)
-					ELSE executor_missing END;
+					WHEN run.execution_time > clock THEN executor_missing
+					ELSE nullif(concat_ws('. ', executor_missing, turn), '') END;
 		END IF;
 		RETURN;
 	END IF;
@@ -198,6 +210,8 @@ BEGIN
 					WHEN t.mode = 3 THEN n.attempt || ' waits for a worker that polls task queue "' || t.task_queue || '"'
 					ELSE n.attempt || ' waits for an executor' || coalesce(', but ' || activity_executor_missing,
 						CASE WHEN careful THEN ' (soon after a crash of the server, activities run one at a time)' END, '') END,
+				CASE WHEN f.pid IS NULL AND t.started_at IS NULL AND NOT t.paused AND t.due_at <= clock
+					THEN temporal_internal.turn_text(t.priority_key, nullif(t.fairness_key, '')) END,
 				'Heartbeat ' || temporal_internal.short_duration(clock - coalesce(s.heartbeat_at, b.heartbeat_at)) || ' ago'
 					|| coalesce(': ' || temporal_internal.short_text((CASE WHEN s.heartbeat_at IS NULL THEN b.details ELSE s.details END)::text, 60), ''),
 				CASE WHEN t.attempt > 1 THEN 'Attempt ' || t.attempt - 1 || ' failed: ' || temporal_internal.failure_text(t.last_failure) END) AS detail
@@ -272,7 +286,7 @@ BEGIN
 		SELECT 3, 0, 'a workflow task that is due', m.since, NULL, NULL,
 			CASE WHEN EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 AND f.event_id = 0)
 				THEN 'an executor is working on it'
-				ELSE coalesce(holder, executor_missing, 'waits for an executor') END
+				ELSE coalesce(holder, concat_ws('. ', coalesce(executor_missing, 'waits for an executor'), turn)) END
 		FROM mail m
 		WHERE m.n > 0 AND NOT failing
 	)

@@ -46,6 +46,8 @@ BEGIN
 	d.static_summary := started.user_metadata ->> 'summary';
 	d.static_details := started.user_metadata ->> 'details';
 	d.priority_key := coalesce((started.attributes #>> '{priority,priorityKey}')::integer, 3);
+	d.fairness_key := started.attributes #>> '{priority,fairnessKey}';
+	d.fairness_weight := (started.attributes #>> '{priority,fairnessWeight}')::double precision;
 	d.parent_workflow_id := w.parent_workflow_id;
 	d.parent_run_id := w.parent_run_id;
 	d.root_workflow_id := coalesce(started.attributes #>> '{rootWorkflowExecution,workflowId}', w.workflow_id);
@@ -59,6 +61,7 @@ BEGIN
 	d.versioning := run.versioning;
 	d.cancel_requested := w.cancel_requested;
 	d.last_task_failure := w.last_task_failure;
+	d.reset_run_id := run.reset_run_id;
 
 	SELECT coalesce(jsonb_agg(to_jsonb(a) - '{namespace,workflow_id,run_id}'::text[] ORDER BY a.scheduled_event_id), '[]')
 		INTO d.pending_activities
@@ -113,4 +116,4 @@ COMMENT ON FUNCTION temporal.post_restore() IS
 $$Lets workflows run in this database. A copy of a database (pg_restore, CREATE DATABASE ... TEMPLATE) runs nothing, so that what the original does is not done twice, until this is called in it.
 
 Only the owner of the extension, its members and superusers may do it. Takes effect at COMMIT.
-Errors: 42501, 55000 when temporal_pg is not in shared_preload_libraries.$$;
+Errors: 42501, 55000 when temporal_pg is not in shared_preload_libraries, TP021 in workflow code, 25006.$$;

@@ -15,11 +15,13 @@ CREATE FUNCTION temporal_internal.activity_options(
 	start_to_close_timeout interval,
 	heartbeat_timeout interval,
 	retry_policy temporal.retry_policy,
-	priority_key integer)
+	priority_key integer,
+	fairness_key text,
+	fairness_weight double precision)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'tpg_sql_activity_options';
-COMMENT ON FUNCTION temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer) IS 'What is not NULL, checked, by the names in an ActivityTaskScheduled event.';
+COMMENT ON FUNCTION temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer, text, double precision) IS 'What is not NULL, checked, by the names in an ActivityTaskScheduled event.';
 
 CREATE FUNCTION temporal.pause_activity(
 	workflow_id text,
@@ -43,7 +45,7 @@ run_id: which run of it; the current one when not given.
 activity_type: in place of an id, all pending activities of that type; '*': all of the run.
 reason: kept with the time and the caller's name, see temporal.pending_activity; at most temporal_pg.max_id_length (1000) bytes.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.unpause_activity(
 	workflow_id text,
@@ -70,7 +72,7 @@ reset_attempts: count from attempt 1 again.
 reset_heartbeat: forget the details of heartbeats; not of an attempt that is running.
 jitter: due after a random time up to this, so that many do not begin at once.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.reset_activity(
 	workflow_id text,
@@ -99,7 +101,7 @@ reset_heartbeats: forget the details of heartbeats.
 restore_original_options: undo temporal.update_activity_options().
 jitter: due after a random time up to this, so that many do not begin at once.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;
 
 CREATE FUNCTION temporal.update_activity_options(
 	workflow_id text,
@@ -112,20 +114,22 @@ CREATE FUNCTION temporal.update_activity_options(
 	start_to_close_timeout interval DEFAULT NULL,
 	heartbeat_timeout interval DEFAULT NULL,
 	retry_policy temporal.retry_policy DEFAULT NULL,
-	priority_key integer DEFAULT NULL)
+	priority_key integer DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT temporal_internal.command_activities($1, $3, $2, $4,
-		pg_catalog.jsonb_build_object('op', 'options', 'options', temporal_internal.activity_options($5, $6, $7, $8, $9, $10, $11)), NULL);
+		pg_catalog.jsonb_build_object('op', 'options', 'options', temporal_internal.activity_options($5, $6, $7, $8, $9, $10, $11, $12, $13)), NULL);
 END;
-COMMENT ON FUNCTION temporal.update_activity_options(text, text, uuid, text, text, interval, interval, interval, interval, temporal.retry_policy, integer) IS
+COMMENT ON FUNCTION temporal.update_activity_options(text, text, uuid, text, text, interval, interval, interval, interval, temporal.retry_policy, integer, text, double precision) IS
 $$Changes options of pending activities, which hold from the next attempt on; their timeouts are computed anew at once. An attempt that runs in an executor keeps the time that it began with. The history keeps what the workflow asked for.
 
 workflow_id: the workflow, in the namespace of the session (temporal_pg.namespace).
 activity_id: id of the activity, as temporal.pending_activity shows it.
 run_id: which run of it; the current one when not given.
 activity_type: in place of an id, all pending activities of that type; '*': all of the run.
-task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, priority_key: as of temporal.execute_activity(). NULL leaves one as it is; a timeout of zero is none, and start_to_close_timeout cannot be none.
+task_queue, schedule_to_close_timeout, schedule_to_start_timeout, start_to_close_timeout, heartbeat_timeout, retry_policy, priority_key, fairness_key, fairness_weight: as of temporal.execute_activity(). NULL leaves one as it is; a timeout of zero is none, and start_to_close_timeout cannot be none.
 Takes effect at COMMIT; keep the transaction short, since the workflow may have to wait for it.
-Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument.$$;
+Errors: TP010 no such workflow or run, TP013 no such activity is pending, 42501 without the level "author" in the namespace, 22004 neither an id nor a type, 22023 both of them, or a bad argument, TP021 in workflow code, 25006.$$;

@@ -26,7 +26,7 @@ name: the task queue, which need not have been used yet.
 max_concurrent_activities, max_concurrent_workflow_tasks: how many may run at once.
 activities_per_second, workflow_tasks_per_second: how many may start in a second, evenly; after a pause at most a tenth of a second's worth at once. Attempts count, not activities.
 fairness_weights: {"key": weight}, in place of all that were set, at most 1000; weights from 0.001 to 1000, clamped. They take precedence over fairness_weight of workflows and activities.
-Errors: TP025 more than 512 configured queues, or too many weights, TP021 in workflow or activity code, 42501 without the level "admin", 42704 no such namespace, 0A000 at PREPARE TRANSACTION, 55000 without shared_preload_libraries, 22004, 22023.$$;
+Errors: TP025 more than 512 configured queues, or too many weights, TP021 in workflow or activity code, 42501 without the level "admin", 42704 no such namespace, 0A000 at PREPARE TRANSACTION, 55000 without shared_preload_libraries, 22004, 22023, 25006.$$;
 
 CREATE FUNCTION temporal.pause_task_queue(name text, reason text DEFAULT NULL)
 RETURNS void

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION temporal.test_start(timestamptz) IS
 $$Makes this transaction the worker of the workflows that it starts from now on, with a clock of its own that only test_drive(), test_run() and test_advance() move. Ends with the transaction; ROLLBACK leaves nothing.
 
 start_time: what the clock shows first; the real time when not given.
-Errors: TP021 in workflow or activity code, 42501 without level "author" (also at the start of a workflow), 22023.$$;
+Errors: TP021 in workflow or activity code, 42501 without level "author" (also at the start of a workflow), 22023, 25006.$$;
 
 CREATE FUNCTION temporal.test_active()
 RETURNS boolean
@@ -52,7 +52,7 @@ AS 'MODULE_PATHNAME', 'tpg_sql_mock_activity';
 COMMENT ON FUNCTION temporal.mock_activity(text, jsonb, text, jsonb) IS
 $$Replaces what an activity type does in this test environment; schedule, retries, timeouts and history stay the engine's. Mocking a type again replaces the mock.
 
-activity_type: a registered type. returns: its result. handler: a function that takes the input as jsonb and gives the result; runs as you. fails: {"type", "message", "details", "non_retryable", "next_retry_delay"}: each attempt fails so. None of the three: returns JSON null.
+activity_type: a registered type. returns: its result. handler: a function that takes the input as jsonb and gives the result; runs as you. fails: {"type", "message", "details", "non_retryable", "next_retry_delay", "category", "cause"} as of temporal.fail_activity(): each attempt fails so. None of the three: returns JSON null.
 Errors: TP021 without test environment, 42883 no such handler, 22004, 22023.$$;
 
 CREATE FUNCTION temporal.mock_calls(activity_type text DEFAULT NULL, OUT call integer, OUT type text, OUT activity_id text, OUT attempt integer, OUT input jsonb, OUT at timestamptz)
@@ -73,7 +73,10 @@ CREATE FUNCTION temporal.test_run(
 	start_delay interval DEFAULT NULL,
 	memo jsonb DEFAULT NULL,
 	search_attributes jsonb DEFAULT NULL,
-	retry_policy temporal.retry_policy DEFAULT NULL)
+	retry_policy temporal.retry_policy DEFAULT NULL,
+	priority_key integer DEFAULT NULL,
+	fairness_key text DEFAULT NULL,
+	fairness_weight double precision DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -86,12 +89,13 @@ BEGIN
 	END IF;
 	started := temporal.start_workflow(workflow_type, input, id, execution_timeout => execution_timeout,
 		run_timeout => run_timeout, task_timeout => task_timeout, start_delay => start_delay, memo => memo,
-		search_attributes => search_attributes, retry_policy => retry_policy);
+		search_attributes => search_attributes, retry_policy => retry_policy, priority_key => priority_key,
+		fairness_key => fairness_key, fairness_weight => fairness_weight);
 	PERFORM temporal.test_drive('closed', started);
 	RETURN temporal.result(started);
 END
 $$;
-COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb, temporal.retry_policy) IS
+COMMENT ON FUNCTION temporal.test_run(text, jsonb, text, interval, interval, interval, interval, jsonb, jsonb, temporal.retry_policy, integer, text, double precision) IS
 $$Starts a workflow in the test environment (beginning one if there is none), drives it until it is closed, skipping time, and gives its result; raises its failure as result() does.
 
 Arguments as of start_workflow().
@@ -107,7 +111,7 @@ $$Runs the function of an activity alone, in this transaction, as an attempt wou
 activity_type: a registered type; a mock does not count. input: its arguments.
 attempt: what activity_info() says, from 1. heartbeat_details: what it says that the attempt before has told.
 cancelled: its first heartbeat raises query_canceled, as one does whose workflow has cancelled it; without a heartbeat it notices nothing.
-Errors: those of the function; TP014 not registered, TP021 in workflow or activity code, TP025 input too large, 42501 without level "author", 22004, 22023.$$;
+Errors: those of the function; TP014 not registered, TP021 in workflow or activity code, TP025 input too large, 42501 without level "author", 22004, 22023; 25006.$$;
 
 CREATE FUNCTION temporal.test_heartbeats(OUT heartbeat integer, OUT details jsonb, OUT at timestamptz)
 RETURNS SETOF record

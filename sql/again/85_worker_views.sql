@@ -28,7 +28,7 @@ CREATE VIEW temporal.pending_activity WITH (security_barrier) AS
 		a.last_failure,
 		temporal_internal.failure_message(a.last_failure) AS last_failure_message,
 		a.worker_identity AS last_worker_identity,
-		a.task_queue, a.priority_key, r.paused, a.crash_count,
+		a.task_queue, a.priority_key, nullif(a.fairness_key, '') COLLATE pg_catalog."default" AS fairness_key, a.fairness_weight, r.paused, a.crash_count,
 		h.attributes -> 'input' AS input,
 		h.user_metadata ->> 'summary' AS summary,
 		a.scheduled_event_id,
@@ -69,6 +69,8 @@ COMMENT ON COLUMN temporal.pending_activity.expiration_time IS 'End of its sched
 COMMENT ON COLUMN temporal.pending_activity.last_failure IS 'Failure of the last attempt.';
 COMMENT ON COLUMN temporal.pending_activity.last_failure_message IS 'Message of its innermost cause.';
 COMMENT ON COLUMN temporal.pending_activity.priority_key IS '1 (first) to 5.';
+COMMENT ON COLUMN temporal.pending_activity.fairness_key IS 'Whose turns it has within its priority, its own or its workflow''s; NULL: none was given.';
+COMMENT ON COLUMN temporal.pending_activity.fairness_weight IS 'How many turns that key has against others, as given; NULL: 1. Weights of the task queue (temporal.task_queue) take precedence.';
 COMMENT ON COLUMN temporal.pending_activity.crash_count IS 'How many attempts took their server process down; after three it is paused.';
 COMMENT ON COLUMN temporal.pending_activity.scheduled_event_id IS 'Its ActivityTaskScheduled event in the history.';
 COMMENT ON COLUMN temporal.pending_activity.mode IS 'Who runs it: transactional, autonomous, external, or http (the HTTP process).';

@@ -8,7 +8,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA temporal_internal FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA temporal FROM PUBLIC;
 
 GRANT SELECT ON temporal.namespace, temporal.workflow, temporal.child_workflow, temporal.history, temporal.pending_activity, temporal.pending_message,
-	temporal.timer, temporal.task_queue, temporal.worker, temporal.definition, temporal.search_attribute, temporal.workflow_update,
+	temporal.timer, temporal.task_queue, temporal.task_queue_backlog, temporal.worker, temporal.definition, temporal.search_attribute, temporal.workflow_update,
 	temporal.http_access, temporal.secret TO PUBLIC;
 
 -- Called, with the rights of the one who asks, by views and by functions of schema temporal that were bound to them when
@@ -28,7 +28,7 @@ GRANT EXECUTE ON FUNCTION
 	temporal_internal.explain_run(bigint),
 	temporal_internal.describe_run(bigint),
 	temporal_internal.command_activities(text, uuid, text, text, jsonb, interval),
-	temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer)
+	temporal_internal.activity_options(text, interval, interval, interval, interval, temporal.retry_policy, integer, text, double precision)
 	TO PUBLIC;
 
 -- operators of temporal.future

@@ -32,6 +32,8 @@ CREATE TYPE temporal.workflow_description AS (
 	static_summary				text,
 	static_details				text,
 	priority_key				integer,
+	fairness_key				text,
+	fairness_weight				double precision,
 	parent_workflow_id			text,
 	parent_run_id				uuid,
 	root_workflow_id			text,
@@ -48,7 +50,8 @@ CREATE TYPE temporal.workflow_description AS (
 	pending_timers				jsonb,
 	pending_messages			bigint,
 	pending_workflow_task		jsonb,
-	last_task_failure			jsonb
+	last_task_failure			jsonb,
+	reset_run_id				uuid
 );
 COMMENT ON TYPE temporal.workflow_description IS 'What temporal.describe() tells of a run.';
 COMMENT ON COLUMN temporal.workflow_description.is_current IS 'The latest run of this workflow id?';
@@ -60,6 +63,9 @@ COMMENT ON COLUMN temporal.workflow_description.run_timeout IS 'Limit of the run
 COMMENT ON COLUMN temporal.workflow_description.task_timeout IS 'Limit of one workflow task.';
 COMMENT ON COLUMN temporal.workflow_description.history_length IS 'Number of events.';
 COMMENT ON COLUMN temporal.workflow_description.search_attributes IS 'Name and value of each, as a JSON object.';
+COMMENT ON COLUMN temporal.workflow_description.priority_key IS '1 (first) to 5.';
+COMMENT ON COLUMN temporal.workflow_description.fairness_key IS 'Whose turns its tasks have within their priority; NULL: none was given.';
+COMMENT ON COLUMN temporal.workflow_description.fairness_weight IS 'How many turns that key has against others, as given; NULL: 1. Weights of the task queue (temporal.task_queue) take precedence.';
 COMMENT ON COLUMN temporal.workflow_description.parent_workflow_id IS 'Of a child workflow, else NULL.';
 COMMENT ON COLUMN temporal.workflow_description.root_workflow_id IS 'The topmost ancestor; the workflow itself when it has no parent.';
 COMMENT ON COLUMN temporal.workflow_description.first_run_id IS 'First run of the chain that continue-as-new, retries and cron make.';
@@ -70,3 +76,4 @@ COMMENT ON COLUMN temporal.workflow_description.pending_timers IS 'Array of obje
 COMMENT ON COLUMN temporal.workflow_description.pending_messages IS 'What is due in the mailbox and not in the history yet.';
 COMMENT ON COLUMN temporal.workflow_description.pending_workflow_task IS 'state, scheduled_time, original_scheduled_time, attempt of the workflow task that is due or has failed; NULL when there is none.';
 COMMENT ON COLUMN temporal.workflow_description.last_task_failure IS 'Why the last workflow task failed, as long as none has succeeded since.';
+COMMENT ON COLUMN temporal.workflow_description.reset_run_id IS 'The run to which this one was reset, the last one if that was done several times; NULL: it was not.';

@@ -128,12 +128,15 @@ CREATE TABLE temporal_internal.execution (
 	versioning				jsonb,
 	last_task_failure		jsonb,
 	priority				jsonb,
+	reset_run_id			uuid,
 	UNIQUE (namespace_id, workflow_id, run_no)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE temporal_internal.execution IS 'One run of a workflow. Run n+1 of an id is inserted only after run n, locked, was seen closed. No indexed column changes after the insert, so that every update can be HOT.';
 COMMENT ON COLUMN temporal_internal.execution.key IS 'What the other tables refer to; also the tag of the run lock.';
 COMMENT ON COLUMN temporal_internal.execution.first_run_id IS 'First run of the chain; null: this one.';
 COMMENT ON COLUMN temporal_internal.execution.original_run_id IS 'The run in which this history began; null: this one.';
+COMMENT ON COLUMN temporal_internal.execution.parent IS 'Of a child: workflowId, runId and initiatedEventId of the run that waits for it, which after a reset of its parent may be another than its start event says.';
+COMMENT ON COLUMN temporal_internal.execution.reset_run_id IS 'The run to which this one was reset last; null: it was not.';
 COMMENT ON COLUMN temporal_internal.execution.versioning IS 'Of a run that is pinned to a version of its code: behavior, version, and whether that was inherited from the run that it continues.';
 COMMENT ON COLUMN temporal_internal.execution.wft_state IS 'Workflow task: 0 none, 1 scheduled, 2 started (held by a token until wft_deadline; only for workers outside the database).';
 COMMENT ON COLUMN temporal_internal.execution.wft_not_before IS 'After a failed workflow task: when it may be tried again.';

@@ -10,6 +10,8 @@
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
+#include "model/priority.h"
+
 /* NULL for an SQL NULL */
 extern char *tpg_arg_text(FunctionCallInfo fcinfo, int n);
 extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
@@ -17,5 +19,8 @@ extern Jsonb *tpg_arg_jsonb(FunctionCallInfo fcinfo, int n);
 /* 22004 "%s must not be null" */
 extern void tpg_arg_required(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *tpg_arg_required_text(FunctionCallInfo fcinfo, int n, const char *what);
+
+/* priority_key, argument `key`; fairness_key, fairness_weight from argument `fairness` on; 22023. */
+extern TpgPriority tpg_arg_priority(FunctionCallInfo fcinfo, int key, int fairness);
 
 #endif							/* TPG_API_ARGS_H */

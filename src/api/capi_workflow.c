@@ -189,9 +189,12 @@ child_arguments(TpgCall *c, const char *type, const Jsonb *input, const TpgChild
 	tpg_call_jsonb(c, 12, o->memo);
 	tpg_call_jsonb(c, 13, o->search_attributes);
 	tpg_call_text(c, 14, o->summary);
+	tpg_call_priority(c, 15, o->priority_key);
+	tpg_call_text(c, 16, o->fairness_key);
+	tpg_call_weight(c, 17, o->fairness_weight);
 }
 
-#define CHILD_NARGS 15
+#define CHILD_NARGS 18
 
 Jsonb *
 tpg_capi_execute_child_workflow(const char *type, const Jsonb *input, const TpgChildOpts *opts, size_t size)

@@ -97,7 +97,8 @@ duration_arg(FunctionCallInfo fcinfo, int n, const char *what)
 
 /*
  * (workflow_type, input, id, task_queue, execution_timeout, run_timeout, task_timeout, parent_close_policy,
- * cancellation_type, id_reuse_policy, retry_policy, cron_schedule, memo, search_attributes, summary)
+ * cancellation_type, id_reuse_policy, retry_policy, cron_schedule, memo, search_attributes, summary, priority_key, fairness_key,
+ * fairness_weight)
  */
 static TpgOp *
 start_child(FunctionCallInfo fcinfo, TpgActivation *act)
@@ -131,6 +132,7 @@ start_child(FunctionCallInfo fcinfo, TpgActivation *act)
 	if (summary != NULL)
 		tpg_size_check(strlen(summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
 	o.summary = summary;
+	o.priority = tpg_arg_priority(fcinfo, 15, 16);
 	return tpg_op_start_child(act, &o);
 }
 

@@ -82,6 +82,13 @@ tpg_not_read_only(const char *what)
 	PreventCommandIfReadOnly(psprintf("temporal.%s()", what));
 }
 
+void
+tpg_outside_to_write(const char *what)
+{
+	tpg_not_in_workflow(what, "Call it in an activity or a client session.");
+	tpg_not_read_only(what);
+}
+
 const char *
 tpg_client_identity(void)
 {
@@ -189,21 +196,8 @@ tpg_start_from_args(FunctionCallInfo fcinfo, const char *function, int first, Tp
 	r.static_details = tpg_arg_text(fcinfo, first + 14);
 	if (r.static_details != NULL)
 		tpg_size_check(strlen(r.static_details), tpg_guc_max_details_size, "static_details", "temporal_pg.max_details_size");
-	if (!PG_ARGISNULL(first + 15))
-	{
-		r.priority.key = PG_GETARG_INT32(first + 15);
-		/* 0 is what is not given */
-		if (r.priority.key == 0)
-			r.priority.key = -1;
-	}
-	/* execute_workflow has arguments of its own there */
-	if (PG_NARGS() > first + 18 && strcmp(function, "execute_workflow") != 0)
-	{
-		r.priority.fairness_key = tpg_arg_text(fcinfo, first + 17);
-		if (!PG_ARGISNULL(first + 18))
-			r.priority.fairness_weight = tpg_fairness_weight_arg(PG_GETARG_FLOAT8(first + 18));
-	}
-	tpg_priority_check(&r.priority);
+	/* execute_workflow has two arguments of its own before them */
+	r.priority = tpg_arg_priority(fcinfo, first + 15, first + (strcmp(function, "execute_workflow") == 0 ? 19 : 17));
 	r.request_id = tpg_arg_text(fcinfo, first + 16);
 	tpg_id_check_optional(r.request_id, "request id");
 	r.identity = tpg_client_identity();
@@ -550,6 +544,7 @@ tpg_sql_terminate(PG_FUNCTION_ARGS)
 	TpgExecution *exec;
 
 	tpg_not_in_workflow("terminate", "Call it in an activity.");
+	tpg_not_read_only("terminate");
 	exec = tpg_find_run(workflow_id, run_id, false);
 	tpg_payload_check(details, "details");
 	if (reason != NULL)

@@ -22,6 +22,9 @@ extern void tpg_not_in_workflow(const char *what, const char *hint);
 /* PostgreSQL's error for a command that writes, in a read-only transaction or on a standby, before anything is done. */
 extern void tpg_not_read_only(const char *what);
 
+/* Both, for what changes settings, definitions and rights. */
+extern void tpg_outside_to_write(const char *what);
+
 /* Who asks, for histories: the role. */
 extern const char *tpg_client_identity(void);
 

@@ -27,6 +27,7 @@
 #include "engine/openattempt.h"
 #include "ipc/wake.h"
 #include "model/failure.h"
+#include "model/failure_check.h"
 #include "runtime/attempt.h"
 #include "store/namespace.h"
 
@@ -66,21 +67,30 @@ not_found(const TpgAttemptName *name)
 			 errhint("SELECT * FROM temporal.pending_activity shows the activities that are pending.")));
 }
 
+static void
+refuse_own(const char *what)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_WRONG_CONTEXT),
+			 errmsg("an activity cannot call temporal.%s() for its own attempt", what),
+			 errhint("Return the result, raise the failure, or call temporal.heartbeat(); temporal.complete_async() leaves the end to another transaction.")));
+}
+
 static Named
 find(const TpgAttemptName *name, const char *what, const Jsonb *payload, TpgAttemptFind attempt)
 {
+	const TpgAttemptInfo *own = tpg_current_attempt;
 	Named		n = {.payload = (Jsonb *) payload};
 
+	/* which may not be recorded yet */
+	if (own != NULL && name->token != NULL && strcmp(name->token, tpg_engine_attempt_token(own->task, own->started_at)) == 0)
+		refuse_own(what);
 	n.task = tpg_engine_attempt_find(name, attempt);
 	if (n.task == NULL)
 		not_found(name);
 	tpg_access_require(n.task->namespace_id, TPG_ACCESS_CLIENT);
-	if (tpg_current_attempt != NULL && tpg_current_attempt->task->execution_key == n.task->execution_key &&
-		tpg_current_attempt->task->scheduled_event_id == n.task->scheduled_event_id)
-		ereport(ERROR,
-				(errcode(TPG_ERR_WRONG_CONTEXT),
-				 errmsg("an activity cannot call temporal.%s() for its own attempt", what),
-				 errhint("Return the result, raise the failure, or call temporal.heartbeat(); temporal.complete_async() leaves the end to another transaction.")));
+	if (own != NULL && own->task->execution_key == n.task->execution_key && own->task->scheduled_event_id == n.task->scheduled_event_id)
+		refuse_own(what);
 	return n;
 }
 
@@ -163,49 +173,6 @@ tpg_sql_complete_activity_by_id(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static void
-check_kind(const Jsonb *failure, bool is_cause)
-{
-	char	   *kind = tpg_json_get_text(failure, "kind");
-	Jsonb	   *cause = tpg_json_get(failure, "cause");
-
-	check_stack_depth();
-	if (kind != NULL && strcmp(kind, "application") != 0 && !(is_cause && tpg_failure_is_kind(kind)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid kind \"%s\" of a failure", kind),
-				 is_cause ? errhint("A cause is a failure as temporal.failure() gives it, or one of kind application.") :
-				 strcmp(kind, "cancelled") == 0 ? errhint("temporal.report_activity_cancelled() ends an attempt that was cancelled.") :
-				 errhint("What ends an attempt is of kind application; another failure may be its cause.")));
-	if (cause == NULL || tpg_json_is_null(cause))
-		return;
-	if (!tpg_json_is_object(cause))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the cause of a failure must be an object")));
-	check_kind(cause, true);
-}
-
-/* What raise_application_error() would refuse, or could not say. */
-static void
-check_failure(const Jsonb *failure)
-{
-	char	   *delay = tpg_json_get_text(failure, "next_retry_delay");
-	char	   *category = tpg_json_get_text(failure, "category");
-
-	check_kind(failure, false);
-	/* also as '1.5s', which is an interval as well */
-	if (delay != NULL)
-		(void) tpg_interval_arg_us(DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(delay),
-																		 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))),
-								   "next_retry_delay");
-	if (category != NULL && strcmp(category, "unspecified") != 0 && strcmp(category, "benign") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid category \"%s\"", category),
-				 errhint("It is one of unspecified, benign.")));
-}
-
 /* What a caller may give: an object of the form that SQL code sees, or only its message. */
 static void
 fail(const Named *n)
@@ -218,15 +185,16 @@ fail(const Named *n)
 				 errmsg("failure must not be null")));
 	if (tpg_json_is_object(n->payload))
 	{
-		check_failure(n->payload);
+		tpg_failure_check(n->payload);
 		failure = tpg_failure_from_detail(n->payload, "activity failed", NULL);
 	}
-	else if (JB_ROOT_IS_SCALAR(n->payload))
+	else if (tpg_json_is_string(n->payload))
 		failure = tpg_failure_application(tpg_json_scalar_text(n->payload), NULL, NULL, false, -1, NULL, NULL, NULL);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("failure must be an object or a message"),
+				 errmsg("failure must be an object or a string, its message"),
+				 errdetail("It is %.100s.", tpg_json_to_text(n->payload)),
 				 errhint("For example '{\"message\": \"card declined\", \"type\": \"CardDeclined\", \"non_retryable\": true}'.")));
 	end_attempt(n, TPG_ATTEMPT_FAILED, NULL, failure);
 }

@@ -40,12 +40,13 @@ add_timeout(TpgJson *b, const char *key, FunctionCallInfo fcinfo, int argno, con
 	return us;
 }
 
-/* (task_queue, four timeouts, retry_policy, priority_key) */
+/* (task_queue, four timeouts, retry_policy, priority_key, fairness_key, fairness_weight) */
 Datum
 tpg_sql_activity_options(PG_FUNCTION_ARGS)
 {
 	TpgJson    *b = tpg_json_object();
 	char	   *queue = tpg_arg_text(fcinfo, 0);
+	TpgPriority priority;
 
 	if (queue != NULL)
 	{
@@ -65,18 +66,8 @@ tpg_sql_activity_options(PG_FUNCTION_ARGS)
 	(void) add_timeout(b, "heartbeatTimeout", fcinfo, 4, "heartbeat_timeout");
 	if (!PG_ARGISNULL(5))
 		tpg_json_add_jsonb(b, "retryPolicy", tpg_retry_policy_to_jsonb(tpg_retry_policy_from_datum(PG_GETARG_DATUM(5))));
-	if (!PG_ARGISNULL(6))
-	{
-		TpgJson    *priority = tpg_json_object();
-		int32		key = PG_GETARG_INT32(6);
-
-		if (key < 1 || key > 5)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("priority_key must be between 1 and 5")));
-		tpg_json_add_int(priority, "priorityKey", key);
-		tpg_json_add_jsonb(b, "priority", tpg_json_finish(priority));
-	}
+	priority = tpg_arg_priority(fcinfo, 6, 7);
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&priority));
 	PG_RETURN_JSONB_P(tpg_json_finish(b));
 }
 
@@ -121,16 +112,19 @@ with_jitter(Jsonb *command, const Interval *jitter)
 	return tpg_json_finish(b);
 }
 
-static bool
-is_command(const Jsonb *command)
+/* The function that makes such commands; NULL: it is none. */
+static const char *
+function_of_command(const Jsonb *command)
 {
-	static const char *const ops[] = {"pause", "unpause", "reset", "options"};
+	static const char *const ops[][2] = {
+		{"pause", "pause_activity"}, {"unpause", "unpause_activity"}, {"reset", "reset_activity"}, {"options", "update_activity_options"}
+	};
 	char	   *op = tpg_json_is_object(command) ? tpg_json_get_text(command, "op") : NULL;
 
 	for (int i = 0; op != NULL && i < lengthof(ops); i++)
-		if (strcmp(op, ops[i]) == 0)
-			return i < 3 || tpg_json_is_object(tpg_json_get(command, "options"));
-	return false;
+		if (strcmp(op, ops[i][0]) == 0)
+			return i < 3 || tpg_json_is_object(tpg_json_get(command, "options")) ? ops[i][1] : NULL;
+	return NULL;
 }
 
 /* A reason stands in a row that is read and written with each attempt: a note, no document. */
@@ -151,10 +145,14 @@ tpg_sql_command_activities(PG_FUNCTION_ARGS)
 	char	   *activity_id = tpg_arg_text(fcinfo, 2);
 	char	   *activity_type = tpg_arg_text(fcinfo, 3);
 	Jsonb	   *command = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	TpgExecution *exec = tpg_run_required(workflow_id, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1), TPG_ACCESS_AUTHOR);
+	const char *function = command ? function_of_command(command) : NULL;
+	TpgExecution *exec;
 
+	if (function != NULL)
+		tpg_outside_to_write(function);
+	exec = tpg_run_required(workflow_id, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1), TPG_ACCESS_AUTHOR);
 	check_target(activity_id, activity_type);
-	if (command == NULL || !is_command(command))
+	if (function == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("this is no command to an activity"),

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/client.h"
 #include "api/registration.h"
 #include "base/guc.h"
 #include "base/ident.h"
@@ -102,6 +103,7 @@ tpg_sql_register_workflow(PG_FUNCTION_ARGS)
 	List	   *handlers;
 	Oid			oid;
 
+	tpg_outside_to_write("register_workflow");
 	row.name = tpg_arg_text(fcinfo, 0);
 	tpg_register_check_name(row.name, "workflow type");
 	row.task_queue = queue_arg(fcinfo, 6, "default");
@@ -169,7 +171,7 @@ add_timeout(TpgJson *b, const char *key, FunctionCallInfo fcinfo, int argno, con
 		tpg_json_add_duration(b, key, us);
 }
 
-/* Arguments 3 to 11 of register_activity, with the names that they have in an event. */
+/* Arguments 3 to 11, 13 and 14 of register_activity, with the names that they have in an event. */
 static Jsonb *
 activity_options(FunctionCallInfo fcinfo)
 {
@@ -177,6 +179,7 @@ activity_options(FunctionCallInfo fcinfo)
 	const char *queue = queue_arg(fcinfo, 3, NULL);
 	char	   *cancellation = tpg_arg_text(fcinfo, 9);
 	char	   *summary = tpg_arg_text(fcinfo, 10);
+	TpgPriority priority;
 
 	tpg_json_add_text(b, "taskQueue", queue);
 	add_timeout(b, "scheduleToCloseTimeout", fcinfo, 4, "schedule_to_close_timeout");
@@ -198,18 +201,8 @@ activity_options(FunctionCallInfo fcinfo)
 		tpg_size_check(strlen(summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
 		tpg_json_add_text(b, "summary", summary);
 	}
-	if (!PG_ARGISNULL(11))
-	{
-		TpgJson    *priority = tpg_json_object();
-		int32		key = PG_GETARG_INT32(11);
-
-		if (key < 1 || key > 5)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("priority_key must be between 1 and 5")));
-		tpg_json_add_int(priority, "priorityKey", key);
-		tpg_json_add_jsonb(b, "priority", tpg_json_finish(priority));
-	}
+	priority = tpg_arg_priority(fcinfo, 11, 13);
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&priority));
 	return tpg_json_finish(b);
 }
 
@@ -246,6 +239,7 @@ tpg_sql_register_activity(PG_FUNCTION_ARGS)
 	char	   *function = tpg_arg_text(fcinfo, 1);
 	Oid			oid;
 
+	tpg_outside_to_write("register_activity");
 	row.name = tpg_arg_text(fcinfo, 0);
 	tpg_register_check_name(row.name, "activity type");
 	row.mode = PG_ARGISNULL(2) ? "transactional" : tpg_arg_text(fcinfo, 2);
@@ -272,6 +266,7 @@ unregister(TpgDefinitionKind kind, const char *name, const char *what)
 {
 	int32		namespace_id;
 
+	tpg_outside_to_write(kind == TPG_DEF_WORKFLOW ? "unregister_workflow" : "unregister_activity");
 	tpg_id_check(name, what);
 	namespace_id = tpg_namespace_current();
 	tpg_access_require(namespace_id, TPG_ACCESS_AUTHOR);

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 
 #include "api/args.h"
+#include "api/client.h"
 #include "api/registration.h"
 #include "base/errors.h"
 #include "base/ident.h"
@@ -286,11 +287,12 @@ namespace_with_workflow(const char *type)
 }
 
 static void
-register_handler(FunctionCallInfo fcinfo, TpgDefinitionKind kind, const char *validator)
+register_handler(FunctionCallInfo fcinfo, const char *what, TpgDefinitionKind kind, const char *validator)
 {
 	WorkflowCode code = {.type = tpg_arg_text(fcinfo, 0)};
 	TpgDefinition *workflow;
 
+	tpg_outside_to_write(what);
 	code.namespace_id = namespace_with_workflow(code.type);
 	workflow = tpg_definition_lookup(code.namespace_id, TPG_DEF_WORKFLOW, code.type, false);
 	if (!OidIsValid(workflow->function))
@@ -307,21 +309,21 @@ register_handler(FunctionCallInfo fcinfo, TpgDefinitionKind kind, const char *va
 Datum
 tpg_sql_register_signal_handler(PG_FUNCTION_ARGS)
 {
-	register_handler(fcinfo, TPG_DEF_SIGNAL, NULL);
+	register_handler(fcinfo, "register_signal_handler", TPG_DEF_SIGNAL, NULL);
 	PG_RETURN_VOID();
 }
 
 Datum
 tpg_sql_register_query_handler(PG_FUNCTION_ARGS)
 {
-	register_handler(fcinfo, TPG_DEF_QUERY, NULL);
+	register_handler(fcinfo, "register_query_handler", TPG_DEF_QUERY, NULL);
 	PG_RETURN_VOID();
 }
 
 Datum
 tpg_sql_register_update_handler(PG_FUNCTION_ARGS)
 {
-	register_handler(fcinfo, TPG_DEF_UPDATE, tpg_arg_text(fcinfo, 3));
+	register_handler(fcinfo, "register_update_handler", TPG_DEF_UPDATE, tpg_arg_text(fcinfo, 3));
 	PG_RETURN_VOID();
 }
 
@@ -371,6 +373,7 @@ tpg_sql_unregister_handler(PG_FUNCTION_ARGS)
 	char	   *name = tpg_arg_text(fcinfo, 2);
 	int32		namespace_id;
 
+	tpg_outside_to_write("unregister_handler");
 	if (kind == TPG_DEF_INIT)
 	{
 		if (name != NULL && name[0] != '\0')

@@ -12,9 +12,11 @@
 #include "utils/builtins.h"
 
 #include "api/args.h"
+#include "api/client.h"
 #include "base/ident.h"
 #include "store/httpaccess.h"
 #include "store/namespace.h"
+#include "worker/httpclient.h"
 
 /* shorter ones would be blotted out of answers where they stand by chance */
 #define MIN_SECRET_LENGTH 8
@@ -39,85 +41,33 @@ name_arg(FunctionCallInfo fcinfo, int argno, const char *what)
 	return value;
 }
 
-/* Where the host ends; NULL: there is none. */
-static const char *
-skip_host(const char *p)
-{
-	const char *start = p;
-
-	if (*p == '[')
-	{
-		p += 1 + strspn(p + 1, DIGITS "abcdefABCDEF:.");
-		return *p == ']' ? p + 1 : NULL;
-	}
-	if (p[0] == '*' && p[1] == '.')
-		p += 2;
-	else if (p[0] == '*')
-		return p + 1;
-	p += strspn(p, LETTERS CAPITALS DIGITS "-._");
-	return p == start ? NULL : p;
-}
-
-/* ":443", ":*", or nothing; NULL: something else. */
-static const char *
-skip_port(const char *p)
-{
-	size_t		digits;
-
-	if (*p != ':')
-		return p;
-	if (p[1] == '*')
-		return p + 2;
-	digits = strspn(p + 1, DIGITS);
-	if (digits == 0 || digits > 5 || atoi(p + 1) > 65535)
-		return NULL;
-	return p + 1 + digits;
-}
-
-static bool
-good_path(const char *path)
-{
-	if (*path != '\0' && *path != '/')
-		return false;
-	for (const char *p = path; *p; p++)
-		if ((unsigned char) *p <= ' ' || (unsigned char) *p >= 127 || strchr("?#\\", *p))
-			return false;
-	/* libcurl takes these out of what is requested, so that they would cover nothing */
-	return strstr(path, "/../") == NULL && strstr(path, "/./") == NULL;
-}
-
-/* The beginning of a URL in the form in which it is kept and compared (http/policy). */
+/* The beginning of a URL in the form in which it is kept, which is that of requests (http/form). */
 static char *
 url_of(const char *url)
 {
-	const char *host = NULL;
-	const char *p;
-	char	   *result;
+	const char *problem;
+	char	   *meant;
+	char	   *form;
 
 	tpg_id_check(url, "url");
-	if (pg_strncasecmp(url, "https://", 8) == 0)
-		host = url + 8;
-	else if (pg_strncasecmp(url, "http://", 7) == 0)
-		host = url + 7;
-	p = host ? skip_host(host) : NULL;
-	p = p ? skip_port(p) : NULL;
-	if (p == NULL || !good_path(p))
+	form = tpg_http_client_url_form(url, &problem, &meant);
+	if (form == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid beginning of a URL: \"%s\"", url),
-				 errdetail("It is http:// or https://, a host, a port where that is not the usual one, and a path; no user, no query."),
-				 errhint("For example https://api.example.com/v1/, https://*.example.com/ or http://localhost:8080/.")));
-	result = psprintf("%s%s", url, *p == '\0' ? "/" : "");
-	for (char *c = result; c < result + (p - url); c++)
-		*c = pg_tolower((unsigned char) *c);
-	return result;
+				 errdetail_internal("No request would match it: %s.", problem),
+				 meant != NULL ? errhint("Requests match \"%s\".", meant) :
+				 errhint("It is http:// or https://, a host, a port where that is not the usual one, and a path; no user, no query. For example https://api.example.com/v1/, https://*.example.com/ or http://localhost:8080/.")));
+	return form;
 }
 
 static int32
-administered(void)
+administered(const char *what)
 {
-	int32		id = tpg_namespace_current_for_write();
+	int32		id;
 
+	tpg_outside_to_write(what);
+	id = tpg_namespace_current_for_write();
 	tpg_access_require(id, TPG_ACCESS_ADMIN);
 	return id;
 }
@@ -135,7 +85,7 @@ tpg_sql_grant_http(PG_FUNCTION_ARGS)
 {
 	char	   *role = name_arg(fcinfo, 0, "role");
 	char	   *url = url_of(tpg_arg_text(fcinfo, 1));
-	int32		namespace_id = administered();
+	int32		namespace_id = administered("grant_http");
 
 	check_role(role);
 	tpg_http_grant(namespace_id, role, url);
@@ -147,7 +97,7 @@ tpg_sql_revoke_http(PG_FUNCTION_ARGS)
 {
 	char	   *role = name_arg(fcinfo, 0, "role");
 	char	   *url = url_of(tpg_arg_text(fcinfo, 1));
-	int32		namespace_id = administered();
+	int32		namespace_id = administered("revoke_http");
 
 	if (!tpg_http_revoke(namespace_id, role, url))
 		ereport(NOTICE,
@@ -175,7 +125,7 @@ tpg_sql_set_secret(PG_FUNCTION_ARGS)
 	char	   *value = tpg_arg_text(fcinfo, 1);
 	char	   *role = name_arg(fcinfo, 2, "role");
 	char	   *url = PG_ARGISNULL(3) ? NULL : url_of(tpg_arg_text(fcinfo, 3));
-	int32		namespace_id = administered();
+	int32		namespace_id = administered("set_secret");
 
 	check_role(role);
 	if (value == NULL)
@@ -202,7 +152,7 @@ tpg_sql_drop_secret(PG_FUNCTION_ARGS)
 {
 	char	   *name = secret_name_arg(fcinfo, 0);
 
-	if (!tpg_secret_drop(administered(), name))
+	if (!tpg_secret_drop(administered("drop_secret"), name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("secret \"%s\" does not exist", name)));

@@ -34,6 +34,13 @@ text_or_null(const char *value, bool *isnull)
 }
 
 static Datum
+weight_or_null(const TpgPriority *p, bool *isnull)
+{
+	*isnull = p->fairness_weight == 0;
+	return Float8GetDatum(p->fairness_weight);
+}
+
+static Datum
 duration_or_null(const Jsonb *attributes, const char *key, bool *isnull)
 {
 	int64		us = tpg_json_get_duration(attributes, key, -1);
@@ -106,8 +113,9 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	const Jsonb *memo = changing_json(act, tpg_memo(act));
 	const Jsonb *search_attributes = changing_json(act, tpg_search_attributes(act));
 	int			told = changing_number(act, act->told);
-	Datum		values[24] = {0};
-	bool		nulls[24] = {false};
+	TpgPriority priority = tpg_priority_from_jsonb(tpg_json_get(start, "priority"));
+	Datum		values[27] = {0};
+	bool		nulls[27] = {false};
 	int64		bytes = 0;
 	int			n = 0;
 
@@ -138,6 +146,9 @@ tpg_sql_workflow_info(PG_FUNCTION_ARGS)
 	values[n] = text_or_null(root ? tpg_json_get_text(root, "workflowId") : e->workflow_id, &nulls[n]), n++;
 	values[n] = uuid_or_null(root ? tpg_json_get_text(root, "runId") : tpg_uuid_to_text(&e->run_id), &nulls[n]), n++;
 	values[n] = uuid_or_null(tpg_json_get_text(start, "continuedExecutionRunId"), &nulls[n]), n++;
+	values[n++] = Int32GetDatum(tpg_priority_effective(&priority));
+	values[n] = text_or_null(priority.fairness_key, &nulls[n]), n++;
+	values[n] = weight_or_null(&priority, &nulls[n]), n++;
 	return make_row(fcinfo, values, nulls);
 }
 
@@ -148,8 +159,8 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	TpgAttemptInfo *info = tpg_attempt_require("activity_info");
 	const TpgActivityTask *t = info->task;
 	const TpgExecution *e = info->exec;
-	Datum		values[19] = {0};
-	bool		nulls[19] = {false};
+	Datum		values[21] = {0};
+	bool		nulls[21] = {false};
 	int			n = 0;
 
 	values[n] = text_or_null(t->activity_id, &nulls[n]), n++;
@@ -172,5 +183,7 @@ tpg_sql_activity_info(PG_FUNCTION_ARGS)
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
 	values[n++] = Int32GetDatum(tpg_priority_effective(&t->priority));
 	values[n++] = BoolGetDatum(info->local);
+	values[n] = text_or_null(t->priority.fairness_key, &nulls[n]), n++;
+	values[n] = weight_or_null(&t->priority, &nulls[n]), n++;
 	return make_row(fcinfo, values, nulls);
 }

@@ -25,6 +25,7 @@
 #include "runtime/activation.h"
 #include "runtime/queries.h"
 #include "runtime/sessions.h"
+#include "store/message.h"
 #include "store/runlock.h"
 
 PG_FUNCTION_INFO_V1(tpg_sql_query);
@@ -105,13 +106,24 @@ raise_update_failure(const char *id, const Jsonb *failure)
 			 errdetail_internal("%s", tpg_json_to_text(tpg_failure_detail(failure)))));
 }
 
+/* its start delay, or the time between two runs of a chain. */
+static void
+update_before_begin(const char *workflow_id, const char *name, TimestampTz begins_at)
+{
+	ereport(ERROR,
+			(errcode(TPG_ERR_UPDATE_WOULD_WAIT),
+			 errmsg("update \"%s\" has to wait", name),
+			 errdetail("Workflow \"%s\" begins only at %s.", workflow_id, timestamptz_to_str(begins_at)),
+			 errhint("Ask again then; or CALL temporal.execute_update(), which waits until then; or send a signal, which is kept.")));
+}
+
 /*
  * An update of the run, or without a run id of the latest one of the workflow:
  * when that closes meanwhile, of the one that has taken its place (F-43).  False:
  * it is closed.
  */
 static bool
-update_open_run(TpgExecution **exec, const pg_uuid_t *run_id, const TpgUpdateRequest *r, bool must_complete, TpgUpdateState *state)
+update_if_open(TpgExecution **exec, const pg_uuid_t *run_id, const TpgUpdateRequest *r, bool must_complete, TpgUpdateState *state)
 {
 	while (!tpg_session_update(*exec, r, must_complete, state))
 	{
@@ -122,6 +134,16 @@ update_open_run(TpgExecution **exec, const pg_uuid_t *run_id, const TpgUpdateReq
 		if ((*exec)->key == key)
 			return false;
 	}
+	return true;
+}
+
+static bool
+update_open_run(TpgExecution **exec, const pg_uuid_t *run_id, const TpgUpdateRequest *r, bool must_complete, TpgUpdateState *state)
+{
+	if (!update_if_open(exec, run_id, r, must_complete, state))
+		return false;
+	if (state->stage == TPG_UPDATE_UNKNOWN)
+		update_before_begin((*exec)->workflow_id, r->name, state->begins_at);
 	return true;
 }
 
@@ -309,7 +331,11 @@ tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 	{
 		tpg_start_from_args(fcinfo, "update_with_start", 4, &started);
 		if (tpg_session_update(tpg_execution_by_key(started.key), &r, true, &state))
+		{
+			if (state.stage == TPG_UPDATE_UNKNOWN)
+				update_before_begin(started.workflow_id, r.name, state.begins_at);
 			PG_RETURN_JSONB_P(completed_result(&r, &state));
+		}
 		/* it closed between the two: start anew */
 		if (tries >= 100)
 			ereport(ERROR,
@@ -317,6 +343,44 @@ tpg_sql_update_with_start(PG_FUNCTION_ARGS)
 					 errmsg("could not update workflow \"%s\": its runs end as fast as they start", started.workflow_id),
 					 errhint("Try again.")));
 	}
+}
+
+/*
+ * The run is in a backoff before its first task: sleeps until that is over, or
+ * somebody has ended it, without a transaction.  As at a server of Temporal the
+ * waiting client alone knows of the update (F-24), and asks again.
+ */
+static void
+wait_until_begin(const TpgExecution *exec, const char *name, TimestampTz begins_at, TimestampTz deadline)
+{
+	int64		key = exec->key;
+	char	   *workflow_id = pstrdup(exec->workflow_id);
+	TimestampTz until = Min(begins_at, deadline);
+	TpgExecution *now;
+	bool		over;
+
+	/* the lock of the run */
+	SPI_commit();
+	tpg_waiter_prepare(key);
+	now = tpg_execution_by_key(key);
+	over = now == NULL || !tpg_execution_is_delayed(now, GetCurrentTimestamp()) ||
+		tpg_message_more_due(key, GetCurrentTimestamp(), NULL, 0);
+	SPI_commit();
+	if (!over)
+	{
+		long		ms = (long) Max((until - GetCurrentTimestamp() + 999) / 1000, 0);
+
+		if ((ms == 0 || tpg_waiter_sleep(key, ms)) && begins_at > deadline)
+		{
+			tpg_waiter_cancel();
+			ereport(ERROR,
+					(errcode(TPG_ERR_WAIT_TIMEOUT),
+					 errmsg("update \"%s\" has not been taken in time", name),
+					 errdetail("Workflow \"%s\" begins only at %s.", workflow_id, timestamptz_to_str(begins_at)),
+					 errhint("Nothing has changed: ask again then.")));
+		}
+	}
+	tpg_waiter_cancel();
 }
 
 /* (workflow_id, update_name, input, update_id, run_id, wait_timeout, INOUT result) */
@@ -330,6 +394,7 @@ tpg_sql_execute_update(PG_FUNCTION_ARGS)
 	TpgUpdateRequest r;
 	TpgUpdateState state;
 	TpgExecution *exec;
+	TimestampTz deadline;
 	Jsonb	   *result;
 
 	tpg_require_nonatomic(fcinfo, "execute_update");
@@ -337,9 +402,19 @@ tpg_sql_execute_update(PG_FUNCTION_ARGS)
 	request_from_args(fcinfo, 1, &r);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
-	exec = tpg_find_run(workflow_id, run_id, false);
-	if (!update_open_run(&exec, run_id, &r, false, &state))
-		update_of_closed(exec);
+	deadline = timeout_us < 0 ? DT_NOEND : GetCurrentTimestamp() + timeout_us;
+	for (;;)
+	{
+		exec = tpg_find_run(workflow_id, run_id, false);
+		if (!update_if_open(&exec, run_id, &r, false, &state))
+			update_of_closed(exec);
+		if (state.stage != TPG_UPDATE_UNKNOWN)
+			break;
+		wait_until_begin(exec, r.name, state.begins_at, deadline);
+		MemoryContextSwitchTo(context);
+	}
+	if (timeout_us >= 0)
+		timeout_us = Max(deadline - GetCurrentTimestamp(), 0);
 	SPI_commit();
 	MemoryContextSwitchTo(context);
 	result = wait_update(exec, r.id, timeout_us, true, context);

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api/client.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "ipc/wake.h"
@@ -75,10 +76,12 @@ require_owner(const char *what)
 
 /* A namespace that exists, and in which the current user is admin. */
 static int32
-administered(const char *name)
+administered(const char *what, const char *name)
 {
-	int32		id = tpg_namespace_for_write(name);
+	int32		id;
 
+	tpg_outside_to_write(what);
+	id = tpg_namespace_for_write(name);
 	tpg_access_require(id, TPG_ACCESS_ADMIN);
 	return id;
 }
@@ -89,6 +92,7 @@ tpg_sql_create_namespace(PG_FUNCTION_ARGS)
 	char	   *name = name_arg(fcinfo, 0, "namespace");
 	int64		retention = retention_arg(fcinfo, 1);
 
+	tpg_outside_to_write("create_namespace");
 	require_owner("create a namespace");
 	if (tpg_namespace_find(name) != 0 || tpg_namespace_create(name, retention) == 0)
 		ereport(ERROR,
@@ -104,7 +108,7 @@ tpg_sql_alter_namespace(PG_FUNCTION_ARGS)
 	char	   *name = name_arg(fcinfo, 0, "namespace");
 	int64		retention = retention_arg(fcinfo, 1);
 
-	tpg_namespace_alter(administered(name), retention);
+	tpg_namespace_alter(administered("alter_namespace", name), retention);
 	PG_RETURN_VOID();
 }
 
@@ -113,10 +117,12 @@ tpg_sql_drop_namespace(PG_FUNCTION_ARGS)
 {
 	char	   *name = name_arg(fcinfo, 0, "namespace");
 	bool		force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
-	int32		id = tpg_namespace_find(name);
+	int32		id;
 	int64		open_runs;
 
+	tpg_outside_to_write("drop_namespace");
 	require_owner("drop a namespace");
+	id = tpg_namespace_find(name);
 	if (id == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -148,7 +154,7 @@ tpg_sql_grant_access(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid level: \"%s\"", level_name),
 				 errhint("Levels are client, author and admin.")));
-	id = administered(name);
+	id = administered("grant_access", name);
 
 	/* PUBLIC is no role but may stand for all of them */
 	if (strcmp(role, "public") != 0)
@@ -162,7 +168,7 @@ tpg_sql_revoke_access(PG_FUNCTION_ARGS)
 {
 	char	   *name = name_arg(fcinfo, 0, "namespace");
 	char	   *role = name_arg(fcinfo, 1, "role");
-	int32		id = administered(name);
+	int32		id = administered("revoke_access", name);
 
 	if (!tpg_access_revoke(id, role))
 		ereport(NOTICE,
@@ -190,6 +196,7 @@ tpg_sql_register_search_attribute(PG_FUNCTION_ARGS)
 				 errmsg("invalid type of a search attribute: \"%s\"", type),
 				 errhint("Types are Text, Keyword, Int, Double, Bool, Datetime and KeywordList.")));
 
+	tpg_outside_to_write("register_search_attribute");
 	id = tpg_namespace_current_for_write();
 	tpg_access_require(id, TPG_ACCESS_ADMIN);
 	actual = (char *) tpg_search_attribute_predefined(name);

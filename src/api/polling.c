@@ -54,7 +54,7 @@ PG_FUNCTION_INFO_V1(tpg_sql_pollers);
 /* And what it sleeps at least, where the limits of its queue are full. */
 #define MIN_SLEEP_US INT64CONST(1000)
 
-#define TASK_FIELDS 20
+#define TASK_FIELDS 22
 
 typedef struct Poll
 {
@@ -217,6 +217,9 @@ task_values(const TpgLineTask *l, Datum *values, bool *nulls)
 	values[n] = jsonb_or_null(tpg_json_get(t->attributes, "retryPolicy"), &nulls[n]), n++;
 	values[n++] = Int32GetDatum(t->priority.key);
 	values[n] = text_or_null(l->summary, &nulls[n]), n++;
+	values[n] = text_or_null(t->priority.fairness_key, &nulls[n]), n++;
+	nulls[n] = t->priority.fairness_weight == 0;
+	values[n++] = Float8GetDatum(t->priority.fairness_weight);
 	Assert(n == TASK_FIELDS);
 }
 

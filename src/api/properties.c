@@ -30,15 +30,24 @@ PG_FUNCTION_INFO_V1(tpg_sql_last_failure);
 PG_FUNCTION_INFO_V1(tpg_sql_patched);
 PG_FUNCTION_INFO_V1(tpg_sql_deprecate_patch);
 
+/* SQL's NULL and JSON's are refused alike: neither takes everything away. */
 static Jsonb *
-changes_arg(FunctionCallInfo fcinfo, const char *what)
+changes_arg(FunctionCallInfo fcinfo, const char *what, const char *example)
 {
+	Jsonb	   *changes;
+
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", what),
 				 errhint("To take one away, give it as null: '{\"name\": null}'.")));
-	return PG_GETARG_JSONB_P(0);
+	changes = PG_GETARG_JSONB_P(0);
+	if (!tpg_json_is_object(changes))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a JSON object", what),
+				 errhint("For example '%s'. To take one away, give it as null: '{\"name\": null}'.", example)));
+	return changes;
 }
 
 Datum
@@ -59,14 +68,8 @@ Datum
 tpg_sql_upsert_memo(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("upsert_memo");
-	Jsonb	   *changes = changes_arg(fcinfo, "memo");
 
-	if (!tpg_json_is_object(changes))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("memo must be a JSON object"),
-				 errhint("For example '{\"note\": \"from the shop\"}'.")));
-	tpg_upsert_memo(act, changes);
+	tpg_upsert_memo(act, changes_arg(fcinfo, "memo", "{\"note\": \"from the shop\"}"));
 	PG_RETURN_VOID();
 }
 
@@ -75,7 +78,7 @@ tpg_sql_upsert_search_attributes(PG_FUNCTION_ARGS)
 {
 	TpgActivation *act = tpg_activation_require("upsert_search_attributes");
 
-	tpg_upsert_search_attributes(act, changes_arg(fcinfo, "search attributes"));
+	tpg_upsert_search_attributes(act, changes_arg(fcinfo, "search attributes", "{\"Customer\": \"ann\"}"));
 	PG_RETURN_VOID();
 }
 

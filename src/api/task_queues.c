@@ -23,6 +23,7 @@
 #include "utils/wait_event.h"
 
 #include "api/args.h"
+#include "api/client.h"
 #include "base/errors.h"
 #include "base/ident.h"
 #include "base/json.h"
@@ -77,6 +78,7 @@ queue_arg(FunctionCallInfo fcinfo, const char *what, TpgTaskQueue *queue)
 	int32		namespace_id;
 
 	outside_of_code(what);
+	tpg_not_read_only(what);
 	tpg_require_preload();
 	tpg_id_check(name, "task queue");
 	namespace_id = tpg_namespace_current_for_write();
@@ -332,8 +334,7 @@ tpg_sql_stop_workers(PG_FUNCTION_ARGS)
 	tpg_arg_required(fcinfo, 0, "grace");
 	grace = tpg_interval_arg_us(PG_GETARG_INTERVAL_P(0), "grace");
 	require_owner("stop_workers");
-	PreventCommandIfReadOnly("stop_workers()");
-	PreventCommandDuringRecovery("stop_workers()");
+	tpg_not_read_only("stop_workers");
 
 	(void) tpg_namespace_current_for_write();
 	tpg_home_claim(false);
@@ -354,8 +355,7 @@ Datum
 tpg_sql_start_workers(PG_FUNCTION_ARGS)
 {
 	require_owner("start_workers");
-	PreventCommandIfReadOnly("start_workers()");
-	PreventCommandDuringRecovery("start_workers()");
+	tpg_not_read_only("start_workers");
 	if (stopping)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),

@@ -15,18 +15,20 @@
 #include "utils/regproc.h"
 #include "utils/timestamp.h"
 
+#include "api/client.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "engine/testenv.h"
-#include "model/failure.h"
+#include "model/failure_check.h"
 #include "runtime/activation.h"
 #include "runtime/attempt.h"
 #include "runtime/mock.h"
 #include "runtime/testactivity.h"
 #include "runtime/testdrive.h"
+#include "runtime/testorder.h"
 #include "store/execution.h"
 #include "store/function.h"
 #include "store/namespace.h"
@@ -67,6 +69,7 @@ begin_env(TimestampTz start)
 {
 	tpg_access_require(tpg_namespace_current_for_write(), TPG_ACCESS_AUTHOR);
 	tpg_testenv_begin();
+	tpg_test_order_begin();
 	tpg_clock_set_virtual(start);
 }
 
@@ -77,6 +80,7 @@ tpg_sql_test_start(PG_FUNCTION_ARGS)
 	TimestampTz start = PG_ARGISNULL(0) ? GetCurrentTimestamp() : PG_GETARG_TIMESTAMPTZ(0);
 
 	outside_of_code("test_start");
+	tpg_not_read_only("test_start");
 	if (TIMESTAMP_NOT_FINITE(start))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -179,7 +183,7 @@ tpg_sql_mock_activity(PG_FUNCTION_ARGS)
 				 errmsg("fails must be a JSON object"),
 				 errhint("For example '{\"type\": \"CardDeclined\", \"message\": \"no money\", \"non_retryable\": true}'.")));
 	if (fails != NULL)
-		(void) tpg_failure_detail_delay(fails); /* a wrong one is an error of this call */
+		tpg_failure_check(fails);	/* a wrong one is an error of this call */
 	if (handler != NULL)
 	{
 		Oid			oid;
@@ -235,6 +239,7 @@ tpg_sql_test_activity(PG_FUNCTION_ARGS)
 	Jsonb	   *result;
 
 	outside_of_code("test_activity");
+	tpg_not_read_only("test_activity");
 	tpg_id_check(type, "activity type");
 	tpg_payload_check(input, "activity input");
 	tpg_payload_check(details, "heartbeat_details");

@@ -115,6 +115,7 @@ tpg_sql_post_restore(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to let workflows run in this database"),
 				 errhint("Only the owner of extension temporal_pg, its members and superusers may call temporal.post_restore().")));
+	tpg_outside_to_write("post_restore");
 	tpg_require_preload();
 	tpg_home_claim(true);
 	tpg_wake_start_dispatcher();

@@ -109,21 +109,8 @@ start_activity(FunctionCallInfo fcinfo, TpgActivation *act, bool local)
 		tpg_size_check(strlen(o.summary), tpg_guc_max_summary_size, "summary", "temporal_pg.max_summary_size");
 	}
 	n++;
-	if (!local && !PG_ARGISNULL(n))
-	{
-		o.priority.key = PG_GETARG_INT32(n);
-		/* 0 is what is not given */
-		if (o.priority.key == 0)
-			o.priority.key = -1;
-	}
 	if (!local)
-	{
-		if (!PG_ARGISNULL(n + 1))
-			o.priority.fairness_key = text_to_cstring(PG_GETARG_TEXT_PP(n + 1));
-		if (!PG_ARGISNULL(n + 2))
-			o.priority.fairness_weight = tpg_fairness_weight_arg(PG_GETARG_FLOAT8(n + 2));
-		tpg_priority_check(&o.priority);
-	}
+		o.priority = tpg_arg_priority(fcinfo, n, n + 1);
 	return local ? tpg_op_start_local_activity(act, &o) : tpg_op_start_activity(act, &o);
 }
 

@@ -238,6 +238,15 @@ tpg_json_is_array(const Jsonb *value)
 	return value != NULL && JB_ROOT_IS_ARRAY(value) && !JB_ROOT_IS_SCALAR(value);
 }
 
+bool
+tpg_json_is_string(const Jsonb *value)
+{
+	JsonbValue	v;
+
+	return value != NULL && JB_ROOT_IS_SCALAR(value) &&
+		JsonbExtractScalar(unconstify(JsonbContainer *, &value->root), &v) && v.type == jbvString;
+}
+
 /* Member of an object as it lies there: the result points into the object. */
 static bool
 find_member(const Jsonb *object, const char *key, JsonbValue *jv)

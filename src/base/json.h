@@ -37,6 +37,7 @@ extern Jsonb *tpg_json_null(void);
 extern bool tpg_json_is_null(const Jsonb *value);
 extern bool tpg_json_is_object(const Jsonb *value);
 extern bool tpg_json_is_array(const Jsonb *value);
+extern bool tpg_json_is_string(const Jsonb *value);
 extern Jsonb *tpg_json_string(const char *text);
 extern Jsonb *tpg_json_value_to_jsonb(JsonbValue *value);
 

@@ -203,13 +203,21 @@ json_depth(const Jsonb *value)
 	return deepest;
 }
 
+/* "details", "search attributes": all that a message may be about */
+static bool
+is_plural(const char *what)
+{
+	return what[0] != '\0' && what[strlen(what) - 1] == 's';
+}
+
 void
 tpg_size_check(int64 size, int64 limit, const char *what, const char *setting)
 {
 	if (size > limit)
 		ereport(ERROR,
 				(errcode(TPG_ERR_LIMIT_EXCEEDED),
-				 errmsg("%s is too large", what),
+				 is_plural(what) ? errmsg("%s are too large", what) : errmsg("%s is too large", what),
+				 is_plural(what) ? errdetail("They have %lld bytes; the limit is %lld.", (long long) size, (long long) limit) :
 				 errdetail("It has %lld bytes; the limit is %lld.", (long long) size, (long long) limit),
 				 errhint("The limit is the setting %s.", setting)));
 }
@@ -225,6 +233,6 @@ tpg_payload_check(const Jsonb *value, const char *what)
 	if (VARSIZE(value) > MAX_NESTING * 8 && json_depth(value) > MAX_NESTING)
 		ereport(ERROR,
 				(errcode(TPG_ERR_LIMIT_EXCEEDED),
-				 errmsg("%s is nested too deep", what),
+				 is_plural(what) ? errmsg("%s are nested too deep", what) : errmsg("%s is nested too deep", what),
 				 errhint("At most %d levels are possible.", MAX_NESTING)));
 }

@@ -30,4 +30,12 @@ extern bool tpg_engine_cancel(const TpgExecution *exec, const TpgCancelRequest *
  */
 extern void tpg_engine_cancel_activity(TpgRun *run, int32 scheduled_event_id);
 
+/*
+ * The code has come to its end, with the execution row locked, and its last task
+ * may have cancelled activities: no task follows that could tell of those that were not
+ * running, so their ActivityTaskCanceled are appended here, in front of the closing
+ * event.  No code is told (task_id 0).
+ */
+extern void tpg_engine_cancelled_at_end(TpgRun *run, TimestampTz now);
+
 #endif							/* TPG_ENGINE_CANCEL_H */

@@ -4,7 +4,8 @@
  * Parent and child reach each other through their outboxes only, so no
  * transaction locks both their rows for update.  A child knows its parent by a
  * link in its row, which its later runs keep (reference A-06): an id that meanwhile
- * belongs to somebody else is never touched.
+ * belongs to somebody else is never touched.  Only a parent that was reset may find a
+ * child of its before, and change that link.
  *
  * Rules: reference A-47, S-16, S-17, G-33 to G-40; a child whose parent closes in
  * the task that started it is started all the same, and then the parent close
@@ -24,8 +25,11 @@
 #include "engine/close.h"
 #include "engine/outbox.h"
 #include "engine/start.h"
+#include "ipc/wake.h"
 #include "store/history.h"
 #include "store/outbox.h"
+#include "store/runlink.h"
+#include "store/runlock.h"
 
 static Jsonb *
 execution_json(const char *workflow_id, const pg_uuid_t *run_id)
@@ -122,13 +126,91 @@ read_inherited(const TpgExecution *parent, TpgInherited *i)
 		i->root = execution_json(parent->workflow_id, &parent->run_id);
 }
 
-TpgEventType
-tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inherited, TpgJson *b)
+/*
+ * A parent that was reset to before the start of a child asks for it again, while
+ * that is still open.  Then it is the child: begun once, though with the input of
+ * then.  Its run lock is tried only, as by a policy that terminates, so that no
+ * task of it writes the old parent into its next run, nor closes it meanwhile.
+ */
+typedef enum Adoption
+{
+	ADOPTED,
+	ADOPTION_LOCKED,
+	NOT_ADOPTED
+} Adoption;
+
+#define OUTBOX_PAGE 50
+
+/* Is a parent close policy on its way to the child? */
+static bool
+policy_waits(int64 execution_key, int32 initiated_event_id)
+{
+	TpgOutboxRow rows[OUTBOX_PAGE];
+	int64		from = 0;
+	int			n;
+
+	do
+	{
+		n = tpg_outbox_read(execution_key, from, OUTBOX_PAGE, rows);
+		for (int i = 0; i < n; i++)
+			if (rows[i].kind == TPG_OUTBOX_CLOSE_POLICY && rows[i].ref_event_id == initiated_event_id)
+				return true;
+		if (n > 0)
+			from = rows[n - 1].id + 1;
+	} while (n == OUTBOX_PAGE);
+	return false;
+}
+
+/* The run that started it, if that was reset, perhaps in several steps, to this one; else NULL. */
+static TpgExecution *
+base_with_child(const TpgExecution *parent, const TpgExecution *child)
+{
+	char	   *workflow_id = tpg_json_get_text(child->parent, "workflowId");
+	char	   *run_id = tpg_json_get_text(child->parent, "runId");
+	TpgExecution *base;
+
+	if (run_id == NULL || strcmp(workflow_id, parent->workflow_id) != 0 || tpg_uuid_equal(&parent->original_run_id, &parent->run_id))
+		return NULL;
+	base = tpg_execution_find(parent->namespace_id, workflow_id, DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(run_id))));
+	return base != NULL && base->run_no < parent->run_no && tpg_uuid_equal(&base->original_run_id, &parent->original_run_id) ? base : NULL;
+}
+
+static Adoption
+adopt(const TpgExecution *parent, const TpgStartRequest *r, pg_uuid_t *run_id)
+{
+	TpgExecution *child = tpg_execution_find(r->namespace_id, r->workflow_id, NULL);
+	TpgExecution *base;
+	TpgStatus	status;
+
+	if (child == NULL || child->parent == NULL || !tpg_status_is_open(child->status) ||
+		strcmp(child->workflow_type, r->workflow_type) != 0 || (base = base_with_child(parent, child)) == NULL)
+		return NOT_ADOPTED;
+	/* which ends it, where it is not the base but a later run that the reset has closed */
+	if (policy_waits(base->key, (int32) tpg_json_get_int(child->parent, "initiatedEventId", 0)))
+		return ADOPTION_LOCKED;
+	/* its task is left alone: it may take longer than it is until the next try */
+	if (!tpg_run_lock(child->key, false))
+		return ADOPTION_LOCKED;
+	if (!tpg_execution_lock(child->key, TPG_ROW_UPDATE_NOWAIT, &status))
+		return ADOPTION_LOCKED;
+	tpg_wake_run_released();
+	/* it has ended, or gone on as another run: the start decides anew */
+	if (!tpg_status_is_open(status))
+		return ADOPTION_LOCKED;
+	tpg_runlink_put_parent(child->key, r->parent);
+	*run_id = child->first_run_id;
+	return ADOPTED;
+}
+
+TpgChildOutcome
+tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inherited, TpgEventType *type, TpgJson *b)
 {
 	const Jsonb *a = e->attributes;
 	TpgStartRequest r = {.quiet = true};
 	TpgStartResult result;
+	TpgChildOutcome outcome = TPG_CHILD_DONE;
 	TpgJson    *link = tpg_json_object();
+	TpgPriority own;
 
 	if (!inherited->known)
 		read_inherited(parent, inherited);
@@ -152,19 +234,32 @@ tpg_child_start(const TpgExecution *parent, const TpgEvent *e, TpgInherited *inh
 	r.cron_schedule = tpg_json_get_text(a, "cronSchedule");
 	r.memo = tpg_json_get(a, "memo");
 	r.search_attributes = tpg_json_get(a, "searchAttributes");
-	r.priority = parent->priority;
+	own = tpg_priority_from_jsonb(tpg_json_get(a, "priority"));
+	r.priority = tpg_priority_inherit(&own, &parent->priority);
 	r.parent = tpg_json_finish(link);
 	r.root = inherited->root;
 	tpg_engine_start(&r, &result);
-	add_type(b, r.workflow_type);
 	if (result.in_use)
 	{
-		tpg_json_add_text(b, "workflowId", r.workflow_id);
-		tpg_json_add_text(b, "cause", "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS");
-		return TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED;
+		switch (adopt(parent, &r, &result.run_id))
+		{
+			case ADOPTED:
+				outcome = TPG_CHILD_HELD;
+				break;
+			case ADOPTION_LOCKED:
+				return TPG_CHILD_LOCKED;
+			case NOT_ADOPTED:
+				add_type(b, r.workflow_type);
+				tpg_json_add_text(b, "workflowId", r.workflow_id);
+				tpg_json_add_text(b, "cause", "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS");
+				*type = TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_FAILED;
+				return TPG_CHILD_DONE;
+		}
 	}
+	add_type(b, r.workflow_type);
 	tpg_json_add_jsonb(b, "workflowExecution", execution_json(r.workflow_id, &result.run_id));
-	return TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED;
+	*type = TPG_EVENT_CHILD_WORKFLOW_EXECUTION_STARTED;
+	return outcome;
 }
 
 /* ---------- its end ---------- */
@@ -277,7 +372,7 @@ tpg_children_apply_close_policy(const TpgRun *run, TimestampTz now)
 		tpg_engine_outbox_wake(run->exec, now);
 }
 
-TpgPolicyOutcome
+TpgChildOutcome
 tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *e)
 {
 	const char *policy = tpg_json_get_text(e->attributes, "parentClosePolicy");
@@ -295,22 +390,22 @@ tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *e)
 		TpgExecution *child = tpg_child_current(parent, workflow_id, e->event_id);
 
 		if (child == NULL || !tpg_status_is_open(child->status))
-			return TPG_POLICY_DONE;
+			return TPG_CHILD_DONE;
 		if (!terminate)
 		{
 			if (tpg_engine_cancel(child, &cancel))
-				return TPG_POLICY_DONE;
+				return TPG_CHILD_DONE;
 			continue;
 		}
 		switch (tpg_engine_try_terminate(child, "by parent close policy"))
 		{
 			case TPG_TERMINATED:
-				return TPG_POLICY_TERMINATED;
+				return TPG_CHILD_HELD;
 			case TPG_TERMINATE_LOCKED:
-				return TPG_POLICY_LOCKED;
+				return TPG_CHILD_LOCKED;
 			case TPG_TERMINATE_CLOSED:
 				break;
 		}
 	}
-	return TPG_POLICY_DONE;
+	return TPG_CHILD_DONE;
 }

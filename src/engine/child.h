@@ -21,21 +21,23 @@ typedef struct TpgInherited
 	const Jsonb *root;			/* that of the parent, which is itself where it has none */
 } TpgInherited;
 
-/* From the outbox (engine/outbox), in its transaction.  The event that answers, and its attributes. */
-extern TpgEventType tpg_child_start(const TpgExecution *parent, const TpgEvent *initiated, TpgInherited *inherited, TpgJson *attributes);
+/* What became of something that a run asked of a child. */
+typedef enum TpgChildOutcome
+{
+	TPG_CHILD_DONE,
+	TPG_CHILD_HELD,				/* done, and the child's run lock is held until the transaction ends */
+	TPG_CHILD_LOCKED			/* somebody has the child: later */
+} TpgChildOutcome;
+
+/* From the outbox (engine/outbox), in its transaction.  *type, attributes: the event that answers. */
+extern TpgChildOutcome tpg_child_start(const TpgExecution *parent, const TpgEvent *initiated, TpgInherited *inherited,
+									   TpgEventType *type, TpgJson *attributes);
 
 /* The run that is told of a child's end; NULL: it is gone.  *type, attributes: the event that tells it. */
 extern TpgExecution *tpg_child_ended(const TpgExecution *child, const TpgEvent *closing, TpgEventType *type, TpgJson *attributes,
 									 int32 *initiated_event_id);
 
-typedef enum TpgPolicyOutcome
-{
-	TPG_POLICY_DONE,
-	TPG_POLICY_TERMINATED,		/* a run, which holds its lock until the transaction ends */
-	TPG_POLICY_LOCKED			/* somebody has the child: later */
-} TpgPolicyOutcome;
-
-extern TpgPolicyOutcome tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *initiated);
+extern TpgChildOutcome tpg_child_close_policy(const TpgExecution *parent, const TpgEvent *initiated);
 
 /* The latest run of the child that an event (0: any) has started; NULL: there is none, or the id is another's. */
 extern TpgExecution *tpg_child_current(const TpgExecution *parent, const char *workflow_id, int32 initiated_event_id);

@@ -41,18 +41,35 @@ static void
 take_options(TpgActivityTask *t, const Jsonb *options)
 {
 	char	   *queue = tpg_json_get_text(tpg_json_get(options, "taskQueue"), "name");
+	TpgPriority own;
 
 	if (queue != NULL)
 		t->task_queue = queue;
-	t->priority.key = (int) tpg_json_get_int(tpg_json_get(options, "priority"), "priorityKey", t->priority.key);
+	own = tpg_priority_from_jsonb(tpg_json_get(options, "priority"));
+	t->priority = tpg_priority_inherit(&own, &t->priority);
+}
+
+/* What was changed before stays, also of what the priority consists of. */
+static Jsonb *
+merge_options(const Jsonb *before, const Jsonb *options)
+{
+	TpgPriority old = tpg_priority_from_jsonb(tpg_json_get(before, "priority"));
+	TpgPriority priority = tpg_priority_from_jsonb(tpg_json_get(options, "priority"));
+	TpgJson    *b = tpg_json_object_from(tpg_json_merge(before, options));
+
+	priority = tpg_priority_inherit(&priority, &old);
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&priority));
+	return tpg_json_finish(b);
 }
 
 static void
 restore_options(TpgControlledActivity *c)
 {
+	const TpgExecution *exec = tpg_execution_by_key(c->task.execution_key);
+
 	c->options = NULL;
-	c->task.task_queue = tpg_execution_by_key(c->task.execution_key)->task_queue;
-	c->task.priority.key = TPG_PRIORITY_DEFAULT;
+	c->task.task_queue = exec->task_queue;
+	c->task.priority = exec->priority;
 	take_options(&c->task, c->task.attributes);
 }
 
@@ -123,7 +140,7 @@ change(TpgControlledActivity *c, const Jsonb *command, TimestampTz now)
 	{
 		Jsonb	   *options = tpg_json_get(command, "options");
 
-		c->options = c->options != NULL ? tpg_json_merge(c->options, options) : options;
+		c->options = c->options != NULL ? merge_options(c->options, options) : options;
 		take_options(t, c->options);
 	}
 	return true;

@@ -27,20 +27,14 @@
 /* Tasks that get in line in one go. */
 #define LINE_BATCH 500
 
-/* In a test environment: each of its runs in the order of their start. */
+/* In a test environment: of its runs. */
 static int
 claim_own(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **tasks)
 {
-	int			position = 0;
-	int			n = 0;
-	int64		key;
+	int			nruns;
+	int64	   *runs = tpg_testenv_runs(&nruns);
 
-	*tasks = palloc(sizeof(TpgLineTask) * limit);
-	while (n < limit && (key = tpg_testenv_next(&position)) != 0)
-	{
-		n += tpg_line_claim_of_run(key, namespace_id, task_queue, tpg_clock_now(), limit - n, *tasks + n);
-	}
-	return n;
+	return tpg_line_claim_of_runs(runs, nruns, namespace_id, task_queue, tpg_clock_now(), limit, tasks);
 }
 
 /* The code has cancelled it between two attempts (S-12). */

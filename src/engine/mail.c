@@ -276,3 +276,11 @@ tpg_mail_send(const TpgExecution *exec, TpgMessageKind kind, int32 ref_event_id,
 	tpg_message_insert(exec->key, kind, ref_event_id, deliver_at, payload);
 	tpg_mail_wake(exec, deliver_at);
 }
+
+void
+tpg_mail_bring_forward(const TpgExecution *exec, TimestampTz now)
+{
+	tpg_message_bring_forward(exec->key, now);
+	/* a client may wait for its begin with an update */
+	tpg_wake_waiters(exec->key);
+}

@@ -20,4 +20,7 @@ extern void tpg_mail_send(const TpgExecution *exec, TpgMessageKind kind, int32 r
 /* Wakes for mail of a run that is due at that time. */
 extern void tpg_mail_wake(const TpgExecution *exec, TimestampTz deliver_at);
 
+/* Of a run whose start delay ends early: its first task and the signals kept for it become due. */
+extern void tpg_mail_bring_forward(const TpgExecution *exec, TimestampTz now);
+
 #endif							/* TPG_ENGINE_MAIL_H */

@@ -8,14 +8,19 @@
  * meanwhile gets no answer, but what it asked for is done all the same.
  *
  * Order of locks: outbox lock, execution row of the other run, execution row of
- * the one that asked, both FOR KEY SHARE.  A parent close policy that terminates
- * takes the child's run lock and its row FOR UPDATE: it does not wait for them, so
+ * the one that asked, both FOR KEY SHARE.  A parent close policy that terminates, and
+ * the start of a child that is there since before a reset, take the child's run lock and
+ * its row FOR UPDATE: they do not wait for them, so
  * that no session's transaction holds an executor, nor two outboxes each other.
+ *
+ * What is asked of one workflow id is done in order.  An entry that fails waits longer
+ * and longer, and holds up those behind it for the same id, no others.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -39,6 +44,9 @@
 
 /* the row that an error stopped, if any */
 static int64 row_in_hand;
+
+/* the run that the last entry which found one locked is about */
+static int64 locked_key;
 
 #define RETRY_FIRST_US INT64CONST(1000000)
 #define RETRY_MAX_US INT64CONST(60000000)
@@ -190,13 +198,16 @@ cancel_external(const TpgExecution *asker, const TpgEvent *e)
 	}
 }
 
-static void
+static TpgChildOutcome
 start_child(const TpgExecution *asker, const TpgEvent *e, TpgInherited *inherited)
 {
 	TpgJson    *b = tpg_json_object();
-	TpgEventType type = tpg_child_start(asker, e, inherited, b);
+	TpgEventType type;
+	TpgChildOutcome outcome = tpg_child_start(asker, e, inherited, &type, b);
 
-	answer(asker, e->event_id, type, b);
+	if (outcome != TPG_CHILD_LOCKED)
+		answer(asker, e->event_id, type, b);
+	return outcome;
 }
 
 static void
@@ -218,33 +229,67 @@ report_end(const TpgExecution *child, const TpgEvent *closing)
 	}
 }
 
-static TpgPolicyOutcome
-do_row(const TpgExecution *asker, const TpgOutboxRow *row, TpgInherited *inherited)
+static TpgChildOutcome
+do_row(const TpgExecution *asker, const TpgOutboxRow *row, const TpgEvent *e, TpgInherited *inherited)
 {
-	TpgEvent	e;
-
-	if (!tpg_history_event(asker->key, row->ref_event_id, &e))
-		elog(ERROR, "workflow \"%s\" has no event %d, to which its outbox refers", asker->workflow_id, row->ref_event_id);
 	if (row->kind == TPG_OUTBOX_CLOSE_POLICY)
-		return tpg_child_close_policy(asker, &e);
-	switch (e.type)
+		return tpg_child_close_policy(asker, e);
+	switch (e->type)
 	{
 		case TPG_EVENT_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
-			signal_external(asker, &e);
+			signal_external(asker, e);
 			break;
 		case TPG_EVENT_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
-			cancel_external(asker, &e);
+			cancel_external(asker, e);
 			break;
 		case TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-			start_child(asker, &e, inherited);
-			break;
+			return start_child(asker, e, inherited);
 		default:
-			if (!tpg_event_type_is_closing(e.type))
+			if (!tpg_event_type_is_closing(e->type))
 				elog(ERROR, "event %d of workflow \"%s\" asks nothing of another run", row->ref_event_id, asker->workflow_id);
-			report_end(asker, &e);
+			report_end(asker, e);
 			break;
 	}
-	return TPG_POLICY_DONE;
+	return TPG_CHILD_DONE;
+}
+
+/* ---------- in order ---------- */
+
+/* The workflow id that an entry is about. */
+static char *
+target_of(const TpgExecution *asker, const TpgEvent *e)
+{
+	if (e->type == TPG_EVENT_START_CHILD_WORKFLOW_EXECUTION_INITIATED)
+		return tpg_json_get_text(e->attributes, "workflowId");
+	if (tpg_event_type_is_closing(e->type))
+		return tpg_json_get_text(asker->parent, "workflowId");
+	return tpg_json_get_text(tpg_json_get(e->attributes, "workflowExecution"), "workflowId");
+}
+
+static bool
+is_among(List *ids, const char *id)
+{
+	ListCell   *lc;
+
+	foreach(lc, ids)
+		if (strcmp(lfirst(lc), id) == 0)
+			return true;
+	return false;
+}
+
+static int64
+latest_run_key(const TpgExecution *asker, const char *workflow_id)
+{
+	TpgExecution *exec = tpg_execution_find(asker->namespace_id, workflow_id, NULL);
+
+	return exec ? exec->key : 0;
+}
+
+static void
+read_event(const TpgExecution *asker, const TpgOutboxRow *row, TpgEvent *e)
+{
+	if (!tpg_history_event(asker->key, row->ref_event_id, e))
+		elog(ERROR, "workflow \"%s\" has no event %d, to which its outbox refers", asker->workflow_id, row->ref_event_id);
 }
 
 TpgOutboxOutcome
@@ -253,42 +298,67 @@ tpg_engine_outbox(int64 execution_key)
 	TpgOutboxRow rows[OUTBOX_BATCH];
 	TpgInherited inherited = {false};
 	TpgExecution *asker;
+	TimestampTz now = tpg_clock_now();
+	List	   *waiting = NIL;	/* workflow ids for which something has to wait */
+	int64		from = 0;
 	bool		enough = false;
 	int			nlocked = 0;
+	int			ndone = 0;
 	int			n;
 
 	row_in_hand = 0;
 	if (!tpg_outbox_lock(execution_key, false))
 		return TPG_OUTBOX_LOCKED;
 	asker = tpg_execution_by_key(execution_key);
-	n = tpg_outbox_read_due(execution_key, tpg_clock_now(), OUTBOX_BATCH, rows);
-	if (n == 0 || asker == NULL)
+	if (asker == NULL)
 		return TPG_OUTBOX_NOTHING;
-	for (int i = 0; i < n && !enough; i++)
+	do
 	{
-		row_in_hand = rows[i].id;
-		switch (do_row(asker, &rows[i], &inherited))
+		n = tpg_outbox_read(execution_key, from, OUTBOX_BATCH, rows);
+		for (int i = 0; i < n && !enough; i++)
 		{
-			case TPG_POLICY_LOCKED:
-				/* behind a policy come only others, which it need not hold up */
-				nlocked++;
+			TpgEvent	e;
+			char	   *target;
+
+			CHECK_FOR_INTERRUPTS();
+			row_in_hand = rows[i].id;
+			read_event(asker, &rows[i], &e);
+			target = target_of(asker, &e);
+			/* a cancellation must not overtake its start; what is asked of others is nothing to it */
+			if (rows[i].due_at > now)
+			{
+				waiting = lappend(waiting, target);
 				continue;
-			case TPG_POLICY_TERMINATED:
-				/* it holds a lock that others wait for */
-				enough = true;
-				break;
-			case TPG_POLICY_DONE:
-				break;
+			}
+			if (is_among(waiting, target))
+				continue;
+			switch (do_row(asker, &rows[i], &e, &inherited))
+			{
+				case TPG_CHILD_LOCKED:
+					locked_key = latest_run_key(asker, target);
+					waiting = lappend(waiting, target);
+					nlocked++;
+					continue;
+				case TPG_CHILD_HELD:
+					/* it holds a lock that others wait for */
+					enough = true;
+					break;
+				case TPG_CHILD_DONE:
+					break;
+			}
+			tpg_outbox_delete(execution_key, rows[i].id);
+			enough |= ++ndone == OUTBOX_BATCH;
 		}
-		tpg_outbox_delete(execution_key, rows[i].id);
-	}
-	if (nlocked == n)
-		return TPG_OUTBOX_LOCKED;
+		if (n > 0)
+			from = rows[n - 1].id + 1;
+	} while (n == OUTBOX_BATCH && !enough);
+	if (ndone == 0)
+		return nlocked > 0 ? TPG_OUTBOX_LOCKED : TPG_OUTBOX_NOTHING;
 	TPG_FAULT("outbox_before_commit");
-	return enough || nlocked > 0 || n == OUTBOX_BATCH ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
+	return enough || nlocked > 0 ? TPG_OUTBOX_MORE : TPG_OUTBOX_DONE;
 }
 
-void
+int64
 tpg_engine_outbox_all(int64 execution_key)
 {
 	TpgOutboxOutcome outcome;
@@ -298,33 +368,66 @@ tpg_engine_outbox_all(int64 execution_key)
 		CHECK_FOR_INTERRUPTS();
 		outcome = tpg_engine_outbox(execution_key);
 	} while (outcome == TPG_OUTBOX_DONE || outcome == TPG_OUTBOX_MORE);
+	return outcome == TPG_OUTBOX_LOCKED ? locked_key : 0;
+}
+
+int64
+tpg_engine_outbox_locked_before(int64 execution_key)
+{
+	TpgExecution *asker = tpg_execution_by_key(execution_key);
+	TpgOutboxRow rows[OUTBOX_BATCH];
+	int64		from = 0;
+	int			n;
+
+	do
+	{
+		n = tpg_outbox_read(execution_key, from, OUTBOX_BATCH, rows);
+		for (int i = 0; i < n; i++)
+		{
+			TpgEvent	e;
+			TpgStatus	status;
+			int64		key;
+
+			CHECK_FOR_INTERRUPTS();
+			read_event(asker, &rows[i], &e);
+			key = latest_run_key(asker, target_of(asker, &e));
+			if (key != 0 && key < execution_key && !tpg_execution_lock(key, TPG_ROW_KEY_SHARE_NOWAIT, &status) &&
+				tpg_execution_by_key(key) != NULL)
+				return key;
+		}
+		if (n > 0)
+			from = rows[n - 1].id + 1;
+	} while (n == OUTBOX_BATCH);
+	return 0;
+}
+
+/* That row, or else the first. */
+static bool
+find_failed(int64 execution_key, TpgOutboxRow *row)
+{
+	if (row_in_hand != 0 && tpg_outbox_read(execution_key, row_in_hand, 1, row) == 1 && row->id == row_in_hand)
+		return true;
+	return tpg_outbox_read(execution_key, 0, 1, row) == 1;
 }
 
 void
 tpg_engine_outbox_failed(int64 execution_key)
 {
-	TpgOutboxRow rows[OUTBOX_BATCH];
+	TpgOutboxRow row;
 	TpgExecution *asker;
 	TimestampTz now = tpg_clock_now();
 	int64		delay = RETRY_FIRST_US;
-	int			failed = 0;
-	int			n;
 
 	if (!tpg_outbox_lock(execution_key, false))
 		return;
 	asker = tpg_execution_by_key(execution_key);
-	n = tpg_outbox_read_due(execution_key, now, OUTBOX_BATCH, rows);
-	if (asker == NULL || n == 0)
+	if (asker == NULL || !find_failed(execution_key, &row))
 		return;
-	/* what is before it was undone with it, and goes through at once */
-	for (int i = 1; i < n; i++)
-		if (rows[i].id == row_in_hand)
-			failed = i;
-	if (failed > 0)
-		tpg_engine_outbox_wake(asker, now);
-	for (int i = 1; i < rows[failed].attempt && delay < RETRY_MAX_US; i++)
+	for (int i = 1; i < row.attempt && delay < RETRY_MAX_US; i++)
 		delay *= 2;
 	delay = Min(delay, RETRY_MAX_US);
-	tpg_outbox_postpone(execution_key, rows[failed].id, now + delay);
+	tpg_outbox_postpone(execution_key, row.id, now + delay);
 	tpg_engine_outbox_wake(asker, now + delay);
+	/* what came before it was undone with it, and what comes behind need not wait for it */
+	tpg_engine_outbox_wake(asker, now);
 }

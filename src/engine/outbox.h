@@ -25,16 +25,25 @@ typedef enum TpgOutboxOutcome
 } TpgOutboxOutcome;
 
 /*
- * Does what is due in the outbox of a run, in order.  Writes the other runs and
+ * Does what is due in the outbox of a run, in order for each workflow id that it is asked of.  Writes the other runs and
  * the answers in the caller's transaction; runs no user code.  May wait for a
  * transaction that starts or closes the other run.
  */
 extern TpgOutboxOutcome tpg_engine_outbox(int64 execution_key);
 
-/* All of it that is due, in the caller's transaction, which holds the outbox lock. */
-extern void tpg_engine_outbox_all(int64 execution_key);
+/*
+ * All of it that is due, in the caller's transaction, which holds the outbox lock.
+ * 0, or a run that somebody else has: what is asked of it is left.
+ */
+extern int64 tpg_engine_outbox_all(int64 execution_key);
 
-/* It raised an error: what comes first is tried again later. In a new transaction. */
+/*
+ * Of the runs that it is asked of and that came before this one, one whose row somebody
+ * has locked to close or delete it; 0: none, and none will have until the transaction ends.
+ */
+extern int64 tpg_engine_outbox_locked_before(int64 execution_key);
+
+/* It raised an error: the entry that did is tried again later. In a new transaction. */
 extern void tpg_engine_outbox_failed(int64 execution_key);
 
 #endif							/* TPG_ENGINE_OUTBOX_H */

@@ -8,11 +8,11 @@
  *
  *	kept                    what the activation was told of
  *	WorkflowTaskFailed      cause RESET_WORKFLOW, with both run ids
- *	...Signaled             sent again, in order, also from the runs that base continued as
- *	...UpdateAdmitted       accepted behind the point: judged and handled again
+ *	...Signaled             sent again, also from the runs that base continued as
+ *	...UpdateAdmitted       accepted behind the point: judged and handled again; both in the order of history
  *
  * The new run is the next of its id.  Order of locks: run lock and outbox lock of the
- * latest run, its row FOR UPDATE, the row of base FOR KEY SHARE.
+ * latest run, its row FOR UPDATE, the row of base FOR KEY SHARE, in which the new run is noted.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -37,6 +37,7 @@
 #include "ipc/slots.h"
 #include "ipc/wake.h"
 #include "store/request.h"
+#include "store/runlink.h"
 #include "store/runlock.h"
 #include "store/search_attribute.h"
 
@@ -49,6 +50,15 @@ static bool
 is_decision(const TpgEvent *e)
 {
 	return tpg_event_is_of_command(e) || tpg_event_type_is_closing(e->type);
+}
+
+/* Does one that belongs to no activation stand among the events of that one? */
+static bool
+is_within(const TpgEvent *events, int i, int32 task_id)
+{
+	while (i > 0 && events[i].task_id == 0)
+		i--;
+	return events[i].task_id == task_id && is_decision(&events[i]);
 }
 
 /*
@@ -69,7 +79,7 @@ find_point(const TpgEvent *events, int nevents, const TpgExecution *base, int32 
 		*task_id = base->last_task_id + 1;
 		return kept;
 	}
-	if (events[kept].task_id == 0)
+	if (events[kept].task_id == 0 && !is_within(events, kept, *task_id))
 		return kept;
 	kept = 0;
 	for (int i = 0; i < nevents; i++)
@@ -107,10 +117,8 @@ check_event_id(const TpgExecution *base, int nevents, int32 event_id)
 
 typedef struct Again
 {
-	const TpgEvent **signals;
-	int			nsignals;
-	const TpgEvent **updates;	/* UpdateAccepted or UpdateAdmitted */
-	int			nupdates;
+	const TpgEvent **events;	/* Signaled, UpdateAccepted, UpdateAdmitted */
+	int			n;
 	int			max;
 } Again;
 
@@ -133,10 +141,10 @@ is_update(const TpgEvent *e)
 }
 
 static bool
-is_known_update(const TpgEvent *const *updates, int n, const TpgEvent *e)
+is_known_update(const Again *a, const TpgEvent *e)
 {
-	for (int i = 0; i < n; i++)
-		if (strcmp(update_id_of(updates[i]), update_id_of(e)) == 0)
+	for (int i = 0; i < a->n; i++)
+		if (is_update(a->events[i]) && strcmp(update_id_of(a->events[i]), update_id_of(e)) == 0)
 			return true;
 	return false;
 }
@@ -144,16 +152,14 @@ is_known_update(const TpgEvent *const *updates, int n, const TpgEvent *e)
 static void
 add_again(Again *a, const TpgEvent *e)
 {
-	if (Max(a->nsignals, a->nupdates) == a->max)
+	if (e->type != TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED && !(is_update(e) && !is_known_update(a, e)))
+		return;
+	if (a->n == a->max)
 	{
 		a->max = Max(a->max * 2, 16);
-		a->signals = a->signals ? repalloc_huge(a->signals, sizeof(*a->signals) * a->max) : palloc(sizeof(*a->signals) * a->max);
-		a->updates = a->updates ? repalloc_huge(a->updates, sizeof(*a->updates) * a->max) : palloc(sizeof(*a->updates) * a->max);
+		a->events = a->events ? repalloc_huge(a->events, sizeof(*a->events) * a->max) : palloc(sizeof(*a->events) * a->max);
 	}
-	if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED)
-		a->signals[a->nsignals++] = e;
-	else if (is_update(e) && !is_known_update(a->updates, a->nupdates, e))
-		a->updates[a->nupdates++] = e;
+	a->events[a->n++] = e;
 }
 
 static bool
@@ -254,7 +260,7 @@ append(TpgEvent *events, int *n, TpgEventType type, int32 task_id, TimestampTz t
 static TpgEvent *
 new_history(const TpgEvent *old, int kept, int32 task_id, const Again *a, Jsonb *failed, TimestampTz now, int *nevents)
 {
-	TpgEvent   *events = palloc_extended(sizeof(TpgEvent) * (kept + 1 + a->nsignals + a->nupdates), MCXT_ALLOC_HUGE);
+	TpgEvent   *events = palloc_extended(sizeof(TpgEvent) * (kept + 1 + a->n), MCXT_ALLOC_HUGE);
 	int			n = kept;
 
 	memcpy(events, old, sizeof(TpgEvent) * kept);
@@ -263,10 +269,13 @@ new_history(const TpgEvent *old, int kept, int32 task_id, const Again *a, Jsonb 
 		if (events[i].task_id == 0 && events[i].type != TPG_EVENT_WORKFLOW_TASK_FAILED)
 			events[i].task_id = task_id;
 	append(events, &n, TPG_EVENT_WORKFLOW_TASK_FAILED, task_id, now, now, failed);
-	for (int i = 0; i < a->nsignals; i++)
-		append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED, task_id, now, now, a->signals[i]->attributes);
-	for (int i = 0; i < a->nupdates; i++)
-		append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED, task_id, now, now, admitted_attributes(a->updates[i]));
+	for (int i = 0; i < a->n; i++)
+	{
+		if (is_update(a->events[i]))
+			append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED, task_id, now, now, admitted_attributes(a->events[i]));
+		else
+			append(events, &n, TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED, task_id, now, now, a->events[i]->attributes);
+	}
 	*nevents = n;
 	return events;
 }
@@ -438,30 +447,23 @@ tpg_engine_reset(const TpgExecution *base, const TpgResetRequest *r, pg_uuid_t *
 	for (int i = kept; i < nold; i++)
 		add_again(&tail, &old[i]);
 	add_later_runs(base, old, nold, &tail);
-	if (r->signals)
+	again.events = palloc_extended(sizeof(*again.events) * Max(tail.n, 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < tail.n; i++)
 	{
-		again.signals = tail.signals;
-		again.nsignals = tail.nsignals;
-	}
-	if (r->updates)
-	{
-		again.updates = palloc(sizeof(*again.updates) * Max(tail.nupdates, 1));
-		for (int i = 0; i < tail.nupdates; i++)
-		{
-			bool		has = false;
+		bool		wanted = is_update(tail.events[i]) ? r->updates : r->signals;
 
-			/* one that stands in what is kept is done there */
-			for (int j = 0; j < kept && !has; j++)
-				has = is_update(&old[j]) && (old[j].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED || old[j].task_id == task_id) &&
-					strcmp(update_id_of(&old[j]), update_id_of(tail.updates[i])) == 0;
-			if (!has)
-				again.updates[again.nupdates++] = tail.updates[i];
-		}
+		/* an update that stands in what is kept is done there */
+		for (int j = 0; j < kept && wanted && is_update(tail.events[i]); j++)
+			wanted = !(is_update(&old[j]) && (old[j].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED || old[j].task_id == task_id) &&
+					   strcmp(update_id_of(&old[j]), update_id_of(tail.events[i])) == 0);
+		if (wanted)
+			again.events[again.n++] = tail.events[i];
 	}
 
 	*run_id = *tpg_uuid_random();
 	events = new_history(old, kept, task_id, &again, failed_attributes(base, run_id, r), now, &nevents);
 	start_new_run(base, latest->run_no + 1, run_id, events, nevents, task_id, now, &e);
+	tpg_runlink_put_reset(base->key, run_id);
 	tpg_reset_take_over(&e, base, events, kept, old + kept, nold - kept, now);
 	tpg_execution_update_task(&e);
 	tpg_mail_send(&e, TPG_MESSAGE_FIRST_TASK, 0, now, NULL);

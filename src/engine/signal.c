@@ -72,7 +72,7 @@ tpg_engine_signal(const TpgExecution *exec, const TpgSignalRequest *r)
 	if (tpg_execution_is_delayed(exec, now))
 	{
 		if (r->ends_delay)
-			tpg_message_bring_forward(exec->key, now);
+			tpg_mail_bring_forward(exec, now);
 		else
 			deliver_at = exec->execution_time;
 	}

@@ -127,6 +127,18 @@ tpg_testenv_next(int *position)
 	return 0;
 }
 
+int64 *
+tpg_testenv_runs(int *n)
+{
+	int64	   *keys = palloc(sizeof(int64) * (env_nruns + 1));
+	int			position = 0;
+
+	*n = 0;
+	while ((keys[*n] = tpg_testenv_next(&position)) != 0)
+		(*n)++;
+	return keys;
+}
+
 void
 tpg_testenv_ended(int64 execution_key)
 {

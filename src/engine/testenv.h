@@ -22,6 +22,9 @@ extern void tpg_testenv_started(int64 execution_key);
  */
 extern int64 tpg_testenv_next(int *position);
 
+/* All of them. */
+extern int64 *tpg_testenv_runs(int *n);
+
 /* Its walker has seen that the run is closed or gone. */
 extern void tpg_testenv_ended(int64 execution_key);
 extern bool tpg_testenv_owns(int64 execution_key);

@@ -157,7 +157,8 @@ run(TpgHttpTransfer *t)
 	t->retry_after = 0;
 	t->curl_error[0] = '\0';
 	t->header_size = t->body_size = 0;
-	t->header_complete = false;
+	t->header_complete = t->with_length = t->lost = false;
+	t->sendings = 0;
 	t->address_allowed = false;
 	if (t->deadline != 0 && t->deadline <= tpg_http_now_ms())
 	{
@@ -345,10 +346,13 @@ ended(TpgHttpTransfer *t, CURLcode code)
 	/* a callback has stopped it, and said why */
 	if (t->end != TPG_HTTP_BROKEN)
 		finish(t, t->end);
+	else if (t->lost)
+		refuse(t, TPG_HTTP_BROKEN, "the connection was closed before anything of an answer had come");
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		refuse(t, TPG_HTTP_TIMED_OUT, t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
 	else
-		refuse(t, TPG_HTTP_BROKEN, t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
+		refuse(t, code == CURLE_WEIRD_SERVER_REPLY ? TPG_HTTP_INVALID : TPG_HTTP_BROKEN,
+			   t->curl_error[0] ? t->curl_error : curl_easy_strerror(code));
 }
 
 static TpgHttpTransfer *

@@ -11,6 +11,7 @@
 
 #define TPG_HTTP_LIBRARY "temporal_pg_http"
 #define TPG_HTTP_ENTRY "tpg_http_client_open"
+#define TPG_HTTP_URL_FORM "tpg_http_url_form"
 
 /* How it went. */
 typedef enum TpgHttpEnd
@@ -25,6 +26,7 @@ typedef enum TpgHttpEnd
 	TPG_HTTP_TOO_LARGE,
 	TPG_HTTP_TIMED_OUT,
 	TPG_HTTP_NO_MEMORY,			/* the answers in flight are too much together */
+	TPG_HTTP_INVALID,			/* a header that cannot be, such as two different lengths */
 	TPG_HTTP_BROKEN				/* could not connect, connection lost, no HTTP */
 } TpgHttpEnd;
 
@@ -107,7 +109,14 @@ typedef struct TpgHttpClient
 	void		(*release) (TpgHttpTransfer *transfer);
 } TpgHttpClient;
 
-/* The one function of the library that is looked up by name; NULL: libcurl could not be started. */
+/* Looked up by name by the process; NULL: libcurl could not be started. */
 typedef const TpgHttpClient *(*TpgHttpClientOpen) (void);
+
+/*
+ * The other one, for whoever grants: the form in which the beginning of a URL is kept and
+ * compared, "*.example.com" and ":*" allowed.  NULL: *form has it; else what is wrong
+ * with it, and *form the one that was perhaps meant, or "".
+ */
+typedef const char *(*TpgHttpUrlForm) (const char *url, char *form, size_t space);
 
 #endif							/* TPG_HTTP_CLIENT_H */

@@ -80,9 +80,8 @@ tpg_http_host_allowed(const char *list, const TpgHttpUrl *url)
 	return false;
 }
 
-/* What some servers take for a slash or a dot, so that a path would lead out of a prefix. */
-static bool
-is_ambiguous(const char *path)
+bool
+tpg_http_path_is_ambiguous(const char *path)
 {
 	for (const char *p = path; *p; p++)
 	{
@@ -116,7 +115,7 @@ tpg_http_url_covered(const char *prefix, const TpgHttpUrl *url)
 	len = strlen(path);
 	if (len <= 1)
 		return true;
-	if (is_ambiguous(url->path) || strncmp(url->path, path, len) != 0)
+	if (tpg_http_path_is_ambiguous(url->path) || strncmp(url->path, path, len) != 0)
 		return false;
 	/* "/v1" covers /v1 and /v1/x, not /v10 */
 	return path[len - 1] == '/' || url->path[len] == '\0' || url->path[len] == '/';

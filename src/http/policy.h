@@ -19,6 +19,9 @@ typedef struct TpgHttpUrl
 /* Is the host in a list such as "api.example.com, *.example.org:8443, [::1]:*"?  Without a port: the scheme's own. */
 extern bool tpg_http_host_allowed(const char *list, const TpgHttpUrl *url);
 
+/* Has it what some servers take for a slash or a dot, so that a path would lead out of a prefix? */
+extern bool tpg_http_path_is_ambiguous(const char *path);
+
 /* Does the prefix ("https://api.example.com/v1/") cover the URL? */
 extern bool tpg_http_url_covered(const char *prefix, const TpgHttpUrl *url);
 

@@ -95,7 +95,18 @@ before_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int 
 		(void) inet_pton(AF_INET, remote_ip, &((struct sockaddr_in *) &address)->sin_addr);
 	}
 	if (tpg_http_address_allowed(tpg_http_shared.allow_private, (struct sockaddr *) &address))
+	{
+		/*
+		 * The server may have done what it was asked on the connection that has died (RFC 9110,
+		 * 9.2.2).  Whether to ask again is the retry policy's to say.
+		 */
+		if (t->sendings++ > 0 && (strcmp(t->method, "POST") == 0 || strcmp(t->method, "PATCH") == 0))
+		{
+			t->lost = true;
+			return CURL_PREREQFUNC_ABORT;
+		}
 		return CURL_PREREQFUNC_OK;
+	}
 	t->address_allowed = false;
 	deny_address(t, remote_ip);
 	return CURL_PREREQFUNC_ABORT;
@@ -132,6 +143,51 @@ tpg_http_too_large(TpgHttpTransfer *t, const char *what, size_t limit)
 	return 0;
 }
 
+/*
+ * Where an answer that says two things about its length ends is anybody's guess (RFC 9112,
+ * 6.3), and what somebody on the way has made of it may be an answer to others. libcurl takes the last one.
+ */
+static bool
+check_length(TpgHttpTransfer *t, const char *line, size_t n)
+{
+	static const char name[] = "content-length:";
+	const char *p = line + strlen(name);
+	const char *end = line + n;
+
+	if (n < strlen(name) || strncasecmp(line, name, strlen(name)) != 0)
+		return true;
+	/* one, or the same one several times, as a proxy joins lines */
+	do
+	{
+		uint64		length = 0;
+		const char *digits;
+
+		p += (*p == ',');
+		while (p < end && (*p == ' ' || *p == '\t'))
+			p++;
+		for (digits = p; p < end && *p >= '0' && *p <= '9'; p++)
+			length = length > PG_UINT64_MAX / 20 ? PG_UINT64_MAX : length * 10 + (*p - '0');
+		if (p == digits)
+			break;
+		while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+			p++;
+		if (t->with_length && t->length != length)
+		{
+			t->end = TPG_HTTP_INVALID;
+			snprintf(t->message, sizeof(t->message), "the answer has two different Content-Lengths, %llu and %llu",
+					 (unsigned long long) t->length, (unsigned long long) length);
+			return false;
+		}
+		t->with_length = true;
+		t->length = length;
+	} while (p < end && *p == ',');
+	if (p == end)
+		return true;
+	t->end = TPG_HTTP_INVALID;
+	snprintf(t->message, sizeof(t->message), "the answer has a Content-Length that is no number");
+	return false;
+}
+
 static size_t
 header_came(char *data, size_t size, size_t n, void *arg)
 {
@@ -152,7 +208,10 @@ header_came(char *data, size_t size, size_t n, void *arg)
 	{
 		t->header_size = 0;
 		t->header_complete = false;
+		t->with_length = false;
 	}
+	else if (!t->header_complete && !check_length(t, data, n))
+		return 0;
 	if (data[0] == '\r' || data[0] == '\n')
 		t->header_complete = true;
 	if (!reserve(t, &t->header_block, &t->header_space, t->header_size + n))
@@ -210,6 +269,9 @@ tpg_http_parse_url(CURLU *url, TpgHttpUrl *u)
 	curl_free(port);
 	if (strcmp(u->scheme, "http") != 0 && strcmp(u->scheme, "https") != 0)
 		return "the URL is neither http nor https";
+	for (const char *p = u->host; *p; p++)
+		if ((unsigned char) *p >= 127)
+			return "the host of the URL is not in ASCII: write its name as DNS has it, xn--...";
 	for (const char *p = u->host; *p; p++)
 		if ((unsigned char) *p <= ' ' || (unsigned char) *p >= 127 || strchr("%/?#@\\*", *p))
 			return "the host of the URL has characters that a host cannot have";

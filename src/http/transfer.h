@@ -9,6 +9,11 @@
 
 #include <curl/curl.h>
 
+/* CURLOPT_PREREQFUNCTION, without which an address that is not allowed any more could be reached by an old connection */
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "temporal_pg needs libcurl 7.80 or later for activities of type http; build it without them: make WITH_HTTP=no"
+#endif
+
 #include "lib/ilist.h"
 
 #include "http/client.h"
@@ -54,6 +59,10 @@ struct TpgHttpTransfer
 	int			header_lines;	/* likewise */
 	bool		address_allowed;	/* at least one of the host's, in this hop */
 	bool		header_complete;
+	bool		lost;			/* sent, and it is not known what became of it */
+	int			sendings;		/* of this hop: libcurl begins again by itself on an old connection that is dead */
+	bool		with_length;	/* the answer has a Content-Length */
+	uint64		length;
 	char	   *body;
 	size_t		body_size;
 	size_t		body_space;

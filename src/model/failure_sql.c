@@ -148,12 +148,23 @@ tpg_failure_detail_delay(const Jsonb *detail)
 	return Max(us, 0);
 }
 
+const char *
+tpg_failure_kind_name(TpgFailureKind kind)
+{
+	return kind_names[kind];
+}
+
 bool
-tpg_failure_is_kind(const char *name)
+tpg_failure_kind_from_name(const char *name, TpgFailureKind *kind)
 {
 	for (int i = 0; i < lengthof(kind_names); i++)
+	{
 		if (strcmp(name, kind_names[i]) == 0)
+		{
+			*kind = i;
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -161,12 +172,10 @@ static TpgFailureKind
 detail_kind(const Jsonb *detail, int sqlstate)
 {
 	char	   *name = tpg_json_get_text(detail, "kind");
+	TpgFailureKind kind;
 
-	for (int i = 0; name != NULL && i < lengthof(kind_names); i++)
-	{
-		if (strcmp(name, kind_names[i]) == 0)
-			return i;
-	}
+	if (name != NULL && tpg_failure_kind_from_name(name, &kind))
+		return kind;
 	if (sqlstate == TPG_ERR_CANCELLED_FAILURE)
 		return TPG_FAILURE_CANCELED;
 	if (sqlstate == TPG_ERR_TIMEOUT_FAILURE)

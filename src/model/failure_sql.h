@@ -31,12 +31,15 @@ extern Jsonb *tpg_failure_detail(const Jsonb *failure);
 /* The message of the error that it is raised as: the one at the top and the innermost one. sqlstate: as below. */
 extern char *tpg_failure_error_message(const Jsonb *failure, int sqlstate);
 
+/* "application", "timeout" and so on, as that form has them; false: no such kind. */
+extern const char *tpg_failure_kind_name(TpgFailureKind kind);
+extern bool tpg_failure_kind_from_name(const char *name, TpgFailureKind *kind);
+
 /*
  * The other way round: a failure that somebody writes by hand, of that form or
  * only in part ({"message": "card declined", "type": "CardDeclined"}), is an
  * application failure where it does not say otherwise.
  */
-extern bool tpg_failure_is_kind(const char *name);
 extern Jsonb *tpg_failure_from_detail(const Jsonb *detail, const char *message, const char *source);
 
 /*

@@ -57,11 +57,12 @@ tpg_priority_inherit(const TpgPriority *own, const TpgPriority *from)
 double
 tpg_fairness_weight_arg(double weight)
 {
-	if (isnan(weight) || weight <= 0)
+	if (isnan(weight) || isinf(weight) || weight <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("fairness_weight must be positive"),
-				 errdetail("It is %g.", weight)));
+				 errmsg("fairness_weight must be a positive number"),
+				 errdetail("It is %g.", weight),
+				 errhint("1 is the default; with 2 a key has twice as many turns.")));
 	return Min(Max(weight, TPG_FAIRNESS_WEIGHT_MIN), TPG_FAIRNESS_WEIGHT_MAX);
 }
 

@@ -466,7 +466,12 @@ tpg_activation_deliver(TpgActivation *act, bool signals)
 	{
 		TpgEvent   *e = &run->events[i];
 
-		if (!tpg_event_is_of_command(e) && (e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED) == signals)
+		/* it is for nobody */
+		if (e->task_id == 0)
+			continue;
+		if (signals && e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED)
+			tpg_update_deliver_admitted(act, e);
+		else if (!tpg_event_is_of_command(e) && (e->type == TPG_EVENT_WORKFLOW_EXECUTION_SIGNALED) == signals)
 			deliver(act, e);
 	}
 	if (signals)

@@ -61,6 +61,8 @@ child_attributes(const TpgChildOptions *o, const char *id)
 	tpg_json_add_text(b, "cronSchedule", o->cron_schedule);
 	tpg_json_add_jsonb(b, "memo", o->memo);
 	tpg_json_add_jsonb(b, "searchAttributes", o->search_attributes);
+	/* absent: that of the run */
+	tpg_json_add_jsonb(b, "priority", tpg_priority_to_jsonb(&o->priority));
 	return tpg_json_finish(b);
 }
 

@@ -5,6 +5,7 @@
 #ifndef TPG_RUNTIME_CHILDREN_H
 #define TPG_RUNTIME_CHILDREN_H
 
+#include "model/priority.h"
 #include "model/retry.h"
 #include "runtime/activation.h"
 
@@ -26,6 +27,7 @@ typedef struct TpgChildOptions
 	Jsonb	   *memo;
 	Jsonb	   *search_attributes;
 	const char *summary;
+	TpgPriority priority;		/* as given by the call */
 } TpgChildOptions;
 
 /* Its future is done when the child has ended, or could not be started. */

@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "engine/attempt.h"
+#include "engine/cancel.h"
 #include "engine/chain.h"
 #include "engine/close.h"
 #include "engine/heartbeat.h"
@@ -118,6 +119,7 @@ close_run(TpgRun *run, const TpgPass *pass, TimestampTz now)
 	TpgJson    *b;
 
 	tpg_scheduler_warn_unfinished(pass->act);
+	tpg_engine_cancelled_at_end(run, now);
 	switch (pass->kind)
 	{
 		case TPG_PASS_RETURNED:

@@ -80,17 +80,6 @@ tpg_mock_set(const char *activity_type, const Jsonb *returns, const char *handle
 	MemoryContextSwitchTo(old);
 }
 
-/* {"type", "message", "details", "non_retryable", "next_retry_delay"} as an application failure */
-static Jsonb *
-failure_of(const Jsonb *fails)
-{
-	char	   *message = tpg_json_get_text(fails, "message");
-
-	return tpg_failure_application(message ? message : "mocked failure", tpg_json_get_text(fails, "type"),
-								   tpg_json_get(fails, "details"), tpg_json_get_bool(fails, "non_retryable", false),
-								   tpg_failure_detail_delay(fails), NULL, "temporal_pg", NULL);
-}
-
 /* handler(input jsonb) returns jsonb, as the tester; its error fails the attempt. */
 static void
 run_handler(const char *handler, const Jsonb *input, TpgAttempt *attempt)
@@ -172,7 +161,7 @@ tpg_mock_run(const TpgActivityTask *task, TpgAttempt *attempt)
 	else if (m->fails != NULL)
 	{
 		attempt->end = TPG_ATTEMPT_FAILED;
-		attempt->failure = failure_of(m->fails);
+		attempt->failure = tpg_failure_from_detail(m->fails, "mocked failure", "temporal_pg");
 	}
 	else
 	{

@@ -195,12 +195,14 @@ tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *r, bool mus
 		return true;
 	}
 	now = tpg_clock_now();
-	if (tpg_status_is_open(run->exec->status) && tpg_execution_is_delayed(run->exec, now))
-		ereport(ERROR,
-				(errcode(TPG_ERR_UPDATE_WOULD_WAIT),
-				 errmsg("update \"%s\" has to wait", r->name),
-				 errdetail("Workflow \"%s\" begins only at %s.", exec->workflow_id, timestamptz_to_str(run->exec->execution_time)),
-				 errhint("Send a signal, which is kept until then.")));
+	/* a cancellation or signal_with_start() may have ended the delay early: then its first task is due */
+	if (tpg_status_is_open(run->exec->status) && tpg_execution_is_delayed(run->exec, now) &&
+		!tpg_message_more_due(run->exec->key, now, NULL, 0))
+	{
+		state->begins_at = run->exec->execution_time;
+		tpg_run_release(run, false);
+		return true;
+	}
 	if (tpg_status_is_open(run->exec->status) && !tpg_mail_take(run, now, true))
 		tpg_run_open_group(run, now, true);
 	if (!tpg_status_is_open(run->exec->status) || run->run_timed_out)

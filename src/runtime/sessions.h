@@ -20,6 +20,7 @@ typedef struct TpgUpdateState
 	TpgUpdateStage stage;
 	Jsonb	   *result;
 	Jsonb	   *failure;		/* of a completed one */
+	TimestampTz begins_at;		/* an unknown one was not taken: the run begins only then; else 0 */
 } TpgUpdateState;
 
 /* What history says of an update. */
@@ -28,8 +29,9 @@ extern void tpg_session_update_state(TpgExecution *exec, const char *id, TpgUpda
 /*
  * Delivers an update in the caller's transaction, waiting for the run under
  * lock_timeout.  Rejection is TP023.  must_complete: TP024 when the handler has to
- * wait, TF008 when it fails; else both are recorded.  False: the run is closed,
- * and does not know the update.
+ * wait, TF008 when it fails; else both are recorded.  A run whose first task is not
+ * due takes none: state->begins_at.  False: the run is closed, and does not know the
+ * update.
  */
 extern bool tpg_session_update(const TpgExecution *exec, const TpgUpdateRequest *request, bool must_complete,
 							   TpgUpdateState *state);

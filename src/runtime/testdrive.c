@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  * runtime/testdrive.c - a transaction drives its own runs, under a virtual clock.
  *
- * The loop of dispatcher and executor in one process: the same drive functions,
- * in the caller's transaction, for the runs that this transaction has started and
- * no others.  A workflow task that fails raises its failure at once instead of
+ * The loop of dispatcher and executor in one process: the same drive functions, in the
+ * same order (runtime/testorder), in the caller's transaction, for the runs that this transaction
+ * has started and no others.  A workflow task that fails raises its failure at once instead of
  * being tried for ever (compare reference K-08).
  *-------------------------------------------------------------------------
  */
@@ -21,13 +21,15 @@
 #include "engine/testenv.h"
 #include "model/failure.h"
 #include "runtime/drive.h"
-#include "runtime/mock.h"
 #include "runtime/testdrive.h"
+#include "runtime/testorder.h"
 #include "store/due.h"
 #include "store/execution.h"
 
 /* a test that has skipped time so often will not end */
 #define MAX_SKIPS 5000
+/* reading what is due, again and again: one part in so many of it */
+#define READ_SHARE 10
 
 /* The error as the code raised it: its type is its SQLSTATE. */
 static int
@@ -58,68 +60,149 @@ raise_task_failure(const TpgExecution *exec)
 }
 
 /*
- * Everything of one run that is due now.  True if anything was done.  What it has
- * asked of other runs is done also when it is closed; then the environment need
- * not come back to it.
+ * What a run asks of others, and its timeouts: nothing has to wait its turn for that.  True if anything was done.
+ * It is done also when the run is closed; then the environment need not come back to it.
  */
 static bool
-drive_one(int64 key)
+drive_beside(int64 key)
+{
+	TpgExecution *exec = tpg_execution_by_key(key);
+	TpgTaskKind outbox;
+	bool		any;
+
+	if (exec == NULL)
+		return false;			/* its start was rolled back to a savepoint */
+	outbox = tpg_drive_outbox(key).kind;
+	any = outbox == TPG_TASK_DONE || outbox == TPG_TASK_AGAIN;
+	CommandCounterIncrement();
+	if (tpg_engine_fire_timeouts(key, tpg_clock_now()) > 0)
+		any = true;
+	if (!any && !tpg_status_is_open(exec->status))
+		tpg_testenv_ended(key);
+	return any;
+}
+
+static bool
+drive_workflow_task(int64 key)
+{
+	bool		done;
+	TpgExecution *exec;
+
+	CHECK_FOR_INTERRUPTS();
+	done = tpg_drive_workflow_task(key).kind == TPG_TASK_DONE;
+	CommandCounterIncrement();
+	exec = tpg_execution_by_key(key);
+	if (exec != NULL && exec->last_task_failure != NULL)
+		raise_task_failure(exec);
+	return done;
+}
+
+static bool
+drive_activity_task(int64 key, int32 event_id)
+{
+	bool		done;
+
+	CHECK_FOR_INTERRUPTS();
+	done = tpg_drive_activity_task(key, event_id).kind == TPG_TASK_DONE;
+	CommandCounterIncrement();
+	return done;
+}
+
+static bool
+drive_task(const TpgBacklogRow *r)
+{
+	bool		done;
+
+	if (r->event_id != 0)
+		return drive_activity_task(r->execution_key, r->event_id);
+	done = drive_workflow_task(r->execution_key);
+	return drive_beside(r->execution_key) || done;
+}
+
+/*
+ * All of one run that is due and goes as early as this priority, in queues without settings: it is the oldest, and
+ * what comes into being meanwhile of other runs is younger.
+ */
+static bool
+drive_run(int64 key, int priority)
 {
 	bool		any = false;
 	bool		again;
-	TpgExecution *exec;
 
 	do
 	{
-		TpgDueRow  *rows;
-		TpgTaskKind outbox;
-		int			n;
+		TpgBacklogRow *r;
 
-		CHECK_FOR_INTERRUPTS();
-		again = tpg_drive_workflow_task(key).kind == TPG_TASK_DONE;
-		CommandCounterIncrement();
-		exec = tpg_execution_by_key(key);
-		if (exec == NULL)
-			return any;			/* its start was rolled back to a savepoint */
-		if (exec->last_task_failure != NULL)
-			raise_task_failure(exec);
-		outbox = tpg_drive_outbox(key).kind;
-		if (outbox == TPG_TASK_DONE || outbox == TPG_TASK_AGAIN)
-			again = true;
-		CommandCounterIncrement();
-		if (tpg_engine_fire_timeouts(key, tpg_clock_now()) > 0)
-			again = true;
-		n = tpg_due_activities_of_run(key, tpg_clock_now(), &rows);
-		for (int i = 0; i < n; i++)
-		{
-			/* an external one waits for a poll, unless a mock stands in for the worker */
-			if (rows[i].id != 0 && !tpg_mock_is_set(rows[i].type))
-				continue;
-			if (tpg_drive_activity_task(key, rows[i].event_id).kind == TPG_TASK_DONE)
-				again = true;
-			CommandCounterIncrement();
-		}
+		again = tpg_test_order_read_run(key, false, priority) > 0 && drive_workflow_task(key);
+		again = drive_beside(key) || again;
+		(void) tpg_test_order_read_run(key, true, priority);
+		while ((r = tpg_test_order_next_of_run()) != NULL)
+			again = drive_activity_task(key, r->event_id) || again;
 		any = any || again;
 	} while (again);
-	if (!tpg_status_is_open(exec->status))
-		tpg_testenv_ended(key);
+	return any;
+}
+
+/*
+ * What is due, in its order.  What has come into being meanwhile is looked for when a part of what was read
+ * has been done, so that many cost no more than a few.
+ */
+static bool
+drive_tasks(void)
+{
+	int			budget = Max(tpg_test_order_read() / READ_SHARE, 1);
+	int64		last_run = 0;
+	bool		workflow_tasks = false;
+	bool		any = false;
+	TpgBacklogRow *r;
+	bool		by_turns;
+
+	while (budget > 0 && (r = tpg_test_order_next(&by_turns)) != NULL)
+	{
+		/* what workflow tasks have asked for is in this order, too */
+		if (workflow_tasks && r->event_id != 0)
+			break;
+		if (!by_turns && r->execution_key == last_run)
+			continue;
+		if (!by_turns)
+			last_run = r->execution_key;
+		if (!(by_turns ? drive_task(r) : drive_run(r->execution_key, r->priority_key)))
+			continue;
+		if (by_turns)
+			tpg_test_order_taken();
+		any = true;
+		workflow_tasks = workflow_tasks || r->event_id == 0;
+		budget--;
+	}
+	return any;
+}
+
+/* What no row announces, of all runs. */
+static bool
+drive_all_runs(void)
+{
+	int			position = 0;
+	int64		key;
+	bool		any = false;
+
+	while ((key = tpg_testenv_next(&position)) != 0)
+	{
+		bool		done = drive_workflow_task(key);
+
+		if (drive_beside(key) || done)
+		{
+			(void) drive_run(key, TPG_PRIORITY_DEFAULT);
+			any = true;
+		}
+	}
 	return any;
 }
 
 static void
 drive_due(void)
 {
-	bool		any;
-
-	do
-	{
-		int			position = 0;
-		int64		key;
-
-		any = false;
-		while ((key = tpg_testenv_next(&position)) != 0)
-			any = drive_one(key) || any;
-	} while (any);
+	while (drive_tasks() || drive_all_runs())
+		;
 }
 
 static TimestampTz

@@ -231,6 +231,32 @@ tpg_update_is_requested(const TpgActivation *act, const TpgUpdate *u)
 	return is_asked(act) && strcmp(u->id, act->run->update_request->id) == 0;
 }
 
+/* In the open activation; NULL: it was not, or is to be judged yet. */
+static const TpgEvent *
+accepted_event(const TpgActivation *act, const char *id)
+{
+	for (int i = act->group_start; i < act->group_end; i++)
+		if (act->run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED &&
+			strcmp(tpg_json_get_text(act->run->events[i].attributes, "protocolInstanceId"), id) == 0)
+			return &act->run->events[i];
+	return NULL;
+}
+
+void
+tpg_update_deliver_admitted(TpgActivation *act, const TpgEvent *e)
+{
+	const TpgEvent *accepted;
+
+	if (tpg_activation_is_live(act))
+	{
+		deliver_admitted(act, e);
+		return;
+	}
+	accepted = accepted_event(act, admitted_id(e));
+	if (accepted != NULL && tpg_update_find(act, admitted_id(e)) == NULL)
+		deliver_accepted(act, accepted);
+}
+
 void
 tpg_updates_deliver(TpgActivation *act)
 {
@@ -238,16 +264,18 @@ tpg_updates_deliver(TpgActivation *act)
 
 	if (tpg_activation_is_live(act))
 	{
-		for (int i = act->group_start; i < act->group_end; i++)
-			if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ADMITTED)
-				deliver_admitted(act, &run->events[i]);
 		if (is_asked(act))
 			deliver_request(act, run->update_request);
 		return;
 	}
 	for (int i = act->group_start; i < act->group_end; i++)
-		if (run->events[i].type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
-			deliver_accepted(act, &run->events[i]);
+	{
+		const TpgEvent *e = &run->events[i];
+
+		if (e->type == TPG_EVENT_WORKFLOW_EXECUTION_UPDATE_ACCEPTED &&
+			!is_admitted(act, tpg_json_get_text(e->attributes, "protocolInstanceId")))
+			deliver_accepted(act, e);
+	}
 }
 
 void

@@ -7,9 +7,12 @@
 
 #include "runtime/activation.h"
 
+/* One that a reset brought, in its place among the signals of the group: judged when live, else as it was. */
+extern void tpg_update_deliver_admitted(TpgActivation *act, const TpgEvent *admitted);
+
 /*
- * Those of the present group: in a replay the accepted ones of its events
- * (looked ahead, F-39), live the requests that came with its mail.
+ * The others of the present group, behind its signals: in a replay the accepted ones of its
+ * events (looked ahead, F-39), live the request of a session.
  */
 extern void tpg_updates_deliver(TpgActivation *act);
 

@@ -187,7 +187,7 @@ tpg_upsert_search_attributes(TpgActivation *act, const Jsonb *changes)
 {
 	if (!begin_change(act, "upsert_search_attributes"))
 		return;
-	if (!tpg_json_is_null(changes) && (!tpg_json_is_object(changes) || JB_ROOT_COUNT(changes) > 0))
+	if (JB_ROOT_COUNT(changes) > 0)
 	{
 		if (!is_recorded(act, TPG_COMMAND_UPSERT_SEARCH_ATTRIBUTES, TPG_EVENT_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, ATTRIBUTES_KEY, changes))
 			check_search_attributes(act, changes);

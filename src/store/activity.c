@@ -133,6 +133,9 @@ static TpgPlan exists_plan = TPG_PLAN(
 void
 tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 {
+	Datum		weight;
+	bool		isnull;
+
 	t->execution_key = tpg_row_int64(r, 1);
 	t->scheduled_event_id = tpg_row_int32(r, 2);
 	t->namespace_id = tpg_row_int32(r, 3);
@@ -152,6 +155,9 @@ tpg_activity_from_row(uint64 r, TpgActivityTask *t, MemoryContext ctx)
 	t->worker_identity = tpg_row_text(r, 17, ctx);
 	t->priority.key = tpg_row_int16(r, 18);
 	t->in_executor = tpg_row_int16(r, 19);
+	t->priority.fairness_key = tpg_row_text(r, 20, ctx);
+	weight = tpg_row_datum(r, 21, &isnull);
+	t->priority.fairness_weight = isnull ? 0 : DatumGetFloat8(weight);
 	t->attributes = (Jsonb *) tpg_row_varlena(r, TPG_ACTIVITY_NCOLUMNS + 1, ctx);
 	/* of a first attempt that has not begun there are none; the statements here look */
 	t->heartbeats_kept = t->attempt > 1;

@@ -140,8 +140,8 @@ extern int	tpg_activity_delete_left_over(int64 *cursor, int limit, TpgQueueCount
 #define TPG_ACTIVITY_COLUMNS \
 	"a.execution_key, a.scheduled_event_id, a.namespace_id, a.attempt, a.crash_count, a.paused, a.activity_id, a.activity_type, " \
 	"a.task_queue, a.scheduled_at, a.attempt_scheduled_at, a.due_at, a.timeout_at, a.started_at, a.last_failure, a.mode, a.worker_identity, " \
-	"a.priority_key, a.in_executor"
-#define TPG_ACTIVITY_NCOLUMNS 19
+	"a.priority_key, a.in_executor, nullif(a.fairness_key, ''), a.fairness_weight"
+#define TPG_ACTIVITY_NCOLUMNS 21
 /* and the column behind them: those of the event h, with what an operator has changed */
 #define TPG_ACTIVITY_ATTRIBUTES "coalesce(h.attributes || a.options, h.attributes)"
 extern void tpg_activity_from_row(uint64 row, TpgActivityTask *task, MemoryContext context);

@@ -18,9 +18,10 @@ static TpgPlan read_plan = TPG_PLAN(
 );
 static TpgPlan write_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task SET paused = $3, pause_info = $4, crash_count = $5, attempt = $6, options = $7, task_queue = $8, "
-	"priority_key = $9, due_at = $10, attempt_scheduled_at = $11, timeout_at = $12, pass = NULL "
+	"priority_key = $9, due_at = $10, attempt_scheduled_at = $11, timeout_at = $12, fairness_key = $13, fairness_weight = $14, pass = NULL "
 	"WHERE execution_key = $1 AND scheduled_event_id = $2",
-	12, {INT8OID, INT4OID, BOOLOID, JSONBOID, INT2OID, INT4OID, JSONBOID, TEXTOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+	14, {INT8OID, INT4OID, BOOLOID, JSONBOID, INT2OID, INT4OID, JSONBOID, TEXTOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	TEXTOID, FLOAT8OID}
 );
 static TpgPlan targets_plan = TPG_PLAN(
 	"SELECT a.scheduled_event_id, EXISTS (SELECT FROM temporal_internal.in_flight f WHERE f.execution_key = $1 "
@@ -69,8 +70,8 @@ tpg_control_write(const TpgControlledActivity *c)
 {
 	TpgStoreScope scope;
 	const TpgActivityTask *t = &c->task;
-	Datum		values[12];
-	char		nulls[13] = "            ";
+	Datum		values[14];
+	char		nulls[15] = "              ";
 
 	tpg_store_begin(&scope);
 	values[0] = Int64GetDatum(t->execution_key);
@@ -85,12 +86,16 @@ tpg_control_write(const TpgControlledActivity *c)
 	if (c->options == NULL)
 		nulls[6] = 'n';
 	values[7] = CStringGetTextDatum(t->task_queue);
-	values[8] = Int16GetDatum((int16) t->priority.key);
+	values[8] = Int16GetDatum((int16) tpg_priority_effective(&t->priority));
 	values[9] = TimestampTzGetDatum(t->due_at);
 	values[10] = TimestampTzGetDatum(t->attempt_scheduled_at);
 	values[11] = TimestampTzGetDatum(t->timeout_at);
 	if (TIMESTAMP_NOT_FINITE(t->timeout_at))
 		nulls[11] = 'n';
+	values[12] = CStringGetTextDatum(t->priority.fairness_key ? t->priority.fairness_key : "");
+	values[13] = Float8GetDatum(t->priority.fairness_weight);
+	if (t->priority.fairness_weight == 0)
+		nulls[13] = 'n';
 	tpg_plan_execute(&write_plan, values, nulls, false, 0);
 	tpg_store_end(&scope);
 }

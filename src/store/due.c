@@ -44,10 +44,6 @@ static TpgPlan next_plan = TPG_PLAN(
 	"(SELECT min(timeout_at) FROM temporal_internal.activity_task WHERE timeout_at > $1))", 1, {TIMESTAMPTZOID}
 );
 
-static TpgPlan run_activities_plan = TPG_PLAN(
-	"SELECT due_at, (mode = 3)::integer::int8, execution_key, scheduled_event_id, namespace_id, activity_type, NULL::text, task_queue, priority_key::int4 FROM temporal_internal.activity_task "
-	"WHERE NOT paused AND execution_key = $1 AND due_at <= $2 ORDER BY due_at, scheduled_event_id", 2, {INT8OID, TIMESTAMPTZOID}
-);
 static TpgPlan run_next_plan = TPG_PLAN(
 	"SELECT least("
 	"(SELECT min(deliver_at) FROM temporal_internal.message WHERE execution_key = $1 AND deliver_at > $2), "
@@ -124,14 +120,6 @@ tpg_due_activities(TimestampTz now, TimestampTz *cur_due, int64 *cur_key, int32 
 		*cur_event = (*rows)[n - 1].event_id;
 	}
 	return n;
-}
-
-int
-tpg_due_activities_of_run(int64 execution_key, TimestampTz now, TpgDueRow **rows)
-{
-	Datum		values[2] = {Int64GetDatum(execution_key), TimestampTzGetDatum(now)};
-
-	return read_rows(&run_activities_plan, values, rows);
 }
 
 static TimestampTz

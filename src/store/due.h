@@ -10,7 +10,7 @@
 typedef struct TpgDueRow
 {
 	TimestampTz due;
-	int64		id;				/* of the message or outbox row; 0 for activities, 1 of a run for external ones */
+	int64		id;				/* of the message or outbox row; 0 for activities */
 	int64		execution_key;
 	int32		event_id;		/* ActivityTaskScheduled; 0 for runs */
 	int32		namespace_id;
@@ -37,8 +37,7 @@ extern int	tpg_due_activities(TimestampTz now, TimestampTz *cur_due, int64 *cur_
 /* The earliest future due time of mail, attempts and timeouts; DT_NOEND: none. */
 extern TimestampTz tpg_due_next(TimestampTz now);
 
-/* The same for one run: what a test environment drives. */
-extern int	tpg_due_activities_of_run(int64 execution_key, TimestampTz now, TpgDueRow **rows);
+/* The same for one run: of a test environment. */
 extern TimestampTz tpg_due_next_of_run(int64 execution_key, TimestampTz now);
 
 #endif							/* TPG_STORE_DUE_H */

@@ -64,6 +64,7 @@ enum
 	EXECUTION_VERSIONING,
 	EXECUTION_LAST_TASK_FAILURE,
 	EXECUTION_PRIORITY,
+	EXECUTION_RESET_RUN_ID,		/* read by describe() only */
 	EXECUTION_COLUMNS
 };
 
@@ -292,11 +293,12 @@ lock_row(TpgScan *scan, int64 key, TpgRowLock lock)
 		[TPG_ROW_KEY_SHARE] = LockTupleKeyShare,
 		[TPG_ROW_SHARE] = LockTupleShare,
 		[TPG_ROW_UPDATE] = LockTupleExclusive,
-		[TPG_ROW_UPDATE_NOWAIT] = LockTupleExclusive
+		[TPG_ROW_UPDATE_NOWAIT] = LockTupleExclusive,
+		[TPG_ROW_KEY_SHARE_NOWAIT] = LockTupleKeyShare
 	};
 
 	tpg_scan_begin_write(scan, "execution", EXECUTION_COLUMNS, key, -1);
-	return tpg_scan_next(scan) && tpg_row_lock(scan, modes[lock], lock == TPG_ROW_UPDATE_NOWAIT ? LockWaitSkip : LockWaitBlock);
+	return tpg_scan_next(scan) && tpg_row_lock(scan, modes[lock], lock >= TPG_ROW_UPDATE_NOWAIT ? LockWaitSkip : LockWaitBlock);
 }
 
 bool

@@ -63,7 +63,8 @@ typedef enum TpgRowLock
 	TPG_ROW_KEY_SHARE,			/* insert mail: conflicts only with closing and deletion */
 	TPG_ROW_SHARE,				/* also waits for a workflow task that is being written */
 	TPG_ROW_UPDATE,				/* close; waits */
-	TPG_ROW_UPDATE_NOWAIT		/* close; refuses instead of waiting */
+	TPG_ROW_UPDATE_NOWAIT,		/* close; refuses instead of waiting */
+	TPG_ROW_KEY_SHARE_NOWAIT
 } TpgRowLock;
 
 /* By key, as of now in any isolation level; NULL when it is gone. */

@@ -39,6 +39,8 @@
 #include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
@@ -65,9 +67,11 @@ static TpgPlan claim_plan = TPG_PLAN(CLAIM_OF_KEY(""), 5, {INT4OID, TEXTOID, INT
 static TpgPlan claim_from_plan = TPG_PLAN(
 	CLAIM_OF_KEY("AND (a.pass, a.due_at) >= ($6, $7) "), 7, {INT4OID, TEXTOID, INT4OID, INT2OID, TEXTOID, INT8OID, TIMESTAMPTZOID}
 );
-static TpgPlan claim_run_plan = TPG_PLAN(
-	CLAIM_COLUMNS "WHERE a.execution_key = $4 AND a.namespace_id = $1 AND a.task_queue = $2 AND a.mode = 3 AND NOT a.paused AND a.due_at <= $5 "
-	"ORDER BY a.priority_key, a.pass, a.due_at, a.scheduled_event_id LIMIT $3" CLAIM_LOCKS, 5, {INT4OID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID}
+static TpgPlan claim_runs_plan = TPG_PLAN(
+	CLAIM_COLUMNS "WHERE a.execution_key = ANY ($6) AND a.namespace_id = $1 AND a.task_queue = $2 AND a.priority_key = $4 AND a.fairness_key = $5 "
+	"AND a.mode = 3 AND NOT a.paused AND a.due_at <= $7 AND a.started_at IS NULL "
+	"ORDER BY a.pass, a.due_at, a.execution_key, a.scheduled_event_id LIMIT $3 OFFSET $8" CLAIM_LOCKS,
+	8, {INT4OID, TEXTOID, INT4OID, INT2OID, TEXTOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID}
 );
 static TpgPlan open_plan = TPG_PLAN(
 	"UPDATE temporal_internal.activity_task a SET started_at = $4, due_at = 'infinity', timeout_at = nullif(u.timeout_at, 'infinity'), "
@@ -89,6 +93,10 @@ static TpgPlan last_plan = TPG_PLAN(
 	"AND o.priority_key = $3 AND o.fairness_key = $4 AND o.namespace_id = $1 ORDER BY o.scheduled_event_id DESC LIMIT 1",
 	5, {INT4OID, TEXTOID, INT2OID, TEXTOID, INT8OID}
 );
+static TpgPlan all_last_plan = TPG_PLAN(
+	"SELECT o.task_queue, o.priority_key, o.fairness_key, max(o.pass) FROM temporal_internal.activity_task o "
+	"WHERE o.execution_key = $1 AND o.pass IS NOT NULL GROUP BY 1, 2, 3", 1, {INT8OID}
+);
 static TpgPlan join_plan = TPG_PLAN(
 	"WITH due AS MATERIALIZED (SELECT execution_key, scheduled_event_id, namespace_id, task_queue, priority_key, fairness_key, due_at "
 	"FROM temporal_internal.activity_task WHERE mode = 3 AND pass IS NULL AND NOT paused AND due_at < 'infinity' AND due_at <= $1 "
@@ -105,25 +113,39 @@ static TpgPlan join_plan = TPG_PLAN(
 /* How long it is known how far the front of a key had come. */
 #define FRONT_VALID_US INT64CONST(1000000)
 
-/* What a process remembers of the places that it gave: a run often queues many tasks in one transaction, of several keys. */
-#define PLACES 64
+/*
+ * What a process remembers of the places that it gave: a run often queues many tasks in one transaction, of
+ * several keys.  When there are more than that, all are forgotten.
+ */
+#define MAX_PLACES 10000
 
 typedef struct Place
 {
-	uint32		hash;			/* of queue, priority and key: a collision costs a bit of fairness */
-	int32		namespace_id;
+	uint64		hash;			/* of namespace, queue, priority and key: a collision costs a bit of fairness */
 
 	/* of the run */
 	LocalTransactionId lxid;
 	int64		execution_key;
-	int64		last;
+	int64		last;			/* pass of its last one; -1: it has none in line */
+	bool		given;			/* by this transaction, and so not before the front */
 
 	/* of all */
 	TimestampTz front_at;		/* 0: not known */
 	int64		front;
 } Place;
 
-static Place places[PLACES];
+static HTAB *places = NULL;
+
+/*
+ * The run that is queueing.  Where its last one of a key stands is found by walking back over its tasks; when
+ * a transaction asks for a second key, that is read for all its keys at once.
+ */
+static struct
+{
+	LocalTransactionId lxid;
+	int64		execution_key;
+	bool		all;			/* the places know */
+} queueing = {InvalidLocalTransactionId, 0, false};
 
 static bool
 is_known(TimestampTz looked_at)
@@ -133,22 +155,34 @@ is_known(TimestampTz looked_at)
 	return looked_at != 0 && now >= looked_at && now - looked_at < FRONT_VALID_US;
 }
 
+static void
+make_places(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(uint64), .entrysize = sizeof(Place), .hcxt = TopMemoryContext};
+
+	if (places != NULL && hash_get_num_entries(places) < MAX_PLACES)
+		return;
+	if (places != NULL)
+		hash_destroy(places);
+	places = NULL;
+	queueing.lxid = InvalidLocalTransactionId;
+	places = hash_create("temporal_pg places in line", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 /* What is known of the line that a task gets into. */
 static Place *
-place_of(const TpgActivityTask *t, int priority_key, const char *fairness_key)
+place_of(int32 namespace_id, const char *task_queue, int priority_key, const char *fairness_key)
 {
-	uint32		hash = hash_bytes((const unsigned char *) t->task_queue, (int) strlen(t->task_queue));
+	uint64		hash = hash_bytes_extended((const unsigned char *) task_queue, (int) strlen(task_queue), (uint64) namespace_id);
 	Place	   *p;
+	bool		found;
 
-	hash = hash_combine(hash, hash_bytes((const unsigned char *) fairness_key, (int) strlen(fairness_key)));
-	hash = hash_combine(hash, murmurhash32((uint32) priority_key));
-	p = &places[hash % PLACES];
-	if (p->hash != hash || p->namespace_id != t->namespace_id)
+	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) fairness_key, (int) strlen(fairness_key), (uint64) priority_key));
+	p = hash_search(places, &hash, HASH_ENTER, &found);
+	if (!found)
 	{
-		memset(p, 0, sizeof(*p));
-		p->hash = hash;
-		p->namespace_id = t->namespace_id;
 		p->lxid = InvalidLocalTransactionId;
+		p->front_at = 0;
 	}
 	return p;
 }
@@ -172,6 +206,63 @@ front_pass(Place *p, Datum *values)
 	return p->front = tpg_row_int64(0, 1);
 }
 
+static void
+set_last(Place *p, int64 execution_key, int64 last)
+{
+	p->lxid = tpg_my_lxid();
+	p->execution_key = execution_key;
+	p->last = last;
+	p->given = false;
+}
+
+static bool
+has_last(const Place *p, int64 execution_key)
+{
+	return p->lxid == tpg_my_lxid() && p->execution_key == execution_key;
+}
+
+/* Of all keys of the run that have something in line, and are not known yet. */
+static void
+read_all_last(const TpgActivityTask *t)
+{
+	Datum		value = Int64GetDatum(t->execution_key);
+
+	tpg_plan_execute(&all_last_plan, &value, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Place	   *p = place_of(t->namespace_id, TextDatumGetCString(tpg_row_datum(i, 1, &isnull)), tpg_row_int16(i, 2),
+								 TextDatumGetCString(tpg_row_datum(i, 3, &isnull)));
+
+		if (!has_last(p, t->execution_key))
+			set_last(p, t->execution_key, tpg_row_int64(i, 4));
+	}
+	queueing.all = true;
+}
+
+/* Where the run's last one of this key stands, in the bracket. */
+static void
+find_last(Place *p, const TpgActivityTask *t, Datum *values)
+{
+	bool		second = queueing.lxid == tpg_my_lxid() && queueing.execution_key == t->execution_key;
+
+	if (second && !queueing.all)
+		read_all_last(t);
+	if (has_last(p, t->execution_key))
+		return;
+	if (second)
+	{
+		set_last(p, t->execution_key, -1);
+		return;
+	}
+	values[4] = Int64GetDatum(t->execution_key);
+	tpg_plan_execute(&last_plan, values, NULL, false, 1);
+	set_last(p, t->execution_key, SPI_processed == 1 ? tpg_row_int64(0, 1) : -1);
+	queueing.all = false;
+	queueing.execution_key = t->execution_key;
+	queueing.lxid = tpg_my_lxid();
+}
+
 int64
 tpg_line_pass(const TpgActivityTask *t)
 {
@@ -180,29 +271,37 @@ tpg_line_pass(const TpgActivityTask *t)
 	const char *fairness_key = t->priority.fairness_key ? t->priority.fairness_key : "";
 	Datum		values[5] = {Int32GetDatum(t->namespace_id), (Datum) 0, Int16GetDatum((int16) priority_key)};
 	Place	   *p;
+	int64		front;
 	int			level;
 
 	if (t->mode != TPG_MODE_EXTERNAL || t->due_at > tpg_clock_now())
 		return -1;
-	p = place_of(t, priority_key, fairness_key);
-	if (p->lxid == tpg_my_lxid() && p->execution_key == t->execution_key)
+	make_places();
+	p = place_of(t->namespace_id, t->task_queue, priority_key, fairness_key);
+	if (has_last(p, t->execution_key) && p->given)
 		return ++p->last;
 
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
 	values[1] = CStringGetTextDatum(t->task_queue);
 	values[3] = CStringGetTextDatum(fairness_key);
-	p->lxid = InvalidLocalTransactionId;
-	p->last = front_pass(p, values);
-	values[4] = Int64GetDatum(t->execution_key);
-	tpg_plan_execute(&last_plan, values, NULL, false, 1);
-	if (SPI_processed == 1)
-		p->last = Max(p->last, tpg_row_int64(0, 1) + 1);
-	p->lxid = tpg_my_lxid();
-	p->execution_key = t->execution_key;
+	front = front_pass(p, values);
+	find_last(p, t, values);
+	p->last = Max(front, p->last + 1);
+	p->given = true;
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
 	return p->last;
+}
+
+/* In a test one that has been tried before has none. */
+static int64
+pass_or_none(uint64 r, int column)
+{
+	bool		isnull;
+	Datum		pass = tpg_row_datum(r, column, &isnull);
+
+	return isnull ? -1 : DatumGetInt64(pass);
 }
 
 /* Puts what a plan gives behind the first n; returns how many there are now. */
@@ -225,27 +324,33 @@ claim(TpgPlan *plan, Datum *values, TpgLineTask *tasks, int n, MemoryContext con
 		t->activity_cancels = tpg_row_int32(i, c + 3);
 		t->heartbeat_details = (Jsonb *) tpg_row_varlena(i, c + 4, context);
 		t->summary = tpg_row_text(i, c + 5, context);
-		t->pass = tpg_row_int64(i, c + 6);
+		t->pass = pass_or_none(i, c + 6);
 	}
 	return n;
 }
 
 /* Those of a key that come to their turn, behind the first n; returns how many there are now. */
 static int
-claim_of_key(TpgLineKey *k, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
+claim_of_key(TpgLineKey *k, bool of_runs, Datum *values, TpgLineTask *tasks, int n, MemoryContext context)
 {
 	int			end = n;
 
 	values[2] = Int32GetDatum(k->wanted);
 	values[3] = Int16GetDatum((int16) k->priority);
 	values[4] = CStringGetTextDatum(k->key);
-	if (is_known(k->front_at))
+	if (of_runs)
+	{
+		/* those that were found before are not locked for this transaction itself */
+		values[7] = Int32GetDatum(k->taken);
+		end = claim(&claim_runs_plan, values, tasks, n, context);
+	}
+	else if (is_known(k->front_at))
 	{
 		values[5] = Int64GetDatum(k->front_pass);
 		values[6] = TimestampTzGetDatum(k->front_due);
 		end = claim(&claim_from_plan, values, tasks, n, context);
 	}
-	if (end == n)
+	if (end == n && !of_runs)
 	{
 		end = claim(&claim_plan, values, tasks, n, context);
 		k->front_at = end > n ? GetCurrentTimestamp() : 0;
@@ -280,7 +385,7 @@ compare_tasks(const void *a, const void *b)
 
 /* Of the keys that are known. */
 static int
-claim_known(TpgLine *line, Datum *values, TpgLineTask *tasks, int limit, MemoryContext context)
+claim_known(TpgLine *line, bool of_runs, Datum *values, TpgLineTask *tasks, int limit, MemoryContext context)
 {
 	TpgLineKey *keys;
 	int			nkeys;
@@ -290,7 +395,7 @@ claim_known(TpgLine *line, Datum *values, TpgLineTask *tasks, int limit, MemoryC
 	while (n < limit && (nkeys = tpg_line_choose(line, limit - n, &keys)) > 0)
 		for (int i = 0; i < nkeys; i++)
 			if (keys[i].wanted > 0)
-				n = claim_of_key(&keys[i], values, tasks, n, context);
+				n = claim_of_key(&keys[i], of_runs, values, tasks, n, context);
 	qsort(tasks, n, sizeof(TpgLineTask), compare_tasks);
 	return n;
 }
@@ -309,11 +414,11 @@ tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTas
 	tpg_store_begin(&scope);
 	level = tpg_plan_by_index_begin();
 	looked = tpg_line_look(line, false);
-	n = claim_known(line, values, tasks, limit, scope.caller_context);
+	n = claim_known(line, false, values, tasks, limit, scope.caller_context);
 	if (n == 0 && !looked)
 	{
 		(void) tpg_line_look(line, true);
-		n = claim_known(line, values, tasks, limit, scope.caller_context);
+		n = claim_known(line, false, values, tasks, limit, scope.caller_context);
 	}
 	tpg_plan_by_index_end(level);
 	tpg_store_end(&scope);
@@ -322,16 +427,25 @@ tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTas
 }
 
 int
-tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit, TpgLineTask *tasks)
+tpg_line_claim_of_runs(const int64 *execution_keys, int nruns, int32 namespace_id, const char *task_queue, TimestampTz now, int limit,
+					   TpgLineTask **result)
 {
 	TpgStoreScope scope;
-	Datum		values[5] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue), Int32GetDatum(limit), Int64GetDatum(execution_key),
-	TimestampTzGetDatum(now)};
+	TpgLineTask *tasks = palloc(sizeof(TpgLineTask) * limit);
+	TpgLine    *line = tpg_line_of_test(namespace_id, task_queue);
+	Datum		values[8] = {Int32GetDatum(namespace_id), CStringGetTextDatum(task_queue)};
+	Datum	   *keys = palloc(sizeof(Datum) * Max(nruns, 1));
 	int			n;
 
+	for (int i = 0; i < nruns; i++)
+		keys[i] = Int64GetDatum(execution_keys[i]);
+	values[5] = PointerGetDatum(construct_array(keys, nruns, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[6] = TimestampTzGetDatum(now);
 	tpg_store_begin(&scope);
-	n = claim(&claim_run_plan, values, tasks, 0, scope.caller_context);
+	tpg_line_look_at_runs(line, values[5], now);
+	n = claim_known(line, true, values, tasks, limit, scope.caller_context);
 	tpg_store_end(&scope);
+	*result = tasks;
 	return n;
 }
 

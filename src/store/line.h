@@ -34,9 +34,9 @@ extern int64 tpg_line_pass(const TpgActivityTask *task);
  */
 extern int	tpg_line_claim(int32 namespace_id, const char *task_queue, int limit, TpgLineTask **tasks);
 
-/* The same for the tasks of one run that are due at `now`, into an array: in a test environment. */
-extern int	tpg_line_claim_of_run(int64 execution_key, int32 namespace_id, const char *task_queue, TimestampTz now, int limit,
-								  TpgLineTask *tasks);
+/* The same for the tasks of some runs that are due at `now`: in a test environment. */
+extern int	tpg_line_claim_of_runs(const int64 *execution_keys, int nruns, int32 namespace_id, const char *task_queue, TimestampTz now,
+								   int limit, TpgLineTask **tasks);
 
 /* Attempts of claimed tasks begin, in the order of the claim, that stay open beyond this transaction: see tpg_activity_open. */
 extern void tpg_line_open(const TpgLineTask *tasks, int ntasks);

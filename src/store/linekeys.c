@@ -20,10 +20,12 @@
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "lib/binaryheap.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "store/linekeys.h"
 #include "store/plan.h"
 
@@ -41,6 +43,7 @@ struct TpgLine
 	TimestampTz used_at;
 	TimestampTz looked_at;
 	int64		look_us;
+	LocalTransactionId own_lxid;	/* of a test environment: that of its transaction; else invalid */
 	TpgTurns   *turns;
 	MemoryContext keys_context;
 	TpgLineKey *keys;			/* in order of priority and key */
@@ -60,8 +63,17 @@ static TpgPlan keys_plan = TPG_PLAN(
 	"WHERE s.namespace_id = $1 AND s.name = $2) ->> k.fairness_key)::float8, k.fairness_weight, 1) FROM k", 2, {INT4OID, TEXTOID}
 );
 
-TpgLine *
-tpg_line_of(int32 namespace_id, const char *task_queue)
+static TpgPlan own_keys_plan = TPG_PLAN(
+	"SELECT a.priority_key, a.fairness_key, coalesce((s.fairness_weights ->> a.fairness_key)::float8, "
+	"(array_agg(a.fairness_weight ORDER BY a.pass, a.due_at, a.execution_key, a.scheduled_event_id))[1], 1) "
+	"FROM temporal_internal.activity_task a "
+	"LEFT JOIN temporal_internal.task_queue_settings s ON s.namespace_id = $1 AND s.name = $2 "
+	"WHERE a.namespace_id = $1 AND a.task_queue = $2 AND a.execution_key = ANY ($3) AND a.mode = 3 AND NOT a.paused AND a.due_at <= $4 "
+	"GROUP BY a.priority_key, a.fairness_key, s.fairness_weights ORDER BY 1, 2", 4, {INT4OID, TEXTOID, INT8ARRAYOID, TIMESTAMPTZOID}
+);
+
+static TpgLine *
+line_of(int32 namespace_id, const char *task_queue, LocalTransactionId own_lxid)
 {
 	TpgLine    *line = &lines[0];
 	TimestampTz now = GetCurrentTimestamp();
@@ -71,7 +83,7 @@ tpg_line_of(int32 namespace_id, const char *task_queue)
 	{
 		TpgLine    *l = &lines[i];
 
-		if (l->context != NULL && l->namespace_id == namespace_id && strcmp(l->task_queue, task_queue) == 0)
+		if (l->context != NULL && l->namespace_id == namespace_id && l->own_lxid == own_lxid && strcmp(l->task_queue, task_queue) == 0)
 		{
 			l->used_at = now;
 			return l;
@@ -87,10 +99,23 @@ tpg_line_of(int32 namespace_id, const char *task_queue)
 	line->namespace_id = namespace_id;
 	line->task_queue = MemoryContextStrdup(context, task_queue);
 	line->used_at = now;
+	line->own_lxid = own_lxid;
 	line->turns = tpg_turns_create(context);
 	/* last: an error before this leaves it free */
 	line->context = context;
 	return line;
+}
+
+TpgLine *
+tpg_line_of(int32 namespace_id, const char *task_queue)
+{
+	return line_of(namespace_id, task_queue, InvalidLocalTransactionId);
+}
+
+TpgLine *
+tpg_line_of_test(int32 namespace_id, const char *task_queue)
+{
+	return line_of(namespace_id, task_queue, tpg_my_lxid());
 }
 
 static int
@@ -114,7 +139,7 @@ key_from_row(uint64 r, TpgLine *line, TpgLineKey *k)
 
 /*
  * Those of one priority that are new here.  Where there was none before, one of them is the first, by
- * lottery; the others have their first turn at any time within one turn of theirs.
+ * lottery; the others have their first turn at any time within one turn of theirs.  A test leaves nothing to chance.
  */
 static void
 join_turns(TpgLine *line, TpgLineKey *keys, int nkeys)
@@ -134,15 +159,13 @@ join_turns(TpgLine *line, TpgLineKey *keys, int nkeys)
 	for (int i = 0; i < nkeys; i++)
 		if (keys[i].turn == NULL)
 			keys[i].turn = tpg_turns_of(line->turns, keys[i].priority, keys[i].key,
-										i == first ? 0 : pg_prng_double(&pg_global_prng_state) / keys[i].weight);
+										i == first || line->own_lxid != InvalidLocalTransactionId ? 0 : pg_prng_double(&pg_global_prng_state) / keys[i].weight);
 }
 
-bool
-tpg_line_look(TpgLine *line, bool force)
+/* Of the keys that a plan has given. */
+static void
+take_keys(TpgLine *line)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	int64		pause = Max(Min(line->look_us * LOOK_SHARE, USECS_PER_SEC), line->look_us * MIN_LOOK_SHARE);
-	Datum		values[2];
 	MemoryContext context;
 	TpgLineKey *old = line->keys;
 	TpgLineKey *keys;
@@ -151,11 +174,6 @@ tpg_line_look(TpgLine *line, bool force)
 	int			to;
 	int			o = 0;
 
-	if (!force && line->looked_at != 0 && now >= line->looked_at && now - line->looked_at < pause)
-		return false;
-	values[0] = Int32GetDatum(line->namespace_id);
-	values[1] = CStringGetTextDatum(line->task_queue);
-	tpg_plan_execute(&keys_plan, values, NULL, false, 0);
 	nkeys = (int) SPI_processed;
 	/* an error behind this leaves none, and not those whose turns are forgotten */
 	line->nkeys = 0;
@@ -190,9 +208,33 @@ tpg_line_look(TpgLine *line, bool force)
 	line->keys_context = context;
 	line->keys = keys;
 	line->nkeys = nkeys;
+}
+
+bool
+tpg_line_look(TpgLine *line, bool force)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64		pause = Max(Min(line->look_us * LOOK_SHARE, USECS_PER_SEC), line->look_us * MIN_LOOK_SHARE);
+	Datum		values[2];
+
+	if (!force && line->looked_at != 0 && now >= line->looked_at && now - line->looked_at < pause)
+		return false;
+	values[0] = Int32GetDatum(line->namespace_id);
+	values[1] = CStringGetTextDatum(line->task_queue);
+	tpg_plan_execute(&keys_plan, values, NULL, false, 0);
+	take_keys(line);
 	line->looked_at = now;
 	line->look_us = GetCurrentTimestamp() - now;
 	return true;
+}
+
+void
+tpg_line_look_at_runs(TpgLine *line, Datum execution_keys, TimestampTz now)
+{
+	Datum		values[4] = {Int32GetDatum(line->namespace_id), CStringGetTextDatum(line->task_queue), execution_keys, TimestampTzGetDatum(now)};
+
+	tpg_plan_execute(&own_keys_plan, values, NULL, false, 0);
+	take_keys(line);
 }
 
 void
@@ -216,7 +258,8 @@ compare_turns(Datum a, Datum b, void *arg)
 	double		ta = next_turn((TpgLineKey *) DatumGetPointer(a));
 	double		tb = next_turn((TpgLineKey *) DatumGetPointer(b));
 
-	return ta < tb ? 1 : ta > tb ? -1 : 0;
+	/* of equals the one that stands first */
+	return ta < tb ? 1 : ta > tb ? -1 : DatumGetPointer(a) < DatumGetPointer(b) ? 1 : -1;
 }
 
 int

@@ -33,6 +33,12 @@ typedef struct TpgLineKey
 /* What this process knows of the line of a queue. */
 extern TpgLine *tpg_line_of(int32 namespace_id, const char *task_queue);
 
+/* The same of the test environment of this transaction. */
+extern TpgLine *tpg_line_of_test(int32 namespace_id, const char *task_queue);
+
+/* Reads which keys have something due of some runs (bigint[]). */
+extern void tpg_line_look_at_runs(TpgLine *line, Datum execution_keys, TimestampTz now);
+
 /*
  * Reads which keys it has, unless (force) that has been done a moment ago; false: nothing was read.
  * Within the store's bracket.

@@ -60,25 +60,21 @@ tpg_outbox_insert(int64 execution_key, TpgOutboxKind kind, int32 ref_event_id, T
 }
 
 int
-tpg_outbox_read_due(int64 execution_key, TimestampTz now, int limit, TpgOutboxRow *rows)
+tpg_outbox_read(int64 execution_key, int64 from, int limit, TpgOutboxRow *rows)
 {
 	TpgScan		scan;
 	int			n = 0;
 
-	tpg_scan_begin(&scan, "outbox", OUTBOX_COLUMNS, execution_key, -1);
+	tpg_scan_begin(&scan, "outbox", OUTBOX_COLUMNS, execution_key, from);
 	while (n < limit && tpg_scan_next(&scan))
 	{
-		TpgOutboxRow *r = &rows[n];
+		TpgOutboxRow *r = &rows[n++];
 
 		r->due_at = DatumGetTimestampTz(scan.values[OUTBOX_DUE_AT]);
-		/* one that has to wait holds up those behind it: a cancellation must not overtake its start */
-		if (r->due_at > now)
-			break;
 		r->id = DatumGetInt64(scan.values[OUTBOX_ID]);
 		r->ref_event_id = DatumGetInt32(scan.values[OUTBOX_REF_EVENT_ID]);
 		r->attempt = DatumGetInt32(scan.values[OUTBOX_ATTEMPT]);
 		r->kind = DatumGetInt16(scan.values[OUTBOX_KIND]);
-		n++;
 	}
 	tpg_scan_end(&scan);
 	return n;

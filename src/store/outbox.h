@@ -25,8 +25,8 @@ typedef struct TpgOutboxRow
 
 extern void tpg_outbox_insert(int64 execution_key, TpgOutboxKind kind, int32 ref_event_id, TimestampTz due_at);
 
-/* Of one run, in order of id, up to the first that is not due at `now`; as of now in any isolation level. */
-extern int	tpg_outbox_read_due(int64 execution_key, TimestampTz now, int limit, TpgOutboxRow *rows);
+/* Of one run, the next `limit` from that id on, in order of id, due or not; as of now in any isolation level. */
+extern int	tpg_outbox_read(int64 execution_key, int64 from, int limit, TpgOutboxRow *rows);
 
 extern void tpg_outbox_delete(int64 execution_key, int64 id);
 

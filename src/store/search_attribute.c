@@ -207,7 +207,12 @@ tpg_search_attributes_fit(const Jsonb *values)
 void
 tpg_search_attributes_check_size(const Jsonb *values)
 {
-	tpg_size_check(JB_ROOT_COUNT(values), tpg_guc_max_search_attributes, "number of search attributes", "temporal_pg.max_search_attributes");
+	if (JB_ROOT_COUNT(values) > tpg_guc_max_search_attributes)
+		ereport(ERROR,
+				(errcode(TPG_ERR_LIMIT_EXCEEDED),
+				 errmsg("too many search attributes"),
+				 errdetail("There are %d; the limit is %d.", (int) JB_ROOT_COUNT(values), tpg_guc_max_search_attributes),
+				 errhint("The limit is the setting temporal_pg.max_search_attributes.")));
 	tpg_size_check(VARSIZE(values), tpg_guc_max_search_attributes_size, "search attributes", "temporal_pg.max_search_attributes_size");
 }
 
@@ -225,7 +230,7 @@ convert(int32 namespace_id, const Jsonb *values, bool check_sizes, TpgSearchAttr
 		return 0;
 	if (!tpg_json_is_object(values))
 		ereport(ERROR,
-				(errcode(TPG_ERR_SEARCH_ATTRIBUTE_INVALID),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("search attributes must be a JSON object"),
 				 errhint("For example '{\"Customer\": \"ann\"}'.")));
 	if (check_sizes)

@@ -47,26 +47,31 @@ static TpgPlan count_plan = TPG_PLAN(
 );
 
 #define WEIGHT(key, own) \
-	"coalesce((SELECT (s.fairness_weights ->> " key ")::float8 FROM temporal_internal.task_queue_settings s " \
-	"WHERE s.namespace_id = $1 AND s.name = $2), " own ", 1)"
+	"coalesce(((SELECT s.fairness_weights FROM temporal_internal.task_queue_settings s " \
+	"WHERE s.namespace_id = $1 AND s.name = $2) ->> " key ")::float8, " own ", 1)"
 /*
  * With fairness keys some rows of each are wanted: the sort of all that is due for
  * that takes several times as long as the search for the first thousand.  The hash
- * sorts faster than the key; two keys of one hash only get fewer rows each.
+ * sorts faster than the key; two keys of one hash only get fewer rows each.  A key has as many rows of a
+ * thousand as it has turns: else one with much weight would be at its end first, and the others had turns of
+ * their own until all of these rows are given out.
  */
 #define NO_KEYS "0"
 #define NTH_OF_KEY(priority, key, due) "row_number() OVER (PARTITION BY " priority ", hashtext(" key ") ORDER BY " due ")"
-#define ORDER_AND_LIMIT \
-	"WHERE t.nth <= $4 ORDER BY t.priority_key, t.nth, t.due LIMIT $4"
+#define BY_AGE(weight) "t.nth"
+#define BY_TURNS(weight) "(t.nth - 1) / greatest(" weight ", 0.001)"
+#define ORDER_AND_LIMIT(by) \
+	"WHERE t.nth <= $4 ORDER BY t.priority_key, " by ", t.due LIMIT $4"
 
 #define DUE_ACTIVITIES \
 	"FROM (SELECT * FROM temporal_internal.activity_task WHERE NOT paused AND mode < 3 AND due_at <= $3 UNION ALL " \
 	"SELECT * FROM temporal_internal.activity_task WHERE NOT paused AND mode = 4 AND due_at <= $3) a WHERE a.namespace_id = $1 AND a.task_queue = $2"
-#define ACTIVITIES(nth) \
+#define ACTIVITY_WEIGHT WEIGHT("t.fairness_key", "t.fairness_weight")
+#define ACTIVITIES(nth, by) \
 	"SELECT t.execution_key, t.scheduled_event_id, t.activity_type, t.priority_key::int4, t.fairness_key, " \
-	WEIGHT("t.fairness_key", "t.fairness_weight") ", t.due, NULL::text, t.mode = 4 FROM (" \
+	ACTIVITY_WEIGHT ", t.due, NULL::text, t.mode = 4 FROM (" \
 	"SELECT a.execution_key, a.scheduled_event_id, a.mode, a.activity_type, a.priority_key, a.fairness_key, a.fairness_weight, a.due_at AS due, " \
-	nth " AS nth " DUE_ACTIVITIES ") t " ORDER_AND_LIMIT
+	nth " AS nth " DUE_ACTIVITIES ") t " ORDER_AND_LIMIT(by(ACTIVITY_WEIGHT))
 
 #define RUN_PRIORITY "coalesce((e.priority ->> 'priorityKey')::int4, 3)"
 #define DUE_RUNS \
@@ -74,19 +79,20 @@ static TpgPlan count_plan = TPG_PLAN(
 	"WHERE m.deliver_at <= $3 GROUP BY m.execution_key) r " \
 	"JOIN temporal_internal.execution e ON e.key = r.execution_key " \
 	"WHERE e.namespace_id = $1 AND e.task_queue = $2 AND (e.wft_not_before IS NULL OR e.wft_not_before <= $3 OR r.forced)"
-#define RUNS(nth) \
+#define RUN_WEIGHT WEIGHT("(t.priority ->> 'fairnessKey')", "(t.priority ->> 'fairnessWeight')::float8")
+#define RUNS(nth, by) \
 	"SELECT t.key, 0, t.workflow_type, t.priority_key, coalesce(t.priority ->> 'fairnessKey', ''), " \
-	WEIGHT("(t.priority ->> 'fairnessKey')", "(t.priority ->> 'fairnessWeight')::float8") ", t.due, t.versioning ->> 'version', false FROM (" \
-	"SELECT e.key, e.workflow_type, e.priority, e.versioning, r.due, " RUN_PRIORITY " AS priority_key, " nth " AS nth " DUE_RUNS ") t " ORDER_AND_LIMIT
+	RUN_WEIGHT ", t.due, t.versioning ->> 'version', false FROM (" \
+	"SELECT e.key, e.workflow_type, e.priority, e.versioning, r.due, " RUN_PRIORITY " AS priority_key, " nth " AS nth " DUE_RUNS ") t " ORDER_AND_LIMIT(by(RUN_WEIGHT))
 
 #define BACKLOG_TYPES {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID}
 
 /* by kind: activities or workflow tasks; then: without fairness keys or with some */
 static TpgPlan backlog_plans[2][2] = {
-	{TPG_PLAN(RUNS(NO_KEYS), 4, BACKLOG_TYPES),
-	TPG_PLAN(RUNS(NTH_OF_KEY(RUN_PRIORITY, "e.priority ->> 'fairnessKey'", "r.due")), 4, BACKLOG_TYPES)},
-	{TPG_PLAN(ACTIVITIES(NO_KEYS), 4, BACKLOG_TYPES),
-	TPG_PLAN(ACTIVITIES(NTH_OF_KEY("a.priority_key", "a.fairness_key", "a.due_at")), 4, BACKLOG_TYPES)}
+	{TPG_PLAN(RUNS(NO_KEYS, BY_AGE), 4, BACKLOG_TYPES),
+	TPG_PLAN(RUNS(NTH_OF_KEY(RUN_PRIORITY, "e.priority ->> 'fairnessKey'", "r.due"), BY_TURNS), 4, BACKLOG_TYPES)},
+	{TPG_PLAN(ACTIVITIES(NO_KEYS, BY_AGE), 4, BACKLOG_TYPES),
+	TPG_PLAN(ACTIVITIES(NTH_OF_KEY("a.priority_key", "a.fairness_key", "a.due_at"), BY_TURNS), 4, BACKLOG_TYPES)}
 };
 static TpgPlan keys_plans[2] = {
 	TPG_PLAN("SELECT EXISTS (SELECT " DUE_RUNS " AND e.priority ->> 'fairnessKey' IS NOT NULL)", 3, {INT4OID, TEXTOID, TIMESTAMPTZOID}),

@@ -12,7 +12,7 @@
  * all executors, and as many requests as the HTTP process begins at once: the
  * backlog stays here, where it is ordered.  Neither of the two holds up the other.
  *
- * Within a priority the fairness keys take turns by their weights (model/turns).
+ * Within a priority the fairness keys take turns by their weights (engine/backlogorder).
  *
  * Nothing is tried in a loop: this is called when a row may be new, when a task
  * has ended, or at the time of the next token.  The memory of passes and of rows
@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "base/guc.h"
+#include "engine/backlogorder.h"
 #include "engine/sweep.h"
 #include "engine/task.h"
 #include "ipc/http.h"
@@ -49,17 +50,6 @@
 /* requests that have been given out and have not begun */
 #define MAX_HTTP 200
 
-/* Rows of one priority, key and consumer, in order of age. */
-typedef struct Lane
-{
-	int			priority;		/* from 0 */
-	bool		http;
-	const char *key;
-	double		weight;
-	int			next;			/* in rows */
-	int			end;
-} Lane;
-
 typedef struct Given
 {
 	TpgQueueRef queue;
@@ -77,10 +67,8 @@ typedef struct Backlog
 	int64		read_us;		/* and how long that took */
 
 	MemoryContext context;		/* of rows and lanes */
-	TpgBacklogRow *rows;
-	Oid		   *owners;			/* of their code */
-	Lane	   *lanes;
-	int			nlanes;
+	TpgBacklogOrder order;
+	Oid		   *owners;			/* of the rows' code */
 
 	Given	   *given;			/* hints that may not have been taken up */
 	int			ngiven;
@@ -222,10 +210,7 @@ tpg_backlog_recount(void)
 static bool
 has_rows(const Backlog *b)
 {
-	for (int i = 0; i < b->nlanes; i++)
-		if (b->lanes[i].next < b->lanes[i].end)
-			return true;
-	return false;
+	return tpg_backlog_order_left(&b->order);
 }
 
 /* Hints that have been taken up, or have gone, are given out no more. */
@@ -290,61 +275,29 @@ tpg_backlog_wants_rows(TimestampTz now)
 	return false;
 }
 
-static int
-compare_rows(const void *a, const void *b)
-{
-	const TpgBacklogRow *ra = a;
-	const TpgBacklogRow *rb = b;
-	int			c;
-
-	if (ra->priority_key != rb->priority_key)
-		return ra->priority_key < rb->priority_key ? -1 : 1;
-	if ((c = strcmp(ra->fairness_key, rb->fairness_key)) != 0)
-		return c;
-	if (ra->http != rb->http)
-		return ra->http ? 1 : -1;
-	if (ra->due != rb->due)
-		return ra->due < rb->due ? -1 : 1;
-	if (ra->execution_key != rb->execution_key)
-		return ra->execution_key < rb->execution_key ? -1 : 1;
-	return ra->event_id < rb->event_id ? -1 : ra->event_id > rb->event_id;
-}
-
 static void
 read_rows(Queue *q, Backlog *b)
 {
 	TimestampTz begun = GetCurrentTimestamp();	/* not earlier than the news of these rows */
 	bool		activities = b->kind == TPG_LIMIT_ACTIVITY;
 	MemoryContext old;
+	TpgBacklogRow *rows;
 	int			n;
 
 	MemoryContextReset(b->context);
-	b->nlanes = 0;
+	b->order.nlanes = 0;
 	old = MemoryContextSwitchTo(b->context);
-	n = tpg_task_queue_backlog(q->namespace_id, q->name, activities, begun, BATCH_ROWS, &b->rows);
+	n = tpg_task_queue_backlog(q->namespace_id, q->name, activities, begun, BATCH_ROWS, &rows);
 	b->complete = n < BATCH_ROWS;
 	b->stale = false;
-	qsort(b->rows, n, sizeof(TpgBacklogRow), compare_rows);
+	tpg_backlog_order(&b->order, rows, n);
 	b->owners = palloc(sizeof(Oid) * Max(n, 1));
-	b->lanes = palloc(sizeof(Lane) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
-		TpgBacklogRow *r = &b->rows[i];
-		Lane	   *lane = b->nlanes > 0 ? &b->lanes[b->nlanes - 1] : NULL;
-		int			priority = Min(Max(r->priority_key, 1), TPG_PRIORITIES) - 1;
+		TpgBacklogRow *r = &rows[i];
 
 		b->owners[i] = r->http ? TPG_HTTP_OWNER : activities ? tpg_task_activity_owner(q->namespace_id, r->execution_key, r->type) :
 			tpg_definition_owner_of_run(q->namespace_id, r->type, r->version);
-		if (lane == NULL || lane->priority != priority || lane->http != r->http || strcmp(lane->key, r->fairness_key) != 0)
-		{
-			lane = &b->lanes[b->nlanes++];
-			lane->priority = priority;
-			lane->http = r->http;
-			lane->key = r->fairness_key;
-			lane->weight = Min(Max(r->weight, TPG_FAIRNESS_WEIGHT_MIN), TPG_FAIRNESS_WEIGHT_MAX);
-			lane->next = i;
-		}
-		lane->end = i + 1;
 		if (!OidIsValid(b->owners[i]) && !r->http)
 		{
 			TpgDueRow	due = {.due = r->due, .execution_key = r->execution_key, .event_id = r->event_id,
@@ -372,31 +325,10 @@ tpg_backlog_read(TimestampTz now)
  * ---------------------------------------------------------------------
  */
 
-/* The lane whose turn it is, of those that have room; NULL: there is none. */
-static Lane *
-next_lane(Backlog *b, TpgTurn **turn)
+static bool
+lane_has_room(const void *backlog, bool http)
 {
-	Lane	   *best = NULL;
-
-	for (int i = 0; i < b->nlanes; i++)
-	{
-		Lane	   *lane = &b->lanes[i];
-		TpgTurn    *t;
-
-		if (lane->next >= lane->end || !has_room(b, lane->http))
-			continue;
-		/* they are in order of priority */
-		if (best != NULL && lane->priority != best->priority)
-			break;
-		t = tpg_turns_of(b->turns, lane->priority + 1, lane->key, 0);
-		if (best == NULL || t->pass < (*turn)->pass ||
-			(t->pass == (*turn)->pass && b->rows[lane->next].due < b->rows[best->next].due))
-		{
-			best = lane;
-			*turn = t;
-		}
-	}
-	return best;
+	return has_room(backlog, http);
 }
 
 static void
@@ -419,9 +351,9 @@ static bool requests_given = false;
 
 /* False: no room in the ring. */
 static bool
-give_out(Backlog *b, Lane *lane, TpgTurn *turn)
+give_out(Backlog *b, TpgBacklogLane *lane, TpgTurn *turn)
 {
-	TpgBacklogRow *r = &b->rows[lane->next];
+	TpgBacklogRow *r = &b->order.rows[lane->next];
 	Oid			owner = b->owners[lane->next];
 	TpgWorkItem item = {0};
 	TpgQueueRef queue;
@@ -434,7 +366,7 @@ give_out(Backlog *b, Lane *lane, TpgTurn *turn)
 	item.execution_key = r->execution_key;
 	item.event_id = r->event_id;
 	item.kind = b->kind == TPG_LIMIT_ACTIVITY ? TPG_WORK_ACTIVITY : TPG_WORK_RUN;
-	item.priority = lane->priority + 1;
+	item.priority = lane->priority;
 	item.limit = b->ref.index + 1;
 	queue = tpg_queue_ref(MyDatabaseId, owner);
 	/* a run that is being worked on is looked at once more: this may be newer mail */
@@ -460,7 +392,7 @@ static TimestampTz
 give_out_some(Backlog *b, TimestampTz now)
 {
 	TimestampTz again;
-	Lane	   *lane;
+	TpgBacklogLane *lane;
 	TpgTurn    *turn = NULL;
 
 	if (tpg_limits_take_news(b->ref, b->kind))
@@ -471,7 +403,7 @@ give_out_some(Backlog *b, TimestampTz now)
 	(void) tpg_turns_forget(b->turns);
 	while (may_start(b, now, &again))
 	{
-		lane = next_lane(b, &turn);
+		lane = tpg_backlog_order_next(&b->order, b->turns, lane_has_room, b, &turn);
 		/* those who take up what was given out tell; but there may be some for the other of the two */
 		if (lane == NULL && has_rows(b))
 			return b->stale && (has_room(b, false) || has_room(b, true)) ? Max(may_read_at(b), now) : DT_NOEND;

@@ -179,13 +179,13 @@ static void
 send_request(TpgHttpCall *call)
 {
 	if (!call->ended && client == NULL)
-		tpg_http_call_fail(call, "HttpUnavailable", "library temporal_pg_http could not be loaded",
+		tpg_http_call_fail(call, "HttpUnavailable", "library temporal_pg_http could not be loaded", NULL,
 						   "The server's log has the reason. It needs libcurl, and that temporal_pg was built with WITH_HTTP=yes.", false);
 	if (!call->ended)
 	{
 		call->transfer = client->start(&call->request);
 		if (call->transfer == NULL)
-			tpg_http_call_fail(call, "HttpOverload", "out of memory", NULL, false);
+			tpg_http_call_fail(call, "HttpOverload", "out of memory", NULL, NULL, false);
 	}
 	if (call->ended)
 		add_ended(call);

@@ -372,7 +372,7 @@ answered_safely(TpgHttpCall *call, const TpgHttpResponse *r)
 		error = CopyErrorData();
 		FlushErrorState();
 		tpg_http_call_fail(call, "HttpResponseTooLarge",
-						   psprintf("the answer (HTTP status %d) cannot be kept: %s", r->status, error->message), NULL, true);
+						   psprintf("the answer (HTTP status %d) cannot be kept: %s", r->status, error->message), NULL, NULL, true);
 	}
 	PG_END_TRY();
 }
@@ -380,7 +380,7 @@ answered_safely(TpgHttpCall *call, const TpgHttpResponse *r)
 static void
 denied(TpgHttpCall *call, const TpgHttpResponse *r, const char *hint)
 {
-	tpg_http_call_fail(call, "HttpDenied", psprintf("%s: %s", r->message, r->url ? r->url : "?"), hint, true);
+	tpg_http_call_fail(call, "HttpDenied", psprintf("%s: %s", r->message, r->url ? r->url : "?"), NULL, hint, true);
 }
 
 void
@@ -396,7 +396,7 @@ tpg_http_call_answer(TpgHttpCall *call, const TpgHttpResponse *r)
 			answered_safely(call, r);
 			break;
 		case TPG_HTTP_BAD_REQUEST:
-			tpg_http_call_fail(call, "HttpRequestError", r->message, NULL, true);
+			tpg_http_call_fail(call, "HttpRequestError", r->message, NULL, NULL, true);
 			break;
 		case TPG_HTTP_DENIED_HOST:
 			denied(call, r, psprintf("A superuser can add the host of %s to the setting temporal_pg.http_allow, with its port where that is not the usual one.", origin));
@@ -410,21 +410,25 @@ tpg_http_call_answer(TpgHttpCall *call, const TpgHttpResponse *r)
 			break;
 		case TPG_HTTP_DENIED_REDIRECT:
 		case TPG_HTTP_TOO_MANY_REDIRECTS:
-			tpg_http_call_fail(call, "HttpRedirectError", psprintf("%s: %s", r->message, where), NULL, true);
+			tpg_http_call_fail(call, "HttpRedirectError", psprintf("%s: %s", r->message, where), NULL, NULL, true);
 			break;
 		case TPG_HTTP_TOO_LARGE:
-			tpg_http_call_fail(call, "HttpResponseTooLarge", psprintf("%s: %s", r->message, where),
+			tpg_http_call_fail(call, "HttpResponseTooLarge", psprintf("%s: %s", r->message, where), NULL,
 							   "The limit of a body is the setting temporal_pg.http_max_response_size.", true);
 			break;
 		case TPG_HTTP_TIMED_OUT:
-			tpg_http_call_fail(call, "HttpTimeout", psprintf("%s: %s", where, r->message), NULL, false);
+			tpg_http_call_fail(call, "HttpTimeout", psprintf("%s: %s", where, r->message), NULL, NULL, false);
 			break;
 		case TPG_HTTP_NO_MEMORY:
-			tpg_http_call_fail(call, "HttpOverload", psprintf("%s: %s", where, r->message),
+			tpg_http_call_fail(call, "HttpOverload", psprintf("%s: %s", where, r->message), NULL,
 							   "The limit is the setting temporal_pg.http_max_memory.", false);
 			break;
+		case TPG_HTTP_INVALID:
+			tpg_http_call_fail(call, "HttpInvalidResponse", psprintf("%s: %s", where, r->message), NULL,
+							   "The server, or a proxy before it, does not speak HTTP as RFC 9112 has it.", false);
+			break;
 		case TPG_HTTP_BROKEN:
-			tpg_http_call_fail(call, "HttpConnectionError", psprintf("%s: %s", where, r->message), NULL, false);
+			tpg_http_call_fail(call, "HttpConnectionError", psprintf("%s: %s", where, r->message), NULL, NULL, false);
 			break;
 	}
 	MemoryContextSwitchTo(old);

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * httpclient.c
- *	  The HTTP process and library temporal_pg_http: loading it, its settings.
+ *	  Library temporal_pg_http: loading it, its settings.
  *
- * Called by worker/http, outside of transactions.
+ * Called by worker/http, outside of transactions; by sessions that grant URLs.
  *
  *-------------------------------------------------------------------------
  */
@@ -83,4 +83,36 @@ tpg_http_client_load(void)
 	}
 	PG_END_TRY();
 	return client;
+}
+
+char *
+tpg_http_client_url_form(const char *url, const char **problem, char **meant)
+{
+	static TpgHttpUrlForm form_of = NULL;
+	size_t		space = strlen(url) * 3 + 100;
+	char	   *form = palloc(space);
+	MemoryContext old = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (form_of == NULL)
+			form_of = (TpgHttpUrlForm) load_external_function(TPG_HTTP_LIBRARY, TPG_HTTP_URL_FORM, true, NULL);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(old);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("library temporal_pg_http could not be loaded"),
+				 errdetail("It reads URLs as it requests them: %s.", error->message),
+				 errhint("It needs libcurl, and that temporal_pg was built with WITH_HTTP=yes.")));
+	}
+	PG_END_TRY();
+	*problem = form_of(url, form, space);
+	*meant = *problem != NULL && form[0] != '\0' ? form : NULL;
+	return *problem != NULL ? NULL : form;
 }

@@ -37,6 +37,8 @@
 
 #define MAX_HEADERS 200
 #define MAX_REDIRECTS 20
+/* what libcurl takes, in milliseconds, is an int in some versions */
+#define MAX_TIMEOUT_DAYS 24
 #define PLACEHOLDER "${secret:"
 
 typedef enum Style
@@ -57,17 +59,20 @@ static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DE
 static const char *const members[] = {"url", "method", "headers", "body", "timeout", "max_redirects", "accept", "secrets"};
 
 void
-tpg_http_call_fail(TpgHttpCall *call, const char *type, const char *message, const char *hint, bool non_retryable)
+tpg_http_call_fail(TpgHttpCall *call, const char *type, const char *message, const char *detail, const char *hint, bool non_retryable)
 {
 	MemoryContext old = MemoryContextSwitchTo(call->context);
 	Jsonb	   *details = NULL;
 	size_t		size;
 
-	if (hint != NULL)
+	if (detail != NULL || hint != NULL)
 	{
 		TpgJson    *b = tpg_json_object();
 
-		tpg_json_add_text(b, "hint", tpg_http_call_redact(call, hint, strlen(hint), &size));
+		if (detail != NULL)
+			tpg_json_add_text(b, "detail", tpg_http_call_redact(call, detail, strlen(detail), &size));
+		if (hint != NULL)
+			tpg_json_add_text(b, "hint", tpg_http_call_redact(call, hint, strlen(hint), &size));
 		details = tpg_json_finish(b);
 	}
 	message = tpg_http_call_redact(call, message, strlen(message), &size);
@@ -266,15 +271,6 @@ check_members(const Jsonb *input)
 	}
 }
 
-static bool
-is_string(const Jsonb *value)
-{
-	JsonbValue	v;
-
-	return value != NULL && JB_ROOT_IS_SCALAR(value) &&
-		JsonbExtractScalar((JsonbContainer *) &value->root, &v) && v.type == jbvString;
-}
-
 static void
 build_url(TpgHttpCall *call, const Jsonb *input)
 {
@@ -283,7 +279,7 @@ build_url(TpgHttpCall *call, const Jsonb *input)
 	char	   *authority;
 	char	   *secret;
 
-	if (!is_string(value))
+	if (!tpg_json_is_string(value))
 		bad_input("an activity of type http needs a url, which is a string", NULL);
 	text = tpg_json_scalar_text(value);
 	if (pg_strncasecmp(text, "http://", 7) != 0 && pg_strncasecmp(text, "https://", 8) != 0)
@@ -414,7 +410,7 @@ static void
 build_body(TpgHttpCall *call, TpgHttpHeader *headers, const Jsonb *input)
 {
 	Jsonb	   *body = tpg_json_get(input, "body");
-	bool		text = is_string(body);
+	bool		text = tpg_json_is_string(body);
 
 	if (body == NULL)
 		return;
@@ -449,8 +445,14 @@ build_options(TpgHttpCall *call, const Jsonb *input)
 		if (tpg_interval_is_infinite(i))
 			bad_input("timeout must be finite", NULL);
 		s = i->time / 1000000.0 + i->day * 86400.0 + i->month * 30.0 * 86400.0;
-		if (s <= 0 || s > 1e9)
+		if (s <= 0)
 			bad_input("timeout must be positive", NULL);
+		if (s > MAX_TIMEOUT_DAYS * 86400.0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("timeout is out of range"),
+					 errdetail("It is \"%s\"; at most %d days are possible.", timeout, MAX_TIMEOUT_DAYS),
+					 errhint("Leave it out where the start_to_close_timeout of the activity will do.")));
 		call->request.timeout_ms = (long) Max(s * 1000, 1);
 	}
 	if (redirects != NULL)
@@ -544,7 +546,7 @@ tpg_http_call_build(TpgHttpCall *call, const TpgHttpStart *start)
 	call->request.tag = call;
 	if (workflow == NULL || !OidIsValid(workflow->owner))
 	{
-		tpg_http_call_fail(call, "NotFoundError", psprintf("workflow type \"%s\" has no function, so nobody answers for its requests", start->exec->workflow_type),
+		tpg_http_call_fail(call, "NotFoundError", psprintf("workflow type \"%s\" has no function, so nobody answers for its requests", start->exec->workflow_type), NULL,
 						   NULL, false);
 		MemoryContextSwitchTo(old);
 		return;
@@ -555,7 +557,7 @@ tpg_http_call_build(TpgHttpCall *call, const TpgHttpStart *start)
 	use_secrets(call, input, t->namespace_id, workflow->owner, &missing);
 	if (missing != NULL)
 	{
-		tpg_http_call_fail(call, "HttpDenied", psprintf("there is no secret \"%s\" for role \"%s\"", missing, call->owner_name),
+		tpg_http_call_fail(call, "HttpDenied", psprintf("there is no secret \"%s\" for role \"%s\"", missing, call->owner_name), NULL,
 						   "temporal.set_secret() sets one; a request has 16 at most.", true);
 		MemoryContextSwitchTo(old);
 		return;
@@ -573,7 +575,7 @@ tpg_http_call_build(TpgHttpCall *call, const TpgHttpStart *start)
 		MemoryContextSwitchTo(call->context);
 		error = CopyErrorData();
 		FlushErrorState();
-		tpg_http_call_fail(call, "HttpRequestError", error->message, error->hint, true);
+		tpg_http_call_fail(call, "HttpRequestError", error->message, error->detail, error->hint, true);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);

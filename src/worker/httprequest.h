@@ -44,8 +44,8 @@ typedef struct TpgHttpCall
  */
 extern void tpg_http_call_build(TpgHttpCall *call, const TpgHttpStart *start);
 
-/* Ends it by a failure. hint: NULL for none. */
-extern void tpg_http_call_fail(TpgHttpCall *call, const char *type, const char *message, const char *hint,
+/* Ends it by a failure. detail, hint: NULL for none. */
+extern void tpg_http_call_fail(TpgHttpCall *call, const char *type, const char *message, const char *detail, const char *hint,
 							   bool non_retryable);
 
 /* Percent-encoded. */

@@ -105,6 +105,8 @@ my %answer = (
 	deepjson => sub { return plain(200, '[' x 100000, 'Content-Type: application/json'); },
 	empty => sub { return "HTTP/1.1 204 X\r\n\r\n"; },
 	slow => sub { my ($c, $q) = @_; $c->{at} = time() + ($q->{ms} // 100) / 1000; return json({ slow => \1 }); },
+	# hangs the first time for each key
+	hangonce => sub { my ($c) = @_; return json({ ok => \1 }) if $seen{ $c->{headers}{'idempotency-key'} }++; $c->{then} = 'hang'; return ''; },
 	hang => sub { my ($c) = @_; $c->{then} = 'hang'; return ''; },
 	reset => sub { my ($c) = @_; $c->{then} = 'reset'; return ''; },
 	cut => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Le"; },
@@ -121,11 +123,15 @@ my %answer = (
 	shorter => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nten bytes!"; },
 	longer => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nten bytes!"; },
 	huge => sub { my ($c) = @_; $c->{then} = 'hang'; return "HTTP/1.1 200 X\r\nContent-Length: 1000000000000\r\n\r\nx"; },
+	# says two things about it (?l=5,7), each in a line of its own, or what else is asked for
+	lengths => sub { my ($c, $q) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\n" . join('', map { "Content-Length: $_\r\n" } split /,/, $q->{l}) . "\r\nhello world"; },
+	length => sub { my ($c, $q) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: $q->{l}\r\n\r\nhello world"; },
 	negative => sub { my ($c) = @_; $c->{then} = 'close'; return "HTTP/1.1 200 X\r\nContent-Length: -1\r\n\r\nx"; },
 	endless => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = "10000\r\n" . ('x' x 65536) . "\r\n"; return "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"; },
 	headers => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'X-' . ('x' x 100) . ": y\r\n"; return "HTTP/1.1 200 X\r\n"; },
 	# forever, a byte at a time
 	drip => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'x'; $c->{every} = 0.05; return "HTTP/1.1 200 X\r\nContent-Length: 50000\r\n\r\n"; },
+	dribble => sub { my ($c) = @_; $c->{then} = 'again'; $c->{piece} = 'x'; $c->{every} = 1; return "HTTP/1.1 200 X\r\nContent-Length: 50000\r\n\r\n"; },
 	bomb => sub { $bomb //= Compress::Zlib::memGzip("\0" x (64 * 1024 * 1024)); return plain(200, $bomb, 'Content-Encoding: gzip'); },
 	gzip => sub { return plain(200, Compress::Zlib::memGzip('{"packed": true}'), 'Content-Encoding: gzip', 'Content-Type: application/json'); },
 	hostile => sub {

@@ -202,8 +202,8 @@ SELECT is(pg_temp.sqlstate_of(format('SELECT temporal.start_workflow(''wf'', id 
 	('{"L": "a"}', 'TP026', 'text for KeywordList'),
 	('{"L": [1]}', 'TP026', 'numbers in a KeywordList'),
 	('{"K": ["a", "b"]}', 'TP026', 'two values for one'),
-	('[1]', 'TP026', 'no object'),
-	('"x"', 'TP026', 'no object at all')
+	('[1]', '22023', 'no object'),
+	('"x"', '22023', 'no object at all')
 ) AS v (attributes, expected, what);
 SELECT is((SELECT count(*)::int FROM temporal.workflow WHERE workflow_id = 'bad'), 0, 'and nothing is started');
 SELECT temporal.start_workflow('wf', id => 'sa null', search_attributes => '{"K": null, "I": [7]}');

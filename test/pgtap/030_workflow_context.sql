@@ -201,7 +201,7 @@ SELECT temporal.start_workflow('about', id => 'about', run_timeout => '1 h', sta
 SELECT temporal.test_drive('closed', 'about');
 SELECT is((temporal.result('about') -> 0) - '{history_size_bytes,start_time,workflow_start_time,root_run_id}'::text[], '{"namespace": "default", "workflow_id": "about", "workflow_type": "about", "task_queue": "q", "attempt": 1, "cron_schedule": null, "execution_timeout": null,
 	"run_timeout": "01:00:00", "task_timeout": "00:00:10", "retry_policy": {"initialInterval": "1s", "backoffCoefficient": 2, "maximumInterval": "100s", "maximumAttempts": 2}, "memo": {"m": 1}, "search_attributes": {"Customer": "ann"},
-	"history_length": 1, "continue_as_new_suggested": false, "root_workflow_id": "about", "parent_workflow_id": null, "parent_run_id": null, "continued_run_id": null}'::jsonb, 'G-48: workflow_info()');
+	"history_length": 1, "continue_as_new_suggested": false, "root_workflow_id": "about", "parent_workflow_id": null, "parent_run_id": null, "continued_run_id": null, "priority_key": 3, "fairness_key": null, "fairness_weight": null}'::jsonb, 'G-48: workflow_info()');
 SELECT is((temporal.result('about') #>> '{0,start_time}')::timestamptz - :'t', '10 s'::interval, 'G-48: start_time is that of the first task');
 SELECT is((temporal.result('about') #>> '{0,workflow_start_time}')::timestamptz - :'t', '0'::interval, 'G-48: workflow_start_time that of the start');
 SELECT is(temporal.result('about') - 0, '[3, true, true, {"m": 1}, false]', 'G-07: history_length grows with what the code was told; memo(); is_replaying() at the end');

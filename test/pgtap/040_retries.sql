@@ -125,7 +125,7 @@ SELECT is((SELECT history_length FROM temporal.workflow WHERE workflow_id = 'inf
 SELECT temporal.test_drive('closed', 'info');
 SELECT is(temporal.result('info') - '{run_id,task_token,scheduled_time,started_time,current_attempt_scheduled_time}'::text[],
 	'{"activity_id": "1", "activity_type": "attempt_info", "attempt": 3, "namespace": "default", "workflow_id": "info", "workflow_type": "wf_info", "task_queue": "default", "heartbeat_details": null,
-	  "schedule_to_close_timeout": "01:00:00", "start_to_close_timeout": "00:00:05", "heartbeat_timeout": null, "priority_key": 2, "is_local": false,
+	  "schedule_to_close_timeout": "01:00:00", "start_to_close_timeout": "00:00:05", "heartbeat_timeout": null, "priority_key": 2, "is_local": false, "fairness_key": null, "fairness_weight": null,
 	  "retry_policy": {"initialInterval": "3s", "backoffCoefficient": 1, "maximumInterval": "300s"}}'::jsonb, 'D-47: activity_info()');
 SELECT is((temporal.result('info') ->> 'scheduled_time')::timestamptz, :'t'::timestamptz, 'D-47: scheduled_time is that of the first attempt');
 SELECT is((temporal.result('info') ->> 'current_attempt_scheduled_time')::timestamptz - :'t', '6 s'::interval, 'D-47: current_attempt_scheduled_time that of this one');

@@ -1,6 +1,6 @@
 -- Retry of runs: who is tried again, when, with what, and what is told of it (A-07, A-22, A-24 to A-28, A-38, A-39, D.3).
 BEGIN;
-SELECT plan(57);
+SELECT plan(59);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -156,6 +156,15 @@ SELECT temporal.test_drive();
 SELECT is(temporal.result('s2'), jsonb_build_array(2, :'then'::timestamptz), 'A-43: signal_with_start ends it');
 SELECT is((SELECT array_agg(attributes ->> 'input' ORDER BY event_id) FROM temporal.history h JOIN temporal.workflow w USING (run_id) WHERE w.workflow_id = 's2' AND is_current AND event_type = 'WorkflowExecutionSignaled'), '{2,3}', 'none is lost, in order');
 SELECT is(temporal.replay('s2'), (SELECT history_length FROM temporal.workflow WHERE workflow_id = 's2' AND is_current), 'it replays');
+
+-- told to a run and taken by nobody, they end with it (F-07); continue_as_new() alone passes them on
+SELECT temporal.start_workflow('listens', id => 's3', retry_policy => temporal.retry_policy(initial_interval => '10 s'));
+SELECT temporal.signal('s3', 's', '1'), temporal.signal('s3', 's', '2');
+SELECT temporal.test_drive();
+SELECT is((SELECT ROW(w.attempt, (SELECT count(*) FROM temporal.pending_message m WHERE m.run_id = w.run_id AND kind = 'Signal'))::text FROM temporal.workflow w WHERE w.workflow_id = 's3' AND is_current), '(2,0)', 'F-07: a retry begins without what the run before it was told');
+SELECT temporal.signal('s3', 's', '3');
+SELECT temporal.test_drive('closed', 's3');
+SELECT is(temporal.result('s3') -> 0, '3', 'and with what it is sent itself');
 
 -- ---------- continue-as-new ----------
 

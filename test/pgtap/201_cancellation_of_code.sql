@@ -1,6 +1,6 @@
 -- Cancellation as code sees it: how a run ends, handlers, futures, spawned functions, shields, other workflows.
 BEGIN;
-SELECT plan(157);
+SELECT plan(165);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -242,7 +242,7 @@ END $$;
 SELECT temporal.register_workflow('cancels');
 CREATE TEMP TABLE futures (n serial, kind text PRIMARY KEY, late jsonb, late_history text[], early jsonb, early_history text[]);
 INSERT INTO futures (kind, late, late_history, early, early_history) VALUES
-	('activity', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,"ActivityScheduled 1","TimerStarted 1","TimerFired 1 @3","ActivityCancelRequested @2",Completed}', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,Completed}'),
+	('activity', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,"ActivityScheduled 1","TimerStarted 1","TimerFired 1 @3","ActivityCancelRequested @2","ActivityCanceled @2 started 0 request 5 ACTIVITY_ID_NOT_STARTED",Completed}', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,Completed}'),
 	('waiting', '["false", "TF002 Activity cancelled: activity was cancelled cancelled", "TF002 Activity cancelled: activity was cancelled cancelled"]', '{Started,"ActivityScheduled 1","TimerStarted 1","TimerFired 1 @3","ActivityCancelRequested @2","ActivityCanceled @2 started 0 request 5 ACTIVITY_ID_NOT_STARTED",Completed}', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,Completed}'),
 	('abandoned', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,"ActivityScheduled 1","TimerStarted 1","TimerFired 1 @3",Completed}', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,Completed}'),
 	('local', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,"TimerStarted 1","MarkerRecorded not now","TimerStarted 2","TimerFired 1 @2","TimerCanceled 2 @4",Completed}', '["true", "TF002 Activity cancelled: cancelled cancelled", "TF002 Activity cancelled: cancelled cancelled"]', '{Started,Completed}'),
@@ -442,6 +442,46 @@ INSERT INTO interrupted SELECT 'computes_in_branch', pg_temp.interrupted($$SELEC
 INSERT INTO interrupted SELECT 'tries_again', pg_temp.interrupted($$SELECT temporal.test_run('tries_again')$$);
 SET LOCAL statement_timeout = 0;
 SELECT is(got, 'canceling statement due to statement timeout', what || ': code that catches query_canceled does not take a timeout of the session for a request') FROM interrupted;
+
+-- ---------- a run that ends in the task that cancels an activity (S-12) ----------
+
+CREATE FUNCTION ends(how text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	a temporal.future;
+	b temporal.future;
+BEGIN
+	a := temporal.start_activity('fails');
+	b := temporal.start_activity('fails', cancellation_type => 'wait_cancellation_completed');
+	PERFORM temporal.sleep('1 min');
+	PERFORM temporal.cancel(a);
+	PERFORM temporal.cancel(b);
+	IF how = 'continues' THEN
+		PERFORM temporal.continue_as_new('returns'::text);
+	ELSIF how = 'fails' THEN
+		PERFORM temporal.raise_application_error('no');
+	END IF;
+	RETURN 'done';
+END $$;
+SELECT temporal.register_workflow('ends');
+SELECT temporal.start_workflow('ends', to_jsonb(how), id => 'ends: ' || how) FROM unnest('{returns,fails,continues}'::text[]) how;
+SELECT temporal.test_advance('10 min');
+CREATE FUNCTION pg_temp.last_events(id text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(event_type || CASE WHEN attributes ? 'latestCancelRequestedEventId' THEN format(' @%s request %s task %s', attributes ->> 'scheduledEventId', attributes ->> 'latestCancelRequestedEventId', task_id) ELSE '' END, ', ' ORDER BY event_id)
+	FROM temporal.history h WHERE event_id >= 6 AND run_id = (SELECT w.first_run_id FROM temporal.workflow w WHERE w.workflow_id = id AND is_current)
+$$;
+SELECT is(pg_temp.last_events('ends: returns'), 'ActivityTaskCancelRequested, ActivityTaskCancelRequested, ActivityTaskCanceled @2 request 6 task 0, ActivityTaskCanceled @3 request 7 task 0, WorkflowExecutionCompleted', 'what was not running is over before the run is');
+SELECT is(pg_temp.last_events('ends: fails'), 'ActivityTaskCancelRequested, ActivityTaskCancelRequested, ActivityTaskCanceled @2 request 6 task 0, ActivityTaskCanceled @3 request 7 task 0, WorkflowExecutionFailed', 'where it fails, too');
+SELECT is(pg_temp.last_events('ends: continues'), 'ActivityTaskCancelRequested, ActivityTaskCancelRequested, ActivityTaskCanceled @2 request 6 task 0, ActivityTaskCanceled @3 request 7 task 0, WorkflowExecutionContinuedAsNew', 'and where it continues as new');
+SELECT is((SELECT count(*) FROM temporal_internal.activity_task a JOIN temporal_internal.execution e ON e.key = a.execution_key WHERE e.workflow_id LIKE 'ends: %'), 0::bigint, 'no activity is left');
+SELECT is(temporal.replay('ends: returns'), 10, 'it replays');
+-- back to before that task, whichever of its events is named
+SELECT first_run_id AS ends FROM temporal.workflow WHERE workflow_id = 'ends: returns' LIMIT 1 \gset
+CREATE TEMP TABLE resets AS SELECT n, temporal.reset('ends: returns', n, run_id => :'ends') AS run FROM generate_series(6, 10) n;
+SELECT is((SELECT array_agg(DISTINCT events) FROM (SELECT run, string_agg(event_type::text, ', ' ORDER BY event_id) AS events FROM temporal.history h JOIN resets ON run = run_id WHERE event_id <= 6 GROUP BY run) e),
+	ARRAY['WorkflowExecutionStarted, ActivityTaskScheduled, ActivityTaskScheduled, TimerStarted, TimerFired, WorkflowTaskFailed'], 'a reset to any of these events drops them all');
+SELECT temporal.test_drive('closed', 'ends: returns');
+SELECT is(temporal.result('ends: returns'), '"done"', 'and goes on from there');
+SELECT is(temporal.replay('ends: returns') > 0, true, 'which replays, too');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- reset: where to, what is kept, what is done again, what is sent again (B-29 to B-33, S-26, A-03, A-04, A-47).
 BEGIN;
-SELECT plan(118);
+SELECT plan(136);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -231,18 +231,18 @@ BEGIN
 		RETURN got;
 	END;
 END $$;
-SELECT is(pg_temp.resets('all'), '["s1", "s2", "s3", "u1", "u3", "u2"]', 'B-32: signals in their order, then updates; one that waits ends later');
+SELECT is(pg_temp.resets('all'), '["s1", "u1", "s2", "u3", "s3", "u2"]', 'B-32: signals and updates in the order of history; one that waits ends later');
 SELECT is(pg_temp.resets('signals'), '["s1", "s2", "s3"]', 'signals only');
 SELECT is(pg_temp.resets('updates'), '["u1", "u3", "u2"]', 'updates only');
 SELECT is(pg_temp.resets('none'), 'null', 'none');
 SELECT temporal.reset('e1', 4) AS e2 \gset
-SELECT is(pg_temp.events(:'e2'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, WorkflowTaskFailed 2, Signaled 2, Signaled 2, Signaled 2, UpdateAdmitted 2, UpdateAdmitted 2, UpdateAdmitted 2', 'as events of the activation that is done again');
+SELECT is(pg_temp.events(:'e2'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, WorkflowTaskFailed 2, Signaled 2, UpdateAdmitted 2, Signaled 2, UpdateAdmitted 2, UpdateAdmitted 2, Signaled 2', 'as events of the activation that is done again');
 SELECT is((SELECT attributes FROM temporal.history WHERE run_id = :'e2' AND event_type = 'WorkflowExecutionUpdateAdmitted' ORDER BY event_id LIMIT 1) #- '{request,meta,identity}',
 	'{"origin": "UPDATE_ADMITTED_EVENT_ORIGIN_REAPPLY", "request": {"meta": {"updateId": "u1"}, "input": {"name": "note", "args": "u1"}}}', 'UpdateAdmitted');
 SELECT is((SELECT cancel_requested FROM temporal.workflow WHERE run_id = :'e2'), false, 'a cancel request is not sent again');
 SELECT throws_ok($$SELECT temporal.update('e1', 'note', '"u1"', 'u1')$$, 'TP024', NULL, 'who asks for such an update again waits for it');
 SELECT temporal.test_drive();
-SELECT is(temporal.update('e1', 'note', '"u1"', 'u1'), '4', 'and gets the new outcome');
+SELECT is(temporal.update('e1', 'note', '"u1"', 'u1'), '2', 'and gets the new outcome');
 SELECT is((SELECT array_agg(update_id ORDER BY accepted_event_id) FROM temporal.workflow_update WHERE run_id = :'e2'), '{u1,u2,u3}', 'accepted in their order');
 SELECT temporal.test_advance('2 h');
 SELECT is(temporal.update_result('e1', 'u2'), '"late"', 'one that waits');
@@ -254,7 +254,7 @@ SELECT is((SELECT count(*) FROM temporal.history WHERE run_id = :'e3' AND event_
 SELECT temporal.reset('e1', 5) AS e4 \gset
 SELECT is((SELECT count(*) FROM temporal.history WHERE run_id = :'e4' AND event_type IN ('WorkflowExecutionSignaled', 'WorkflowExecutionUpdateAdmitted')), 6::bigint, 'and a third one');
 SELECT temporal.test_advance('2 h');
-SELECT is(temporal.query('e1', 'seen'), '["s1", "s2", "s3", "u1", "u3", "u2"]', 'none was lost or doubled');
+SELECT is(temporal.query('e1', 'seen'), '["s1", "u1", "s2", "u3", "s3", "u2"]', 'none was lost or doubled');
 SELECT pg_temp.replay_all('e1');
 -- the code of today judges
 CREATE OR REPLACE FUNCTION check_note(x jsonb) RETURNS void LANGUAGE plpgsql AS $$
@@ -364,6 +364,115 @@ SELECT temporal.test_drive('closed', 'g2');
 SELECT is((SELECT count(*) FROM temporal.history WHERE workflow_id = 'g2' AND event_type = 'ChildWorkflowExecutionCompleted'), 2::bigint, 'an end that it knew is not told twice');
 SELECT pg_temp.replay_all('g2');
 
+-- ---------- a child that is there since before the reset ----------
+
+CREATE FUNCTION entry() RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE a temporal.future;
+BEGIN
+	PERFORM temporal.wait_signal('start');
+	a := temporal.start_child_workflow('kid', 7, id => 'fixed of ' || (temporal.workflow_info()).workflow_id);
+	PERFORM temporal.child_execution(a);
+	PERFORM temporal.execute_activity('step', 'entry'::text);
+	RETURN temporal.await(a);
+END $$;
+SELECT temporal.register_workflow('entry');
+CREATE FUNCTION pg_temp.begins(id text) RETURNS uuid LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.start_workflow('entry', id => id), temporal.test_drive();
+	PERFORM temporal.signal(id, 'start'), temporal.test_drive();
+	RETURN (temporal.describe('fixed of ' || id)).run_id;
+END $$;
+-- back to before the start of its child
+CREATE FUNCTION pg_temp.restarts(id text) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE r uuid;
+BEGIN
+	r := temporal.reset(id, (SELECT min(event_id) FROM temporal.history WHERE workflow_id = id AND event_type = 'StartChildWorkflowExecutionInitiated'));
+	PERFORM temporal.test_drive();
+	RETURN r;
+END $$;
+SELECT pg_temp.begins('h1') AS kid \gset
+SELECT (temporal.describe('h1')).run_id AS h1 \gset
+SELECT pg_temp.restarts('h1') AS h2 \gset
+SELECT is((SELECT ROW(run_id, status)::text FROM temporal.workflow WHERE workflow_id = 'fixed of h1'), ROW(:'kid'::uuid, 'Running')::text, 'a child that is still open is not started again');
+SELECT is((SELECT attributes #>> '{workflowExecution,runId}' FROM temporal.history WHERE run_id = :'h2' AND event_type = 'ChildWorkflowExecutionStarted'), :'kid', 'it is the child of the new run, too');
+SELECT is((SELECT ROW(child_run_id, child_status)::text FROM temporal.child_workflow WHERE run_id = :'h2'), ROW(:'kid'::uuid, 'Running')::text, 'the view says so');
+SELECT is((SELECT parent_run_id FROM temporal.workflow WHERE run_id = :'kid'), :'h2'::uuid, 'from both sides');
+-- once more, from the new run, and to behind the start
+SELECT pg_temp.restarts('h1') AS h3 \gset
+SELECT temporal.reset('h1', (SELECT max(event_id) FROM temporal.history WHERE run_id = :'h3' AND event_type = 'ActivityTaskScheduled')) AS h4 \gset
+SELECT temporal.test_drive();
+SELECT temporal.signal('fixed of h1', 'go');
+SELECT temporal.test_drive('closed', 'h1');
+SELECT is(temporal.result('h1'), '"grown 7"', 'and its end is told to the run that waits for it');
+SELECT is((SELECT count(*) FROM temporal.workflow WHERE workflow_id = 'fixed of h1'), 1::bigint, 'it has run once');
+SELECT pg_temp.replay_all('h1');
+-- describe() tells of resets
+SELECT is((temporal.describe('h1', :'h1')).reset_run_id, :'h2'::uuid, 'B-30: reset_run_id');
+SELECT is((temporal.describe('h1', :'h3')).reset_run_id, :'h4'::uuid, 'of each run that was reset');
+SELECT is((temporal.describe('h1')).reset_run_id, NULL, 'none of one that was not');
+SELECT temporal.reset('h1', 3, run_id => :'h1') AS h5 \gset
+SELECT is((temporal.describe('h1', :'h1')).reset_run_id, :'h5'::uuid, 'the last one');
+SELECT temporal.test_drive();
+SELECT isnt((temporal.describe('fixed of h1')).run_id, :'kid'::uuid, 'one that has ended is started again');
+
+-- it gets the close policy of the run that has it now
+SELECT pg_temp.begins('h6') AS kid \gset
+SELECT pg_temp.restarts('h6');
+SELECT temporal.terminate('h6');
+SELECT temporal.test_drive();
+SELECT is(pg_temp.status_of('fixed of h6'), 'Terminated', 'parent close policy');
+
+-- its later runs
+CREATE OR REPLACE FUNCTION kid(n int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.wait_signal('go');
+	IF n = 7 THEN PERFORM temporal.continue_as_new(8); END IF;
+	RETURN 'grown ' || n;
+END $$;
+SELECT pg_temp.begins('h7') AS kid \gset
+SELECT temporal.signal('fixed of h7', 'go');
+SELECT temporal.test_advance('10 s');
+SELECT pg_temp.restarts('h7') AS h8 \gset
+SELECT is((SELECT attributes #>> '{workflowExecution,runId}' FROM temporal.history WHERE run_id = :'h8' AND event_type = 'ChildWorkflowExecutionStarted'), :'kid', 'the child is known by its first run');
+SELECT temporal.signal('fixed of h7', 'go');
+SELECT temporal.test_drive('closed', 'h7');
+SELECT is(temporal.result('h7'), '"grown 8"', 'a later run of it');
+
+-- who asks for another type has none; nor does who finds the id with somebody else
+CREATE OR REPLACE FUNCTION entry() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM temporal.wait_signal('start');
+	RETURN temporal.execute_child_workflow('parent', id => 'fixed of ' || (temporal.workflow_info()).workflow_id);
+EXCEPTION WHEN SQLSTATE 'TP011' THEN
+	RETURN '"in use"';
+END $$;
+CREATE FUNCTION entry_of_old() RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE a temporal.future;
+BEGIN
+	a := temporal.start_child_workflow('kid', 1, id => 'fixed of ' || (temporal.workflow_info()).workflow_id);
+	RETURN temporal.await(a);
+END $$;
+SELECT temporal.register_workflow('entry_of_old');
+SELECT temporal.start_workflow('entry_of_old', id => 'h9');
+SELECT temporal.test_drive();
+CREATE OR REPLACE FUNCTION entry_of_old() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN temporal.execute_child_workflow('parent', id => 'fixed of ' || (temporal.workflow_info()).workflow_id);
+EXCEPTION WHEN SQLSTATE 'TP011' THEN
+	RETURN '"in use"';
+END $$;
+SELECT temporal.reset('h9', 2);
+SELECT temporal.test_drive('closed', 'h9');
+SELECT is(temporal.result('h9'), '"in use"', 'no child of another type');
+SELECT is(pg_temp.status_of('fixed of h9'), 'Running', 'one that nobody asks for any more goes on by itself');
+SELECT temporal.start_workflow('kid', '1', id => 'fixed of h10'), temporal.start_workflow('entry', id => 'h10');
+SELECT temporal.test_drive();
+SELECT temporal.signal('h10', 'start');
+SELECT temporal.test_drive('closed', 'h10');
+SELECT pg_temp.restarts('h10');
+SELECT temporal.test_drive('closed', 'h10');
+SELECT is(temporal.result('h10'), '"in use"', 'nor somebody else''s run');
+
 -- ---------- memo, search attributes, deadlines, cancelled activities ----------
 
 CREATE FUNCTION changes() RETURNS text LANGUAGE plpgsql AS $$
@@ -432,10 +541,10 @@ SELECT temporal.test_drive();
 SELECT temporal.update('e7', 'note', '"u1"', 'u1'), temporal.signal('e7', 'note', '"s"');
 SELECT temporal.test_drive();
 SELECT temporal.reset('e7', (SELECT event_id FROM temporal.history WHERE workflow_id = 'e7' AND event_type = 'WorkflowExecutionUpdateCompleted')) AS e8 \gset
-SELECT is(pg_temp.events(:'e8'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, WorkflowTaskFailed 3, Signaled 3, UpdateAdmitted 3', 'an activation that was told nothing but an update');
+SELECT is(pg_temp.events(:'e8'), 'Started 1, ActivityTaskScheduled 1, ActivityTaskStarted 2, ActivityTaskCompleted 2, WorkflowTaskFailed 3, UpdateAdmitted 3, Signaled 3', 'an activation that was told nothing but an update');
 SELECT is(temporal.replay('e7'), 7, 'replays before it is done again');
 SELECT temporal.test_drive();
-SELECT is(temporal.query('e7', 'seen'), '["s", "u1"]', 'signals come first');
+SELECT is(temporal.query('e7', 'seen'), '["u1", "s"]', 'what came first comes first');
 SELECT pg_temp.replay_all('e7');
 CREATE FUNCTION resetter() RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RETURN temporal.execute_activity('reset_self'); END $$;
 CREATE FUNCTION reset_self() RETURNS text LANGUAGE plpgsql AS $$

@@ -1,7 +1,7 @@
 -- Attempts that stay open beyond their transaction (D-13, D-20, D-21, D-28 to D-32): complete_async(), and the four functions
 -- that end or keep one, by token and by ids. Real executors: tap/250_completion.pl; races: isolation completion.
 BEGIN;
-SELECT plan(105);
+SELECT plan(106);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
@@ -257,7 +257,26 @@ END $$;
 CREATE FUNCTION itself_wf(how text) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RETURN temporal.execute_activity('itself', how); END $$;
 SELECT temporal.register_activity('itself'), temporal.register_workflow('itself_wf');
 SELECT is(temporal.test_run('itself_wf', '"id"'), '"TP021"', 'an activity does not end itself by its ids');
-SELECT is(temporal.test_run('itself_wf', '"token"') #>> '{}', 'TP013', 'nor by its token, which names nothing before it is recorded');
+SELECT is(temporal.test_run('itself_wf', '"token"'), '"TP021"', 'nor by its token, though that names nothing before it is recorded');
+CREATE FUNCTION itself_in_all_ways(stale text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	mine text := (temporal.activity_info()).task_token;
+	states text[] := '{}';
+	command text;
+BEGIN
+	FOREACH command IN ARRAY ARRAY['complete_activity($1)', 'fail_activity($1, ''"no"'')', 'heartbeat_activity($1)', 'report_activity_cancelled($1)', 'complete_activity($2)'] LOOP
+		BEGIN
+			EXECUTE 'SELECT temporal.' || command USING mine, stale;
+			states := states || 'ok'::text;
+		EXCEPTION WHEN OTHERS THEN
+			states := states || SQLSTATE::text;
+		END;
+	END LOOP;
+	RETURN states;
+END $$;
+CREATE FUNCTION itself_in_all_ways_wf(stale text) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RETURN temporal.execute_activity('itself_in_all_ways', stale); END $$;
+SELECT temporal.register_activity('itself_in_all_ways'), temporal.register_workflow('itself_in_all_ways_wf');
+SELECT is(temporal.test_run('itself_in_all_ways_wf', to_jsonb(repeat('0', 80))), '"{TP021,TP021,TP021,TP021,TP013}"', 'whatever it wants to do to itself; a token of nothing is TP013');
 
 -- ---------- rights ----------
 

@@ -1,12 +1,13 @@
 -- Heartbeats as activity code sends them, under a virtual clock: arguments, contexts, timeouts, retries. With real
 -- executors: test/tap/310_heartbeats.pl.
 BEGIN;
-SELECT plan(53);
+SELECT plan(54);
 
 CREATE SCHEMA shop;
 SET LOCAL search_path = shop, public;
 
 \ir ../lib/helpers.sql
+\ir ../lib/histories.sql
 
 SELECT temporal.test_start('2030-01-01 00:00:00+00');
 
@@ -143,6 +144,16 @@ SELECT temporal.test_drive('closed', 'stops');
 SELECT is(pg_temp.failure_of('stops') -> 'timeoutFailureInfo', '{"timeoutType": "TIMEOUT_TYPE_HEARTBEAT", "lastHeartbeatDetails": {"attempt": 2, "row": 1}}', 'so does the event of the last one');
 SELECT matches(pg_temp.detail_of($$SELECT temporal.result('stops')$$), '"type": "heartbeat"', 'result() tells which timeout');
 SELECT is(pg_temp.rows_of('stops'), 0::bigint, 'and its row is gone');
+
+SELECT temporal.start_workflow('calls', '["works", {"n": 1, "sleeps": 20}, "0.2 s", 1]', id => 's6');
+SELECT temporal.test_drive('closed', 's6');
+SELECT pg_temp.follows('s6', $$
+	1 +0 WorkflowExecutionStarted {"input": ["works", {"n": 1, "sleeps": 20}, "0.2 s", 1], "attempt": 1, "taskQueue": {"name": "default"}, "workflowType": {"name": "calls"}, "workflowTaskTimeout": "10s"}
+	2 +0 ActivityTaskScheduled {"input": {"n": 1, "sleeps": 20}, "taskQueue": {"name": "default"}, "activityId": "1", "retryPolicy": {"initialInterval": "60s", "maximumAttempts": 1, "maximumInterval": "6000s", "backoffCoefficient": 1}, "activityType": {"name": "works"}, "heartbeatTimeout": "0.200s", "startToCloseTimeout": "30s"}
+	3 +0 ActivityTaskStarted {"attempt": 1, "scheduledEventId": 2}
+	4 +0 ActivityTaskTimedOut {"failure": {"source": "Server", "message": "activity Heartbeat timeout", "timeoutFailureInfo": {"timeoutType": "TIMEOUT_TYPE_HEARTBEAT", "lastHeartbeatDetails": {"row": 1, "attempt": 1}}}, "retryState": "RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED", "startedEventId": 3, "scheduledEventId": 2}
+	5 +0 WorkflowExecutionFailed {"failure": {"cause": {"source": "Server", "message": "activity Heartbeat timeout", "timeoutFailureInfo": {"timeoutType": "TIMEOUT_TYPE_HEARTBEAT", "lastHeartbeatDetails": {"row": 1, "attempt": 1}}}, "message": "Activity task timed out", "activityFailureInfo": {"activityId": "1", "retryState": "RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED", "activityType": {"name": "works"}, "startedEventId": 3, "scheduledEventId": 2}}, "retryState": "RETRY_STATE_RETRY_POLICY_NOT_SET"}
+$$, 'S-6: heartbeat timeout of the only attempt');
 
 SELECT is(temporal.test_run('calls', '["works", {"n": 8, "every": 0.1}, "0.4 s", 1]'::jsonb, id => 'alive'), '{"attempt": 1, "found": null}', 'each heartbeat puts its timeout off');
 SELECT is(pg_temp.sqlstate_of($$SELECT temporal.test_run('calls', '["works", {"n": 100, "every": 0.1}, "0.4 s", 1, "0.6 s"]'::jsonb, id => 'endless')$$), 'TF007', 'not its start-to-close timeout');

@@ -1,7 +1,7 @@
 -- Activities of type http where no request is made: grants, secrets, mocks, what is built in. Requests: test/tap/340_http.pl.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(42);
+SELECT plan(74);
 
 CREATE SCHEMA net;
 SET LOCAL search_path = net, public;
@@ -29,6 +29,28 @@ SELECT lives_ok($$SELECT temporal.grant_http('tpg_net', 'https://api.example.com
 SELECT is(count(*), 5::bigint, 'really') FROM temporal.http_access;
 SELECT throws_ok(format('SELECT temporal.grant_http(%L, %L)', 'tpg_net', url), '22023', NULL, 'no beginning of a URL: ' || url)
 FROM unnest(ARRAY['api.example.com', 'ftp://api.example.com/', 'https://', 'https:///x', 'https://u@h/', 'https://h/?q', 'https://h/#f', 'https://h:x/', 'https://h:99999/', 'https://*x/', 'https://h/../x', 'https://h /', 'https://h/' || chr(228), 'https://a*b/']) url;
+-- as requests have it, or not at all
+CREATE FUNCTION pg_temp.kept(url text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	form text;
+	hint text;
+BEGIN
+	PERFORM temporal.grant_http('public', url);
+	form := (SELECT string_agg(a.url, ' and ') FROM temporal.http_access a WHERE role = 'public');
+	PERFORM temporal.revoke_http('public', url);
+	RETURN form || CASE WHEN EXISTS (SELECT FROM temporal.http_access WHERE role = 'public') THEN ' is left' ELSE '' END;
+EXCEPTION WHEN invalid_parameter_value THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN 'refused' || coalesce(': ' || substring(hint FROM '^Requests match "(.*)"\.$'), '');
+END $$;
+SELECT is(pg_temp.kept(url), form, 'granted: ' || url)
+FROM (VALUES ('http://127.1/', 'http://127.0.0.1/'), ('http://0x7f000001/x', 'http://127.0.0.1/x'), ('http://2130706433:8080/', 'http://127.0.0.1:8080/'), ('http://h:080', 'http://h/'), ('https://H:443/A', 'https://h/A'),
+	('https://h:80/', 'https://h:80/'), ('http://[0:0:0:0:0:0:0:1]:80/x', 'http://[::1]/x'), ('http://[FE80::1]/', 'http://[fe80::1]/'), ('http://h.', 'http://h./'), ('https://*.Example.ORG:*/', 'https://*.example.org:*/'),
+	('http://*:80/', 'http://*/'), ('http://h//x;y/~%7E', 'http://h//x;y/~%7E'), ('https://xn--bcher-kva.example/', 'https://xn--bcher-kva.example/'),
+	('http://a/%2e', 'refused: http://a/'), ('http://a/b/%2E%2e/c', 'refused: http://a/b/'), ('http://a/b%2Fc', 'refused: http://a/'), ('http://a/..;/c', 'refused: http://a/'), ('http://a/b/%25', 'refused: http://a/b/'), ('https://h/a/../x', 'refused: https://h/x'),
+	('https://h/a/./b/', 'refused: https://h/a/b/'), ('https://h/a/..', 'refused: https://h/'), ('https://h/?a=b', 'refused: https://h/'), ('https://H:443?a=b', 'refused: https://h/'), ('http://[fe80::1%25lo]/', 'refused: http://[fe80::1]/'), (U&'http://h/\00fc/', 'refused: http://h/%C3%BC/'),
+	(U&'http://b\00fccher.example/', 'refused'), ('http://%31%32%37.1/', 'refused'), ('http://*.127.1/', 'refused'), ('http://*.[::1]/', 'refused'), ('http://h:8080:*/', 'refused'), ('http://u:p@h/', 'refused'),
+	('http:///h/', 'refused')) v (url, form);
 SELECT lives_ok($$SELECT temporal.revoke_http('tpg_net', 'https://API.example.com')$$, 'taken back');
 SELECT is(count(*), 4::bigint, 'gone') FROM temporal.http_access;
 

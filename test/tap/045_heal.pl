@@ -232,6 +232,18 @@ foreach my $i (0 .. $#changes)
 		'NON_DETERMINISTIC_ERROR', '... and the history');
 	postpone($id);
 }
+
+# S-25, whole: after any number of attempts
+is($node->query(q{
+	SELECT event_id, event_type, attributes - '{identity,originalExecutionRunId,firstExecutionRunId}'::text[] #- '{failure,stackTrace}' #- '{failure,applicationFailureInfo,details,hint}'
+	FROM temporal.history WHERE workflow_id = 'changed_0' ORDER BY event_id}), <<'EVENTS' =~ s/\n\z//r, 'S-25: one WorkflowTaskFailed behind what was there');
+1|WorkflowExecutionStarted|{"attempt": 1, "taskQueue": {"name": "default"}, "workflowType": {"name": "changed_0"}, "workflowTaskTimeout": "10s"}
+2|ActivityTaskScheduled|{"input": ["x", "a"], "taskQueue": {"name": "default"}, "activityId": "1", "activityType": {"name": "note"}, "startToCloseTimeout": "60s"}
+3|ActivityTaskStarted|{"attempt": 1, "scheduledEventId": 2}
+4|ActivityTaskCompleted|{"result": "a", "startedEventId": 3, "scheduledEventId": 2}
+5|TimerStarted|{"timerId": "1", "startToFireTimeout": "86400s"}
+6|WorkflowTaskFailed|{"cause": "NON_DETERMINISTIC_ERROR", "failure": {"source": "temporal_pg", "message": "workflow code does not match history at event 2", "applicationFailureInfo": {"type": "TP020", "details": {"detail": "History has ActivityTaskScheduled of activity \"note\" with id 1; the code asked for activity \"note_too\" with id 1 to be scheduled.", "condition": "nondeterminism"}}}}
+EVENTS
 $node->query(define($_, $changes[$_][1])) foreach 0 .. $#changes;
 is($node->query("SELECT temporal.result('changed_$_', timeout => '30 s')"), '"done"', "$changes[$_][0]: the old code heals it") foreach 0 .. $#changes;
 is($node->query("SELECT workflow_id, count(*) FROM temporal.history WHERE event_type = 'WorkflowTaskFailed' GROUP BY 1 HAVING count(*) <> 1"), '',

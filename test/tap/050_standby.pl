@@ -113,7 +113,9 @@ like(standby_error(q{SELECT temporal.update_result('open', 'slow-1', '200 ms')})
 
 foreach ([ 'signal' => q{'open', 'note', '"x"'} ], [ 'signal_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'update' => q{'open', 'note', '"x"'} ],
 	[ 'start_update' => q{'open', 'slow', '"x"'} ], [ 'update_with_start' => q{'noting', 'note', '"x"', id => 'open'} ], [ 'start_workflow' => q{'noting'} ],
-	[ 'poll_activity_task' => q{'default', 'me'} ])
+	[ 'poll_activity_task' => q{'default', 'me'} ], [ 'terminate' => q{'open'} ], [ 'register_workflow' => q{'nap'} ], [ 'unregister_activity' => q{'note'} ], [ 'grant_http' => q{'client', 'http://x/'} ],
+	[ 'set_secret' => q{'s', 'a secret value'} ], [ 'create_namespace' => q{'n'} ], [ 'revoke_access' => q{'default', 'client'} ], [ 'pause_activity' => q{'open', 'a'} ], [ 'pause_task_queue' => q{'default'} ],
+	[ 'stop_workers' => q{} ], [ 'post_restore' => q{} ], [ 'test_activity' => q{'note'} ])
 {
 	like(standby_error("SELECT temporal.$_->[0]($_->[1])"), qr/ERROR:  25006: cannot execute temporal\.$_->[0]\(\) in a read-only transaction\n(?!CONTEXT)/, "$_->[0]() gives PostgreSQL's own error, of itself");
 }
