@@ -7,7 +7,8 @@
 #   make mutants bench          mutation tests, benchmark
 #   make server                 a throw-away server with the extension, and a psql in it
 
-PG_CONFIG ?= $(or $(wildcard /usr/lib/postgresql/15/bin/pg_config),pg_config)
+# the newest server that is installed, or: make PG_CONFIG=/path/to/pg_config ...
+PG_CONFIG ?= $(or $(lastword $(sort $(wildcard /usr/lib/postgresql/1[5-8]/bin/pg_config))),pg_config)
 export PG_CONFIG
 
 # These targets have to work before PostgreSQL is there, and PGXS has a `check`
@@ -108,7 +109,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=temporal_pg
 ISOLATION = $(basename $(notdir $(sort $(wildcard test/isolation/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=temporal_pg
 
-EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(EXPORTS_MAP) $(wildcard sql/temporal_pg--*.sql) \
+EXTRA_CLEAN = $(OBJS:.o=.d) $(HTTP_OBJS) $(HTTP_OBJS:.o=.d) $(EXPORTS_MAP) $(BUILT_FOR) $(wildcard sql/temporal_pg--*.sql) \
 	test/output output_iso results regression.diffs regression.out tmp_check
 
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -117,7 +118,14 @@ $(error PostgreSQL's build files are missing ($(PG_CONFIG) --pgxs): run `make bo
 endif
 include $(PGXS)
 
-$(OBJS) $(HTTP_OBJS): Makefile
+# Objects made for another server are made again, whatever their time says.
+BUILT_FOR = src/built_for
+$(BUILT_FOR): force
+	@echo '$(shell $(PG_CONFIG) --version) $(shell $(PG_CONFIG) --includedir-server)' | cmp -s - $@ || \
+		echo '$(shell $(PG_CONFIG) --version) $(shell $(PG_CONFIG) --includedir-server)' > $@
+.PHONY: force
+
+$(OBJS) $(HTTP_OBJS): Makefile $(BUILT_FOR)
 
 $(HTTP_OBJS): CPPFLAGS += $(shell $(CURL_CONFIG) --cflags 2>/dev/null)
 

@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 
+#include "base/compat.h"
 #include "engine/start.h"
 #include "store/execution.h"
 
@@ -28,7 +29,7 @@ extern void tpg_outside_to_write(const char *what);
 extern const char *tpg_client_identity(void);
 
 /* TP010, as for a run that the caller may not see. */
-extern void tpg_run_not_found(const char *workflow_id, const pg_uuid_t *run_id) pg_attribute_noreturn();
+TPG_NORETURN extern void tpg_run_not_found(const char *workflow_id, const pg_uuid_t *run_id) TPG_NORETURN_AFTER;
 
 /* The run, for a caller who has that level in its namespace (a TpgAccessLevel); 42501, TP010. */
 extern TpgExecution *tpg_run_required(const char *workflow_id, const pg_uuid_t *run_id, int level);

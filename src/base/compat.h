@@ -14,12 +14,37 @@
 #include "catalog/namespace.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
 #if PG_VERSION_NUM < 150000
 #error "temporal_pg needs PostgreSQL 15 or newer"
+#endif
+
+/* VARSIZE_ANY() and its like left postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* A condition that came with a minor release of each version. */
+#ifndef ERRCODE_DATUM_VERSION_MISMATCH
+#define ERRCODE_DATUM_VERSION_MISMATCH MAKE_SQLSTATE('2', '2', 'P', '0', '7')
+#endif
+
+/* Conditions that came later, or went: they have their names on each version, since a failure may outlive an upgrade. */
+#ifndef ERRCODE_SNAPSHOT_TOO_OLD
+#define ERRCODE_SNAPSHOT_TOO_OLD MAKE_SQLSTATE('7', '2', '0', '0', '0')
+#endif
+#ifndef ERRCODE_TRANSACTION_TIMEOUT
+#define ERRCODE_TRANSACTION_TIMEOUT MAKE_SQLSTATE('2', '5', 'P', '0', '4')
+#endif
+#ifndef ERRCODE_FILE_NAME_TOO_LONG
+#define ERRCODE_FILE_NAME_TOO_LONG MAKE_SQLSTATE('5', '8', 'P', '0', '3')
+#endif
+#ifndef ERRCODE_INVALID_ARGUMENT_FOR_XQUERY
+#define ERRCODE_INVALID_ARGUMENT_FOR_XQUERY MAKE_SQLSTATE('1', '0', '6', '0', '8')
 #endif
 
 /* object_aclcheck() replaced the functions per kind of object in 16. */
@@ -226,6 +251,47 @@ tpg_compat_unpin_search_path(int level)
 #define tpg_plpgsql_use_count(function) ((function)->cfunc.use_count)
 #define tpg_plpgsql_xmin(function) ((function)->cfunc.fn_xmin)
 #define tpg_plpgsql_tid(function) ((function)->cfunc.fn_tid)
+#endif
+
+/*
+ * Functions that workflow code must not call, or may call although they are not
+ * immutable (runtime/judge.c), as far as the versions differ in them.
+ */
+#if PG_VERSION_NUM < 160000
+#define TPG_RANDOM_FUNCTIONS_16(X)
+#define TPG_HARMLESS_FUNCTIONS_16 F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT
+#else
+#define TPG_RANDOM_FUNCTIONS_16(X) X(F_RANDOM_NORMAL) X(F_ARRAY_SAMPLE) X(F_ARRAY_SHUFFLE)
+#define TPG_HARMLESS_FUNCTIONS_16 \
+	F_DATE_ADD_TIMESTAMPTZ_INTERVAL, F_DATE_SUBTRACT_TIMESTAMPTZ_INTERVAL, F_JSONB_AGG_STRICT, \
+	F_JSONB_AGG_STRICT_TRANSFN, F_JSONB_OBJECT_AGG_STRICT_TRANSFN, F_JSONB_OBJECT_AGG_UNIQUE_STRICT_TRANSFN, \
+	F_JSONB_OBJECT_AGG_UNIQUE_TRANSFN, F_JSON_AGG_STRICT, F_JSON_AGG_STRICT_TRANSFN, F_JSON_OBJECT_AGG_STRICT, \
+	F_JSON_OBJECT_AGG_STRICT_TRANSFN, F_JSON_OBJECT_AGG_UNIQUE, F_JSON_OBJECT_AGG_UNIQUE_STRICT, \
+	F_JSON_OBJECT_AGG_UNIQUE_STRICT_TRANSFN, F_JSON_OBJECT_AGG_UNIQUE_TRANSFN
+#endif
+#if PG_VERSION_NUM < 170000
+#define TPG_RANDOM_FUNCTIONS_17(X) X(F_RANDOM)
+#define TPG_HARMLESS_FUNCTIONS_17 TPG_HARMLESS_FUNCTIONS_16
+#else
+#define TPG_RANDOM_FUNCTIONS_17(X) \
+	X(F_RANDOM_) X(F_RANDOM_INT4_INT4) X(F_RANDOM_INT8_INT8) X(F_RANDOM_NUMERIC_NUMERIC)
+#define TPG_HARMLESS_FUNCTIONS_17 \
+	TPG_HARMLESS_FUNCTIONS_16, F_JSONB_POPULATE_RECORD_VALID, F_TIMEZONE_TIMESTAMP, F_TIMEZONE_TIMESTAMPTZ
+#endif
+#if PG_VERSION_NUM < 180000
+#define TPG_UUID_FUNCTIONS(X) X(F_GEN_RANDOM_UUID)
+#else
+#define TPG_UUID_FUNCTIONS(X) X(F_GEN_RANDOM_UUID) X(F_UUIDV4) X(F_UUIDV7_) X(F_UUIDV7_INTERVAL)
+#endif
+#define TPG_RANDOM_FUNCTIONS(X) TPG_RANDOM_FUNCTIONS_16(X) TPG_RANDOM_FUNCTIONS_17(X)
+#define TPG_HARMLESS_FUNCTIONS TPG_HARMLESS_FUNCTIONS_17
+
+/* What get_ordering_op_properties() says of an operator, beside its family and type. */
+#if PG_VERSION_NUM < 180000
+typedef int16 TpgOrdering;
+#else
+#include "access/cmptype.h"
+typedef CompareType TpgOrdering;
 #endif
 
 /* DecodeDateTime() takes an extra argument since 16. */

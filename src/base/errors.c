@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 
 typedef struct ConditionName
@@ -61,6 +62,7 @@ static const ConditionName condition_names[] = {
 	{ERRCODE_INVALID_ROLE_SPECIFICATION, "invalid_role_specification"},
 	{ERRCODE_DIAGNOSTICS_EXCEPTION, "diagnostics_exception"},
 	{ERRCODE_STACKED_DIAGNOSTICS_ACCESSED_WITHOUT_ACTIVE_HANDLER, "stacked_diagnostics_accessed_without_active_handler"},
+	{ERRCODE_INVALID_ARGUMENT_FOR_XQUERY, "invalid_argument_for_xquery"},
 	{ERRCODE_CASE_NOT_FOUND, "case_not_found"},
 	{ERRCODE_CARDINALITY_VIOLATION, "cardinality_violation"},
 	{ERRCODE_DATA_EXCEPTION, "data_exception"},
@@ -152,6 +154,7 @@ static const ConditionName condition_names[] = {
 	{ERRCODE_NO_ACTIVE_SQL_TRANSACTION, "no_active_sql_transaction"},
 	{ERRCODE_IN_FAILED_SQL_TRANSACTION, "in_failed_sql_transaction"},
 	{ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT, "idle_in_transaction_session_timeout"},
+	{ERRCODE_TRANSACTION_TIMEOUT, "transaction_timeout"},
 	{ERRCODE_INVALID_SQL_STATEMENT_NAME, "invalid_sql_statement_name"},
 	{ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION, "triggered_data_change_violation"},
 	{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "invalid_authorization_specification"},
@@ -255,6 +258,8 @@ static const ConditionName condition_names[] = {
 	{ERRCODE_IO_ERROR, "io_error"},
 	{ERRCODE_UNDEFINED_FILE, "undefined_file"},
 	{ERRCODE_DUPLICATE_FILE, "duplicate_file"},
+	{ERRCODE_FILE_NAME_TOO_LONG, "file_name_too_long"},
+	{ERRCODE_SNAPSHOT_TOO_OLD, "snapshot_too_old"},
 	{ERRCODE_CONFIG_FILE_ERROR, "config_file_error"},
 	{ERRCODE_LOCK_FILE_EXISTS, "lock_file_exists"},
 	{ERRCODE_FDW_ERROR, "fdw_error"},

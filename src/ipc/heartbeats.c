@@ -23,6 +23,7 @@
 #include "storage/dsm.h"
 #include "utils/timestamp.h"
 
+#include "base/compat.h"
 #include "ipc/databases.h"
 #include "ipc/heartbeats.h"
 #include "ipc/layout.h"

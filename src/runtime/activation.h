@@ -9,6 +9,7 @@
 #ifndef TPG_RUNTIME_ACTIVATION_H
 #define TPG_RUNTIME_ACTIVATION_H
 
+#include "base/compat.h"
 #include "common/pg_prng.h"
 #include "engine/chain.h"
 #include "engine/run.h"
@@ -375,7 +376,8 @@ extern TpgCommand *tpg_activation_add_command(TpgActivation *act, TpgCommandKind
 extern void tpg_activation_block(TpgActivation *act, TpgReady ready, void *arg, const char *how, TpgOp **ops, int nops);
 
 /* Fails the workflow task: recorded, then raised so that no handler of the code holds it up. */
-extern void tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message, char *detail, char *hint) pg_attribute_noreturn();
+TPG_NORETURN extern void tpg_activation_fatal(TpgActivation *act, int sqlstate, char *message, char *detail,
+											  char *hint) TPG_NORETURN_AFTER;
 
 /* Unwinds the code when what it did cannot count any more: interrupted, fatal, failed by a handler. */
 extern void tpg_activation_check(TpgActivation *act);
@@ -384,7 +386,7 @@ extern void tpg_activation_check(TpgActivation *act);
 extern void tpg_activation_tell(TpgActivation *act, Jsonb *failure);
 
 /* The same, and raises it to the code. */
-extern void tpg_activation_throw(TpgActivation *act, Jsonb *failure) pg_attribute_noreturn();
+TPG_NORETURN extern void tpg_activation_throw(TpgActivation *act, Jsonb *failure) TPG_NORETURN_AFTER;
 
 /* The failure that was raised with this DETAIL, or NULL. */
 extern Jsonb *tpg_activation_raised(TpgActivation *act, const char *detail);

@@ -68,6 +68,14 @@ tpg_op_title(const TpgOp *op)
 #define PLPGSQL_PREFIX "PL/pgSQL function "
 #define C_PREFIX "C code "	/* of api/capi_call */
 
+/* Not "PL/pgSQL expression ..." or "PL/pgSQL assignment ...": what stands in the function whose line follows. */
+static bool
+is_function_of_language(const char *line)
+{
+	return strncmp(line, "PL/", 3) == 0 &&
+		strncmp(line, "PL/pgSQL expression ", 20) != 0 && strncmp(line, "PL/pgSQL assignment ", 20) != 0;
+}
+
 static char *
 line_of_context(const char *line)
 {
@@ -87,7 +95,7 @@ tpg_blocked_location(const char *context)
 
 	while (line != NULL && *line != '\0')
 	{
-		if (strncmp(line, "PL/", 3) == 0 || strncmp(line, C_PREFIX, strlen(C_PREFIX)) == 0 || strncmp(line, "SQL function", 12) == 0)
+		if (is_function_of_language(line) || strncmp(line, C_PREFIX, strlen(C_PREFIX)) == 0 || strncmp(line, "SQL function", 12) == 0)
 		{
 			if (innermost == NULL)
 				innermost = line;

@@ -27,6 +27,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "base/compat.h"
 #include "runtime/checkliteral.h"
 #include "runtime/checkquery.h"
 #include "runtime/judge.h"
@@ -315,7 +316,7 @@ check_sort(Walk *w, Oid sort_operator)
 {
 	Oid			family;
 	Oid			type;
-	int16		strategy;
+	TpgOrdering strategy;
 	Oid			compare;
 
 	if (!OidIsValid(sort_operator) || !get_ordering_op_properties(sort_operator, &family, &type, &strategy))

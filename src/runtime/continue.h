@@ -12,6 +12,6 @@
  * activation is over.  Commands issued before still count (G-45).  TP021 in
  * handlers and spawned functions.
  */
-extern void tpg_continue_as_new(TpgActivation *act, const TpgNextRun *next) pg_attribute_noreturn();
+TPG_NORETURN extern void tpg_continue_as_new(TpgActivation *act, const TpgNextRun *next) TPG_NORETURN_AFTER;
 
 #endif							/* TPG_RUNTIME_CONTINUE_H */

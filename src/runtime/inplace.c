@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/guc.h"
@@ -23,8 +22,6 @@
 
 #include "ipc/slots.h"
 #include "runtime/inplace.h"
-
-typedef void (*SubxactCallback) (SubXactEvent event, SubTransactionId mySubid, SubTransactionId parentSubid, void *arg);
 
 int
 tpg_guc_nest_level(void)
@@ -46,14 +43,4 @@ tpg_inplace_possible(const TpgActivation *act)
 		GetUserId() == act->def->owner && !InLocalUserIdChange() &&
 	/* no open cursor, no FOR over a query */
 		ActivePortal == NULL && ThereAreNoReadyPortals();
-}
-
-void
-tpg_plpgsql_forget_subxact(SubTransactionId subid)
-{
-	static SubxactCallback callback = NULL;
-
-	if (callback == NULL)
-		callback = (SubxactCallback) load_external_function("$libdir/plpgsql", "plpgsql_subxact_cb", true, NULL);
-	callback(SUBXACT_EVENT_ABORT_SUB, subid, InvalidSubTransactionId, NULL);
 }

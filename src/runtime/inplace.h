@@ -13,7 +13,4 @@ extern bool tpg_inplace_possible(const TpgActivation *act);
 /* How deep GUC nesting is. */
 extern int	tpg_guc_nest_level(void);
 
-/* PL/pgSQL forgets what it set up in this subtransaction, as at an abort. */
-extern void tpg_plpgsql_forget_subxact(SubTransactionId subid);
-
 #endif							/* TPG_RUNTIME_INPLACE_H */

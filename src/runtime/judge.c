@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "runtime/judge.h"
 #include "store/definition.h"
 
@@ -59,7 +60,7 @@ static Oid	harmless[] = {
 	/* times, by the recorded time zone */
 	F_DATE_CMP_TIMESTAMPTZ, F_DATE_EQ_TIMESTAMPTZ, F_DATE_GE_TIMESTAMPTZ, F_DATE_GT_TIMESTAMPTZ,
 	F_DATE_LE_TIMESTAMPTZ, F_DATE_LT_TIMESTAMPTZ, F_DATE_NE_TIMESTAMPTZ, F_DATE_PART_TEXT_TIMESTAMPTZ,
-	F_DATE_TIMESTAMPTZ, F_DATE_TRUNC_TEXT_TIMESTAMPTZ, F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT,
+	F_DATE_TIMESTAMPTZ, F_DATE_TRUNC_TEXT_TIMESTAMPTZ,
 	F_EXTRACT_TEXT_TIMESTAMPTZ, F_GENERATE_SERIES_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL, F_INTERVAL_PL_TIMESTAMPTZ,
 	F_IN_RANGE_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL_BOOL_BOOL, F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8,
 	F_MAKE_TIMESTAMPTZ_INT4_INT4_INT4_INT4_INT4_FLOAT8_TEXT,
@@ -73,7 +74,9 @@ static Oid	harmless[] = {
 	F_TIMESTAMPTZ_PL_INTERVAL, F_TIMESTAMPTZ_TIMESTAMP, F_TIMESTAMP_CMP_TIMESTAMPTZ,
 	F_TIMESTAMP_EQ_TIMESTAMPTZ, F_TIMESTAMP_GE_TIMESTAMPTZ, F_TIMESTAMP_GT_TIMESTAMPTZ,
 	F_TIMESTAMP_LE_TIMESTAMPTZ, F_TIMESTAMP_LT_TIMESTAMPTZ, F_TIMESTAMP_NE_TIMESTAMPTZ,
-	F_TIMESTAMP_TIMESTAMPTZ, F_TIME_TIMESTAMPTZ, F_TO_DATE, F_TO_TIMESTAMP_TEXT_TEXT
+	F_TIMESTAMP_TIMESTAMPTZ, F_TIME_TIMESTAMPTZ, F_TO_DATE, F_TO_TIMESTAMP_TEXT_TEXT,
+	/* what not each version has, or not each calls stable */
+	TPG_HARMLESS_FUNCTIONS
 };
 
 typedef struct KnownFunction
@@ -89,6 +92,8 @@ typedef struct KnownFunction
 #define WITH_LOCK "temporal.lock()"
 #define SEQUENCE "depends on what other sessions have drawn"
 #define SETTING "depends on the settings of the process"
+#define DRAWS(function) {function, "draws a random number", "temporal.random()"},
+#define MAKES_UUID(function) {function, "draws a random number", "temporal.uuid4()"},
 
 static const KnownFunction known[] = {
 	{F_NOW, CLOCK, WITH_NOW},
@@ -99,9 +104,9 @@ static const KnownFunction known[] = {
 	{F_AGE_TIMESTAMPTZ, CLOCK, "age(temporal.now(), …)"},
 	{F_AGE_TIMESTAMP, CLOCK, "age(temporal.now(), …)"},
 	{F_TIMETZ_TIME, CLOCK, "timestamptz"},
-	{F_RANDOM, "draws a random number", "temporal.random()"},
+	TPG_RANDOM_FUNCTIONS(DRAWS)
+	TPG_UUID_FUNCTIONS(MAKES_UUID)
 	{F_SETSEED, "changes the random numbers of the session", "temporal.random()"},
-	{F_GEN_RANDOM_UUID, "draws a random number", "temporal.uuid4()"},
 	{F_PG_SLEEP, "holds the process up", "temporal.sleep()"},
 	{F_PG_SLEEP_FOR, "holds the process up", "temporal.sleep()"},
 	{F_PG_SLEEP_UNTIL, "holds the process up", "temporal.sleep()"},

@@ -204,13 +204,17 @@ finish_code(TpgActivation *act, bool failed)
  * stands in a call that we know; subtransactions of its own EXCEPTION blocks
  * have been rolled back by PL/pgSQL on the way.  Open cursors, GUC levels and
  * other users are excluded before anything runs in place (runtime/inplace).
+ *
+ * PL/pgSQL drops its expression contexts of this subtransaction by itself at the
+ * commit.  What differs from an abort is only that it would run callbacks that were
+ * registered in them, and there are none: a set-returning function, which
+ * registers one, is never evaluated in a context of PL/pgSQL's own.
  */
 static void
 release_keeping_effects(ResourceOwner code_owner)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
 
-	tpg_plpgsql_forget_subxact(subid);
 	AtEOSubXact_SPI(false, subid);
 	while (ActiveSnapshotSet())
 		PopActiveSnapshot();

@@ -45,7 +45,7 @@ extern int64 tpg_pass_task_timeout_us(const TpgRun *run);
 extern void tpg_pass_free(TpgPass *pass);
 
 /* Raises the error of a pass to the caller. */
-extern void tpg_pass_rethrow(const ErrorData *error) pg_attribute_noreturn();
+TPG_NORETURN extern void tpg_pass_rethrow(const ErrorData *error) TPG_NORETURN_AFTER;
 
 /* An error of the code as the failure of its workflow task, with where it came from. */
 extern Jsonb *tpg_pass_error_failure(const ErrorData *error);

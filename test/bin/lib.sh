@@ -102,8 +102,11 @@ make_work() {
 # find_postgres [examples]: what for, see bootstrap
 find_postgres() {
 	"$ROOT/test/bin/bootstrap" "$@" || die "cannot go on without these packages"
-	PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
-	[ -x "$PG_CONFIG" ] || PG_CONFIG=$(command -v "$PG_CONFIG" || command -v pg_config)
+	# the same choice as bootstrap's, now that there is one to choose
+	case ${PG_CONFIG:-pg_config} in
+		pg_config) PG_CONFIG=$(ls /usr/lib/postgresql/1[5-8]/bin/pg_config 2>/dev/null | tail -n 1 || true) ;;
+	esac
+	PG_CONFIG=$(command -v "${PG_CONFIG:-pg_config}") || die "there is no ${PG_CONFIG:-pg_config}"
 	export PG_CONFIG
 	PGXS_TEST=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../test" && pwd)
 }
