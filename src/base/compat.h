@@ -242,6 +242,11 @@ tpg_compat_unpin_search_path(int level)
 #define tpg_my_lxid() (MyProc->vxid.lxid)
 #endif
 
+/* Condition code of WHEN OTHERS: plpgsql.h names it since 18. */
+#if PG_VERSION_NUM < 180000
+#define PLPGSQL_OTHERS 0
+#endif
+
 /* How often a compiled PL/pgSQL function is in use, and of which row it was made: fields of its cache entry since 18. */
 #if PG_VERSION_NUM < 180000
 #define tpg_plpgsql_use_count(function) ((function)->use_count)

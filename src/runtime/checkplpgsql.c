@@ -97,7 +97,7 @@ check_handler(TpgPlWalk *w, PLpgSQL_exception *handler)
 
 		w->check->line = handler->lineno;
 		w->check->expression = psprintf("WHEN %s", c->condname ? c->condname : unpack_sql_state(sqlstate));
-		if (sqlstate == 0 && w->loops > 0 && !ends_it(handler->action))
+		if (sqlstate == PLPGSQL_OTHERS && w->loops > 0 && !ends_it(handler->action))
 			tpg_check_find(w->check, TPG_SEVERITY_WARNING, -1,
 						   "WHEN OTHERS around a waiting call in a loop also catches mistakes in the code itself, and tries them again for ever",
 						   "WHEN SQLSTATE 'TF000', for failures only, or a retry policy");
