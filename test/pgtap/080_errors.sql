@@ -277,14 +277,14 @@ INSERT INTO tried SELECT name, nargs, 'workflow', command, 'TP021', false FROM (
 	('update_with_start', 23, $$temporal.update_with_start('asked_wf', 'u')$$), ('query', 5, $$temporal.query('asked-1', 'q')$$)) f (name, nargs, command);
 -- the end of an attempt, from outside of it: by token, and by ids
 INSERT INTO tried SELECT f.name, 2, c.context, format('temporal.%s(%s, %s)', f.name, c.token, f.payload), c.expected, c.context = 'workflow' FROM (VALUES
-	('complete_activity', '''1'''), ('fail_activity', '''"no"'''), ('heartbeat_activity', '''1'''), ('report_activity_cancelled', '''1''')) f (name, payload), (VALUES
+	('complete_activity', '''1'''), ('fail_activity', '''"no"'''), ('heartbeat_activity', '''1'''), ('record_activity_heartbeat', '''1'''), ('report_activity_cancelled', '''1''')) f (name, payload), (VALUES
 	('client', 'NULL', '22004'), ('client', '''''', '22023'), ('client', '''x''', '22023'), ('client', 'repeat(''g'', 80)', '22023'), ('client', 'repeat(''0'', 80)', 'TP013'), ('client', 'repeat(''f'', 80)', 'TP013'),
 	('tpg_nobody', 'repeat(''0'', 80)', 'TP013'), ('workflow', 'repeat(''0'', 80)', 'TP021'), ('activity', 'repeat(''0'', 80)', 'TP013')) c (context, token, expected);
 INSERT INTO tried SELECT f.name, 4, c.context, format('temporal.%s(%s, %s)', f.name, c.ids, f.payload), c.expected, c.context = 'workflow' OR c.expected IN ('22004', '22023', 'TP010') FROM (VALUES
-	('complete_activity', '''1'''), ('fail_activity', '''"no"'''), ('heartbeat_activity', '''1'''), ('report_activity_cancelled', '''1''')) f (name, payload), (VALUES
+	('complete_activity', '''1'''), ('fail_activity', '''"no"'''), ('heartbeat_activity', '''1'''), ('record_activity_heartbeat', '''1'''), ('report_activity_cancelled', '''1''')) f (name, payload), (VALUES
 	('client', 'NULL, NULL, ''1''', '22004'), ('client', ''''', NULL, ''1''', '22023'), ('client', '''wf-1'', NULL, NULL', '22004'), ('client', '''wf-1'', NULL, ''''', '22023'), ('client', '''none'', NULL, ''1''', 'TP010'),
 	('client', '''asked-1'', ''00000000-0000-0000-0000-000000000000'', ''1''', 'TP010'), ('client', '''asked-1'', NULL, ''99''', 'TP013'), ('tpg_nobody', '''asked-1'', NULL, ''1''', '42501'), ('workflow', '''asked-1'', NULL, ''1''', 'TP021')) c (context, ids, expected);
-INSERT INTO tried SELECT name, 2, 'client', format('temporal.%s(repeat(''0'', 80), shop.big())', name), 'TP025', false FROM unnest('{complete_activity,fail_activity,heartbeat_activity,report_activity_cancelled}'::text[]) name;
+INSERT INTO tried SELECT name, 2, 'client', format('temporal.%s(repeat(''0'', 80), shop.big())', name), 'TP025', false FROM unnest('{complete_activity,fail_activity,heartbeat_activity,record_activity_heartbeat,report_activity_cancelled}'::text[]) name;
 INSERT INTO tried VALUES ('execute_update', 7, 'client', $$CALL temporal.execute_update('asked-1', 'u')$$, '2D000', false), ('signal_trigger', 0, 'client', $$temporal.signal_trigger()$$, '39P01', true);
 INSERT INTO tried SELECT name, nargs, 'tpg_nobody', command, '42501', false FROM (VALUES
 	('signal', 6, $$temporal.signal('asked-1', 's')$$), ('signal', 6, $$temporal.signal('asked-1', 's', missing_ok => true)$$), ('signal_with_start', 22, $$temporal.signal_with_start('wf', 's')$$), ('update', 5, $$temporal.update('asked-1', 'u')$$), ('start_update', 6, $$temporal.start_update('asked-1', 'u')$$), ('update_result', 3, $$temporal.update_result('asked-1', 'x')$$),

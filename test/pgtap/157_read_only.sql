@@ -30,7 +30,7 @@ INSERT INTO writes (name, arguments) VALUES
 	('update_activity_options', '''a'', ''a'', priority_key => 1'), ('post_restore', ''), ('start_workflow', '''wf'''), ('start_workflow_execution', '''wf'''),
 	('signal_with_start', '''wf'', ''s'''), ('start_update', '''w'', ''u'''), ('update', '''w'', ''u'''), ('update_with_start', '''wf'', ''u'''), ('terminate', '''w'''),
 	('reset', '''w'', 3'), ('delete_workflow', '''w'''), ('complete_activity', '''a'', NULL, ''a'''), ('fail_activity', '''a'', NULL, ''a'', ''"no"'''),
-	('heartbeat_activity', '''a'', NULL, ''a'''), ('report_activity_cancelled', '''a'', NULL, ''a'''), ('poll_activity_task', '''default'', ''me'''),
+	('heartbeat_activity', '''a'', NULL, ''a'''), ('record_activity_heartbeat', '''a'', NULL, ''a'''), ('report_activity_cancelled', '''a'', NULL, ''a'''), ('poll_activity_task', '''default'', ''me'''),
 	('test_start', ''), ('test_activity', '''act''');
 INSERT INTO writes VALUES ('signal', '''w'', ''s''', 'ok'), ('cancel', '''w''', 'ok');
 
