@@ -47,10 +47,12 @@ SELECT is(pg_temp.kept(url), form, 'granted: ' || url)
 FROM (VALUES ('http://127.1/', 'http://127.0.0.1/'), ('http://0x7f000001/x', 'http://127.0.0.1/x'), ('http://2130706433:8080/', 'http://127.0.0.1:8080/'), ('http://h:080', 'http://h/'), ('https://H:443/A', 'https://h/A'),
 	('https://h:80/', 'https://h:80/'), ('http://[0:0:0:0:0:0:0:1]:80/x', 'http://[::1]/x'), ('http://[FE80::1]/', 'http://[fe80::1]/'), ('http://h.', 'http://h./'), ('https://*.Example.ORG:*/', 'https://*.example.org:*/'),
 	('http://*:80/', 'http://*/'), ('http://h//x;y/~%7E', 'http://h//x;y/~%7E'), ('https://xn--bcher-kva.example/', 'https://xn--bcher-kva.example/'),
-	('http://a/%2e', 'refused: http://a/'), ('http://a/b/%2E%2e/c', 'refused: http://a/b/'), ('http://a/b%2Fc', 'refused: http://a/'), ('http://a/..;/c', 'refused: http://a/'), ('http://a/b/%25', 'refused: http://a/b/'), ('https://h/a/../x', 'refused: https://h/x'),
+	('http://a/%2e', 'refused: http://a/'), ('http://a/b%2Fc', 'refused: http://a/'), ('http://a/..;/c', 'refused: http://a/'), ('http://a/b/%25', 'refused: http://a/b/'), ('https://h/a/../x', 'refused: https://h/x'),
 	('https://h/a/./b/', 'refused: https://h/a/b/'), ('https://h/a/..', 'refused: https://h/'), ('https://h/?a=b', 'refused: https://h/'), ('https://H:443?a=b', 'refused: https://h/'), ('http://[fe80::1%25lo]/', 'refused: http://[fe80::1]/'), (U&'http://h/\00fc/', 'refused: http://h/%C3%BC/'),
 	(U&'http://b\00fccher.example/', 'refused'), ('http://%31%32%37.1/', 'refused'), ('http://*.127.1/', 'refused'), ('http://*.[::1]/', 'refused'), ('http://h:8080:*/', 'refused'), ('http://u:p@h/', 'refused'),
 	('http:///h/', 'refused')) v (url, form);
+-- newer libcurl reads escaped dots as dots
+SELECT matches(pg_temp.kept('http://a/b/%2E%2e/c'), '^refused: http://a/(b/|c)$', 'refused: escaped dots');
 SELECT lives_ok($$SELECT temporal.revoke_http('tpg_net', 'https://API.example.com')$$, 'taken back');
 SELECT is(count(*), 4::bigint, 'gone') FROM temporal.http_access;
 
