@@ -23,6 +23,7 @@ use parent 'PostgreSQL::Test::Cluster';
 use Carp;
 use File::Basename qw(dirname);
 use File::Spec;
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
@@ -170,6 +171,25 @@ sub kill_executor
 	}
 	my $pid = $pids[ int(rand(@pids)) ];
 	return $self->kill_backend($pid, 'KILL') ? $pid : undef;
+}
+
+# Sessions that run by themselves: begin_session() begins one with a statement,
+# and returns its pid; failed_sessions() waits for their ends, and counts the failures.
+sub begin_session
+{
+	my ($self, $sql) = @_;
+	my $pid = fork // croak "fork: $!";
+	return $pid if $pid;
+	open STDIN, '<', '/dev/null';
+	open STDOUT, '>', '/dev/null';
+	exec('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $self->connstr('postgres'), '-c', $sql) or POSIX::_exit(9);
+}
+sub failed_sessions
+{
+	my ($self, @pids) = @_;
+	my $failed = 0;
+	foreach my $pid (@pids) { waitpid $pid, 0; $failed++ if $? != 0 }
+	return $failed;
 }
 
 # Stop as a power failure would, and start again.

@@ -8,7 +8,6 @@ use PostgreSQL::Test::Utils;
 use TemporalNode;
 use Test::More;
 use Time::HiRes qw(sleep time);
-use POSIX ();
 
 # a sweep would hide a wake that was lost
 my $node = TemporalNode->new_preloaded('main', conf => q{
@@ -55,20 +54,13 @@ sub workers
 {
 	my ($n, $queue, $max_tasks, $seconds) = @_;
 	$node->query('UPDATE works SET on_it = true');
-	push @workers, map { my $pid = fork // die; if ($pid == 0)
-		{
-			open STDIN, '<', '/dev/null';
-			exec('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', "CALL worker('$queue', $max_tasks, $seconds)") or POSIX::_exit(9);
-		}
-		$pid } 1 .. $n;
+	push @workers, map { $node->begin_session("CALL worker('$queue', $max_tasks, $seconds)") } 1 .. $n;
 	return;
 }
 sub workers_end
 {
 	$node->query('UPDATE works SET on_it = false');
-	my $failed = 0;
-	foreach my $pid (splice @workers) { waitpid $pid, 0; $failed++ if $? != 0 }
-	is($failed, 0, 'no worker has failed');
+	is($node->failed_sessions(splice @workers), 0, 'no worker has failed');
 	return;
 }
 # most that workers had in hand at one time

@@ -3,7 +3,6 @@
 
 use strict;
 use warnings;
-use POSIX ();
 use TemporalNode;
 use Test::More;
 use Time::HiRes qw(time);
@@ -65,15 +64,8 @@ sub of_last { my ($queue, $n, $id) = @_; return $node->query("SELECT count(*) FR
 	cmp_ok(abs($n - 225), '<=', 30, "300 sessions that poll once: the same, by chance ($n of 300)");
 
 	# many at once
-	my @pids = map { my $pid = fork // die; if ($pid == 0)
-		{
-			open STDIN, '<', '/dev/null';
-			exec('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', "CALL polls('weights', 15)") or POSIX::_exit(9);
-		}
-		$pid } 1 .. 40;
-	my $failed = 0;
-	foreach my $pid (@pids) { waitpid $pid, 0; $failed++ if $? != 0 }
-	is($failed, 0, '40 sessions at once');
+	my @pids = map { $node->begin_session("CALL polls('weights', 15)") } 1 .. 40;
+	is($node->failed_sessions(@pids), 0, '40 sessions at once');
 	is($node->query("SELECT count(*) - (SELECT count(*) FROM temporal.pending_activity WHERE task_queue = 'weights' AND state = 'Started') FROM got WHERE queue = 'weights'"), '0', '... no task is given out twice');
 	$n = of_last('weights', 600, 'w3');
 	cmp_ok(abs($n - 450), '<=', 40, "... and each fair ($n of 600)");

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
-use POSIX qw(_exit);
 use TemporalNode;
 use Test::More;
 
@@ -138,23 +137,16 @@ my ($RUNS, $WIDTH, $CLIENTS) = (6, 40, 3);
 begin("r$_", $WIDTH) for 1 .. $RUNS;
 my @clients = map {
 	my $client = $_;
-	my $pid = fork // die "fork: $!";
-	if ($pid == 0)
-	{
-		open STDOUT, '>', '/dev/null';
-		exec('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', qq{DO \$\$
-			DECLARE t record;
-			BEGIN
-				FOR t IN SELECT r, i FROM generate_series(1, $RUNS) r, generate_series(1, $WIDTH) i WHERE i % $CLIENTS = $client - 1 ORDER BY random() LOOP
-					PERFORM temporal.complete_activity('r' || t.r, NULL, t.i::text, to_jsonb(t.i));
-					IF random() < 0.6 THEN COMMIT; END IF;
-				END LOOP;
-			END \$\$}) or _exit(9);
-	}
-	$pid } 1 .. $CLIENTS;
-my $failed = 0;
-foreach (@clients) { waitpid $_, 0; $failed++ if $? != 0 }
-is($failed, 0, 'no client has failed');
+	$node->begin_session(qq{DO \$\$
+		DECLARE t record;
+		BEGIN
+			FOR t IN SELECT r, i FROM generate_series(1, $RUNS) r, generate_series(1, $WIDTH) i WHERE i % $CLIENTS = $client - 1 ORDER BY random() LOOP
+				PERFORM temporal.complete_activity('r' || t.r, NULL, t.i::text, to_jsonb(t.i));
+				IF random() < 0.6 THEN COMMIT; END IF;
+			END LOOP;
+		END \$\$})
+} 1 .. $CLIENTS;
+is($node->failed_sessions(@clients), 0, 'no client has failed');
 is(join(' ', map { ends("r$_") } 1 .. $RUNS), join(' ', ($WIDTH * ($WIDTH + 1) / 2) x $RUNS), 'every run has all its results');
 is($node->query("SELECT count(*) FROM (SELECT FROM temporal.history WHERE event_type = 'ActivityTaskCompleted' AND workflow_id ~ '^r\\d' GROUP BY workflow_id, attributes ->> 'scheduledEventId') s"),
 	$RUNS * $WIDTH, 'each completion is there once');

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 use HttpServer;
-use POSIX ();
 use PostgreSQL::Test::Utils;
 use TemporalNode;
 use Test::More;
@@ -66,20 +65,13 @@ sub workers
 	my ($n, @arguments) = @_;
 	$node->query('UPDATE works SET on_it = true');
 	my $sql = 'CALL worker(' . join(', ', map { /^[\d.]+$/ ? $_ : "'$_'" } @arguments) . ')';
-	push @workers, map { my $pid = fork // die; if ($pid == 0)
-		{
-			open STDIN, '<', '/dev/null';
-			exec('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', $sql) or POSIX::_exit(9);
-		}
-		$pid } 1 .. $n;
+	push @workers, map { $node->begin_session($sql) } 1 .. $n;
 	return;
 }
 sub workers_end
 {
 	$node->query('UPDATE works SET on_it = false');
-	my $failed = 0;
-	foreach my $pid (splice @workers) { waitpid $pid, 0; $failed++ if $? != 0 }
-	is($failed, 0, 'no worker has failed');
+	is($node->failed_sessions(splice @workers), 0, 'no worker has failed');
 	return;
 }
 sub configure { my ($queue, $settings) = @_; return $node->query("SELECT temporal.configure_task_queue('$queue', $settings)") }
